@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newApplyCmd(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "apply",
+		Short: "Make everything true, once",
+		Long: `Reads the configuration, netifd and the kernel, and applies the difference. What
+was done is printed as "plan" would have shown it; nothing is printed when
+nothing was to do.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := o.reconcile(c.Context())
+			o.showRun(r)
+			return err
+		},
+	}
+}
+
+// showRun prints what a run by hand has done.
+func (o *options) showRun(r reconciled) {
+	for _, w := range r.warnings {
+		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
+	}
+	fmt.Fprint(o.out, planText(r.done))
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+)
+
+func newFlushCmd(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "flush",
+		Short: "Remove everything that is ours from the kernel",
+		Long: `Removes every rule and route of protocol 77 and every endpoint on a line's device,
+and sets ignore_routes_with_linkdown back. The configuration and what belongs to
+others stay. With a configuration that cannot be read, only what is marked as
+ours in the kernel is removed.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			lock, err := o.enter(c.Context())
+			if err != nil {
+				return err
+			}
+			defer lock.release()
+			r, err := o.flush(c.Context(), lock)
+			o.showRun(r)
+			return err
+		},
+	}
+}
+
+// flush reconciles towards a configuration in which nobody takes part.
+func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error) {
+	if err := o.stopSettle(ctx); err != nil {
+		return reconciled{}, exitError{exitFailed, err}
+	}
+	v, err := o.newView(ctx)
+	if err != nil {
+		fmt.Fprintf(o.err, "mptcpctl: warning: %v; only what is marked as ours is removed\n", err)
+		v = &view{netifd: true}
+	}
+	v.cfg.Globals = config.Globals{}
+	v.cfg.Problems, v.cfg.Warnings = nil, nil
+	for i := range v.cfg.Interfaces {
+		v.cfg.Interfaces[i].Mode, v.cfg.Interfaces[i].Frozen = config.Off, false
+	}
+	k, err := kernel.Open()
+	if err != nil {
+		return reconciled{}, exitError{exitFailed, err}
+	}
+	defer k.Close()
+	return v.reconcile(k, lock, request{search: true})
+}

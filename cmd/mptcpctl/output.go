@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+	"golang.org/x/sys/unix"
+)
+
+func (o *options) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(o.out, format, args...)
+	return wrapFailed("writing the output", err)
+}
+
+// printJSON writes one JSON document on a line of its own.
+func (o *options) printJSON(v *fastjson.Value) error {
+	_, err := o.out.Write(append(v.MarshalTo(nil), '\n'))
+	return wrapFailed("writing the output", err)
+}
+
+func wrapFailed(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitError{exitFailed, fmt.Errorf("%s: %w", what, err)}
+}
+
+// terminal reports whether w is a terminal (ioctl TCGETS).
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// jsonStrings is an array of strings.
+func jsonStrings(a *fastjson.Arena, items []string) *fastjson.Value {
+	list := a.NewArray()
+	for i, item := range items {
+		list.SetArrayItem(i, a.NewString(item))
+	}
+	return list
+}
+
+func jsonBool(a *fastjson.Arena, b bool) *fastjson.Value {
+	if b {
+		return a.NewTrue()
+	}
+	return a.NewFalse()
+}
+
+func uintText(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

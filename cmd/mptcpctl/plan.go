@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+func newPlanCmd(o *options) *cobra.Command {
+	var asJSON, exitCode bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do, and do nothing",
+		Long: `One line per operation, in order: + adds, - deletes, ~ changes; the command that
+would do the same; and the reason. Nothing is printed when nothing is to do.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		v, err := o.newView(c.Context())
+		if err != nil {
+			return err
+		}
+		k, err := kernel.Open()
+		if err != nil {
+			return exitError{exitFailed, err}
+		}
+		defer k.Close()
+		if err := v.plan(k, request{hint: o.peekHint()}); err != nil {
+			return err
+		}
+		if err := o.printPlan(v.result, asJSON); err != nil {
+			return err
+		}
+		pending := error(nil)
+		if exitCode && len(v.result.Ops) > 0 {
+			pending = exitError{code: exitPending}
+		}
+		return worst(v.problems(), pending)
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 5 when changes are pending")
+	return cmd
+}
+
+func (o *options) printPlan(r plan.Result, asJSON bool) error {
+	for _, w := range r.Warnings {
+		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
+	}
+	if asJSON {
+		return o.printJSON(planJSON(r.Ops))
+	}
+	return o.printf("%s", planText(r.Ops))
+}
+
+// planText is one aligned line per operation.
+func planText(ops []plan.Op) string {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, op := range ops {
+		fmt.Fprintf(w, "%c %s\t# %s\n", op.Action, op.Command(), op.Comment())
+	}
+	_ = w.Flush() // a bytes.Buffer takes everything
+	return b.String()
+}
+
+func planJSON(ops []plan.Op) *fastjson.Value {
+	a := &fastjson.Arena{}
+	list := a.NewArray()
+	for i, op := range ops {
+		item := a.NewObject()
+		item.Set("op", a.NewString(string(rune(op.Action))))
+		item.Set("object", a.NewString(op.Object.String()))
+		item.Set("interface", a.NewString(op.Interface))
+		item.Set("command", a.NewString(op.Command()))
+		item.Set("reason", a.NewString(op.Reason))
+		list.SetArrayItem(i, item)
+	}
+	doc := a.NewObject()
+	doc.Set("operations", list)
+	return doc
+}

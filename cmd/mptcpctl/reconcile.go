@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// run is one reconcile: what was done and what was only worth a warning.
+type reconciled struct {
+	done     []plan.Op
+	warnings []string
+	result   plan.Result
+}
+
+// reconcile takes the lock, reads everything, and applies the difference. The
+// result is complete as far as it came, also with an error.
+func (o *options) reconcile(ctx context.Context) (reconciled, error) {
+	lock, err := o.enter(ctx)
+	if err != nil {
+		return reconciled{}, err
+	}
+	defer lock.release()
+	return o.reconcileLocked(ctx, lock)
+}
+
+// enter checks that the run may change anything and takes the lock.
+func (o *options) enter(ctx context.Context) (*lockFile, error) {
+	if err := needNetAdmin(); err != nil {
+		return nil, exitError{exitFailed, err}
+	}
+	lock, err := acquire(ctx, o.lock, o.lockTimeout)
+	switch {
+	case errors.Is(err, errLocked):
+		return nil, exitError{exitLocked, err}
+	case err != nil:
+		return nil, exitError{exitFailed, err}
+	}
+	return lock, nil
+}
+
+func (o *options) reconcileLocked(ctx context.Context, lock *lockFile) (reconciled, error) {
+	v, err := o.newView(ctx)
+	if err != nil {
+		return reconciled{}, err
+	}
+	k, err := kernel.Open()
+	if err != nil {
+		return reconciled{}, exitError{exitFailed, err}
+	}
+	defer k.Close()
+	r, err := v.reconcile(k, lock, request{})
+	if len(r.result.Waiting) > 0 {
+		if e := o.startSettle(); e != nil {
+			r.warnings = append(r.warnings, "settle does not start: "+e.Error())
+		}
+	}
+	return r, err
+}
+
+// reconcile plans and applies.
+func (v *view) reconcile(k *kernel.Kernel, lock *lockFile, req request) (reconciled, error) {
+	old, err := lock.read()
+	if err != nil {
+		return reconciled{}, exitError{exitFailed, err}
+	}
+	req.hint = old
+	if err := v.plan(k, req); err != nil {
+		return reconciled{}, err
+	}
+	r := reconciled{result: v.result, warnings: v.result.Warnings}
+	// Before the first operation, so that a killed run has left its traces.
+	if err := lock.write(old, hint{v.result.LastID, v.result.Tables, true}); err != nil {
+		r.warnings = append(r.warnings, err.Error())
+	}
+	failed := r.settle(k.Apply(v.result.Ops, nil))
+	return r, worst(failed, v.problems())
+}
+
+// settle sorts the outcome of each operation into done, warnings and errors.
+func (r *reconciled) settle(outcome []error) error {
+	var errs []error
+	for i, err := range outcome {
+		op := r.result.Ops[i]
+		switch {
+		case err == nil:
+			r.done = append(r.done, op)
+		case op.Sysctl.Optional:
+			r.warnings = append(r.warnings, err.Error())
+		case errors.Is(err, kernel.ErrNoSlot):
+			r.warnings = append(r.warnings, fmt.Sprintf("%s: no free slot: %v", op.Interface, err))
+		default:
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return exitError{exitFailed, errors.Join(errs...)}
+}
+
+// worst joins two errors; the first one's code wins.
+func worst(first, second error) error {
+	if first == nil || second == nil {
+		return errors.Join(first, second)
+	}
+	var coded exitError
+	errors.As(first, &coded)
+	return exitError{coded.code, errors.Join(first, second)}
+}
+
+// needNetAdmin says early and once what every operation would fail of.
+func needNetAdmin() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return fmt.Errorf("capget: %w", err)
+	}
+	if data[0].Effective&(1<<unix.CAP_NET_ADMIN) == 0 {
+		return errors.New("no CAP_NET_ADMIN here: run it as root")
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// options are the global flags.
+type options struct {
+	streams
+	configDir, stateDir string
+	lock                string
+	lockTimeout         time.Duration
+	syslog              string
+}
+
+func newRootCmd(s streams) *cobra.Command {
+	o := &options{streams: s}
+	root := &cobra.Command{
+		Use:   "mptcpctl",
+		Short: "Keeps routing and Multipath TCP true for every line of a router",
+		Long: `mptcpctl keeps policy rules, one routing table per line and the kernel's MPTCP
+endpoints true. It reads the configuration (UCI package "network"), asks netifd
+and the kernel what is there, applies the difference, and exits.
+
+Exit codes: 0 done, 1 an operation failed, 2 usage, 3 configuration, 4 no MPTCP
+path manager, 5 changes pending (plan --exit-code), 75 the lock is held.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version,
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	f := root.PersistentFlags()
+	f.StringVar(&o.configDir, "config-dir", "/etc/config", "directory of the UCI `configuration`")
+	f.StringVar(&o.stateDir, "state-dir", "", "`directory` of runtime choices (default /var/state, or /run/mptcpctl where that is missing)")
+	f.StringVar(&o.lock, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
+	f.DurationVar(&o.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for the lock")
+	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
+	f.Lookup("syslog-socket").Hidden = true
+	root.AddCommand(
+		newApplyCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o),
+		newPlanCmd(o), newSettleCmd(o), newStatusCmd(o), newVersionCmd(o),
+	)
+	return root
+}
+
+func newVersionCmd(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return o.printf("mptcpctl %s\n", version)
+		},
+	}
+}

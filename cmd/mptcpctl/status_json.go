@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// statusJSON is what status --json prints: "enabled", "interfaces",
+// "master_list", "no_master_list", "endpoints", "limits", "warnings" and
+// "pending", the number of operations that apply would do.
+func statusJSON(v *view) *fastjson.Value {
+	a := &fastjson.Arena{}
+	doc := a.NewObject()
+	doc.Set("enabled", jsonBool(a, v.cfg.Globals.Multipath))
+	lines := a.NewArray()
+	n := 0
+	for i := range v.result.Lines {
+		if l := &v.result.Lines[i]; l.HasMode() || l.Frozen {
+			lines.SetArrayItem(n, lineJSON(a, l))
+			n++
+		}
+	}
+	doc.Set("interfaces", lines)
+	list, reasons := a.NewObject(), a.NewObject()
+	for _, f := range plan.Families {
+		list.Set(f.String(), jsonStrings(a, v.result.MasterList[f]))
+		reasons.Set(f.String(), a.NewString(v.result.NoList[f]))
+	}
+	doc.Set("master_list", list)
+	doc.Set("no_master_list", reasons)
+	endpoints := a.NewArray()
+	for i, e := range v.result.Endpoints {
+		endpoints.SetArrayItem(i, endpointJSON(a, e))
+	}
+	doc.Set("endpoints", endpoints)
+	limits := a.NewObject()
+	limits.Set("subflows", a.NewNumberInt(int(v.state.Limits.Subflows)))
+	limits.Set("add_addr_accepted", a.NewNumberInt(int(v.state.Limits.AddAddrAccepted)))
+	doc.Set("limits", limits)
+	doc.Set("warnings", jsonStrings(a, v.result.Warnings))
+	doc.Set("pending", a.NewNumberInt(len(v.result.Ops)))
+	return doc
+}
+
+func lineJSON(a *fastjson.Arena, l *plan.LineUse) *fastjson.Value {
+	o := a.NewObject()
+	o.Set("interface", a.NewString(l.Name))
+	o.Set("device", a.NewString(l.Device))
+	o.Set("mode", a.NewString(l.Mode.String()))
+	o.Set("from", a.NewString(l.From))
+	o.Set("frozen", jsonBool(a, l.Frozen))
+	for _, f := range plan.Families {
+		o.Set(f.String(), useJSON(a, l, &l.Use[f]))
+	}
+	return o
+}
+
+func useJSON(a *fastjson.Arena, l *plan.LineUse, u *plan.Use) *fastjson.Value {
+	o := a.NewObject()
+	o.Set("usable", jsonBool(a, u.Usable))
+	o.Set("state", a.NewString(string(u.Reason)))
+	if l.Participates() {
+		o.Set("table", a.NewNumberString(uintText(u.Table)))
+	}
+	o.Set("gateway", a.NewString(addrText(u.Gateway)))
+	var addresses, prefixes []string
+	for _, p := range u.Addresses {
+		addresses = append(addresses, p.String())
+	}
+	for _, p := range u.Prefixes {
+		prefixes = append(prefixes, p.String())
+	}
+	o.Set("addresses", jsonStrings(a, addresses))
+	o.Set("prefixes", jsonStrings(a, prefixes))
+	o.Set("no_endpoint", a.NewString(u.NoEndpoint))
+	return o
+}
+
+func endpointJSON(a *fastjson.Arena, e plan.EndpointUse) *fastjson.Value {
+	o := a.NewObject()
+	o.Set("id", a.NewNumberInt(int(e.ID)))
+	o.Set("address", a.NewString(e.Addr.String()))
+	o.Set("port", a.NewNumberInt(int(e.Port)))
+	o.Set("flags", a.NewString(e.Flags.String()))
+	o.Set("device", a.NewString(e.Device))
+	o.Set("interface", a.NewString(e.Interface))
+	return o
+}

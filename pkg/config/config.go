@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Config is the multipath configuration of one router.
+type Config struct {
+	Globals Globals
+	// Interfaces are all "config interface" sections in file order, those
+	// that take no part included.
+	Interfaces []Interface
+	// DefaultTables are the tables into which a "config route" or "config
+	// route6" section puts a default route.
+	DefaultTables []uint32
+	// Problems are the bad values; the interfaces that they concern are
+	// Frozen.
+	Problems []Problem
+	// Warnings are one line each; nothing is left undone because of them.
+	Warnings []string
+}
+
+// Globals are the options of the section "globals".
+type Globals struct {
+	// Multipath is the main switch.
+	Multipath bool
+	// Fullmesh adds the fullmesh flag to subflow endpoints.
+	Fullmesh bool
+	// Subflows and AddAddrAccepted are the endpoint limits; nil when unset.
+	Subflows, AddAddrAccepted *uint32
+	// Sysctls are the kernel settings that the section asks for.
+	Sysctls []Sysctl
+	// Watch says that the watch service runs, so that the return of a lost
+	// carrier will be noticed.
+	Watch bool
+}
+
+// Sysctl is one kernel setting asked for by an option.
+type Sysctl struct {
+	Option string // the UCI option, "mptcp_scheduler"
+	Key    string // the sysctl, "net.mptcp.scheduler"
+	Value  string
+}
+
+// Interface is one "config interface" section, or a dynamic interface that
+// netifd derived from one.
+type Interface struct {
+	Name string
+	// Position counts the interface sections of the file from 1.
+	Position int
+	// Mode is the mode in force, own or taken over.
+	Mode Mode
+	// Own says that the section itself has the option "multipath".
+	Own bool
+	// From names the interface whose mode was taken over; empty otherwise.
+	From string
+	// Frozen says that a value of the section, or of the one whose mode it
+	// takes over, is bad: nothing of the interface may be changed.
+	Frozen bool
+	// Device is the option "device", or the first word of "ifname".
+	Device string
+	// Table is the option "multipath_table"; 0 when unset.
+	Table uint32
+	// IP4Table and IP6Table are the numeric options of those names; 0 when
+	// unset or symbolic.
+	IP4Table, IP6Table uint32
+	// Gateway and IP6Gateway are the options "gateway" and "ip6gw"; the zero
+	// Addr when unset. They matter only where there is no netifd.
+	Gateway, IP6Gateway netip.Addr
+}
+
+// HasMode reports whether the interface has a multipath option, its own or one
+// that it takes over. Endpoints on the device of such an interface are ours.
+func (i Interface) HasMode() bool { return i.Own || i.From != "" }
+
+// Problem is a bad value. It is an error whose text is one line that names
+// the file, the section, the option, the value and the accepted ones.
+type Problem struct {
+	File, Section, Option, Value, Accepted string
+}
+
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, p.Section, p.Option, p.Value, p.Accepted)
+}
+
+// ErrNoInterfaces says that the configuration has no "config interface"
+// section: it is then taken for unreadable rather than for empty.
+var ErrNoInterfaces = errors.New("no 'config interface' section")
+
+// Interface finds the section of that name.
+func (c *Config) Interface(name string) (Interface, bool) {
+	i := slices.IndexFunc(c.Interfaces, func(i Interface) bool { return i.Name == name })
+	if i < 0 {
+		return Interface{}, false
+	}
+	return c.Interfaces[i], true
+}
+
+// Dynamic gives the configuration of an interface that netifd made itself
+// (its "dynamic" is true) and that has no section: that of its parent, whose
+// name is its own up to the last underscore ("wan" of "wan_6").
+func (c *Config) Dynamic(name string) (Interface, bool) {
+	cut := strings.LastIndexByte(name, '_')
+	if cut <= 0 {
+		return Interface{}, false
+	}
+	parent, ok := c.Interface(name[:cut])
+	if !ok {
+		return Interface{}, false
+	}
+	child := parent
+	child.Name, child.Own, child.Device = name, false, ""
+	child.From = ""
+	if parent.HasMode() {
+		child.From = parent.Name
+	}
+	return child, true
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// Option names of interface sections.
+const (
+	OptionMultipath = "multipath"
+	optionTable     = "multipath_table"
+)
+
+// Numbers that the kernel gives to its own tables
+// (include/uapi/linux/rtnetlink.h: RT_TABLE_DEFAULT, MAIN, LOCAL).
+const (
+	tableDefault = 253
+	tableLocal   = 255
+)
+
+var (
+	trueWords  = []string{"1", "on", "true", "yes", "enabled"}
+	falseWords = []string{"0", "off", "false", "no", "disabled"}
+)
+
+// Parse reads the sections of the package "network". file names it in
+// messages. A bad value of an interface is a Problem of the result; the error
+// is a Problem too when a bad value in "globals" makes the whole unusable, or
+// ErrNoInterfaces.
+//
+// maxLimit is the largest endpoint limit that this kernel accepts
+// (mptcp.MaxLimit).
+func Parse(file string, pkg *uci.Package, maxLimit uint32) (Config, error) {
+	p := parser{file: file, maxLimit: maxLimit}
+	for _, s := range pkg.Sections {
+		switch s.Type {
+		case "interface":
+			p.iface(s)
+		case "route", "route6":
+			p.route(s)
+		}
+	}
+	if len(p.cfg.Interfaces) == 0 {
+		return Config{}, fmt.Errorf("%s: %w", file, ErrNoInterfaces)
+	}
+	if s, ok := globalsSection(pkg); ok {
+		if err := p.globals(s); err != nil {
+			return Config{}, err
+		}
+	}
+	p.sharedTables()
+	p.inherit()
+	return p.cfg, nil
+}
+
+type parser struct {
+	file     string
+	maxLimit uint32
+	cfg      Config
+}
+
+func globalsSection(pkg *uci.Package) (uci.Section, bool) {
+	i := slices.IndexFunc(pkg.Sections, func(s uci.Section) bool { return s.Name == "globals" })
+	if i < 0 {
+		i = slices.IndexFunc(pkg.Sections, func(s uci.Section) bool { return s.Type == "globals" })
+	}
+	if i < 0 {
+		return uci.Section{}, false
+	}
+	return pkg.Sections[i], true
+}
+
+func (p *parser) problem(section, option, value, accepted string) Problem {
+	return Problem{File: p.file, Section: section, Option: option, Value: value, Accepted: accepted}
+}
+
+func (p *parser) iface(s uci.Section) {
+	i := Interface{Name: s.Name, Position: len(p.cfg.Interfaces) + 1}
+	if word, ok := s.Get(OptionMultipath); ok && word != "" {
+		i.Own = true
+		if i.Mode, ok = ParseMode(word); !ok {
+			i.Frozen = true
+			p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, OptionMultipath, word, orList(Modes())))
+		}
+	}
+	if word, ok := s.Get(optionTable); ok && word != "" {
+		n, err := strconv.ParseUint(word, 10, 32)
+		if err != nil || n < 2 || (n >= tableDefault && n <= tableLocal) {
+			i.Frozen = true
+			p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, optionTable, word, "2 to 4294967295 but 253 to 255"))
+		} else {
+			i.Table = uint32(n)
+		}
+	}
+	i.Device = device(s)
+	i.IP4Table, i.IP6Table = tableNumber(s, "ip4table"), tableNumber(s, "ip6table")
+	i.Gateway, i.IP6Gateway = p.address(s, "gateway"), p.address(s, "ip6gw")
+	p.cfg.Interfaces = append(p.cfg.Interfaces, i)
+}
+
+func device(s uci.Section) string {
+	for _, option := range []string{"device", "ifname"} {
+		if word, ok := s.Get(option); ok {
+			if fields := strings.Fields(word); len(fields) > 0 {
+				return fields[0]
+			}
+		}
+	}
+	return ""
+}
+
+func tableNumber(s uci.Section, option string) uint32 {
+	word, _ := s.Get(option)
+	n, err := strconv.ParseUint(word, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
+func (p *parser) address(s uci.Section, option string) netip.Addr {
+	word, ok := s.Get(option)
+	if !ok || word == "" {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(word)
+	if err != nil {
+		p.cfg.Warnings = append(p.cfg.Warnings, p.problem(s.Name, option, word, "an address").Error())
+	}
+	return a
+}
+
+// route notes a table that gets a default route: netifd takes a section
+// without target, with target 0.0.0.0 and netmask 0.0.0.0, or with a /0
+// prefix for one (netifd interface-ip.c, interface_ip_add_route).
+func (p *parser) route(s uci.Section) {
+	table := tableNumber(s, "table")
+	if disabled, ok := s.Get("disabled"); table == 0 || (ok && slices.Contains(trueWords, disabled)) {
+		return
+	}
+	target, ok := s.Get("target")
+	mask, _ := s.Get("netmask")
+	if !ok || strings.HasSuffix(target, "/0") || (target == "0.0.0.0" && mask == "0.0.0.0") {
+		p.cfg.DefaultTables = append(p.cfg.DefaultTables, table)
+	}
+}
+
+// sharedTables finds sections that fix one table number: none of them may
+// have it, for any choice would take the other's traffic along.
+func (p *parser) sharedTables() {
+	for i := range p.cfg.Interfaces {
+		a := &p.cfg.Interfaces[i]
+		for _, b := range p.cfg.Interfaces {
+			if a.Table != 0 && a.Table == b.Table && a.Name != b.Name {
+				a.Frozen = true
+				p.cfg.Problems = append(p.cfg.Problems, p.problem(a.Name, optionTable, strconv.FormatUint(uint64(a.Table), 10),
+					fmt.Sprintf("a number that no other section has ('%s' has it)", b.Name)))
+				break
+			}
+		}
+	}
+}
+
+func orList(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

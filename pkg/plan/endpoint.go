@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// EndpointUse is an endpoint that stands in the kernel, for status.
+type EndpointUse struct {
+	mptcp.Endpoint
+	Device string
+	// Interface is the UCI name; empty for an endpoint that is not ours.
+	Interface string
+}
+
+// wantedEndpoint is an endpoint that should be there.
+type wantedEndpoint struct {
+	line  *LineUse
+	f     Family
+	addr  netip.Addr
+	flags mptcp.Flags
+	// giveBack says that a handover line is only kept till connections have
+	// moved to a primary one.
+	giveBack bool
+}
+
+// endpointFlags are those that SET_FLAGS changes in place
+// (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags).
+const changeable = mptcp.FlagBackup | mptcp.FlagFullmesh
+
+// endpoints decides about the endpoints and their limits.
+func (p *planner) endpoints() {
+	e := &endpointPlan{planner: p, own: make(map[uint8]bool)}
+	for _, there := range p.State.Endpoints {
+		if p.ownEndpoint(there) {
+			e.own[there.ID] = true
+		}
+	}
+	e.choose()
+	e.match()
+	e.retire()
+	e.emit()
+	e.limits()
+	e.report()
+}
+
+// ownEndpoint is the rule of ownership: no port, not implicit, and on a device
+// that is ours, or on one that no longer exists.
+func (p *planner) ownEndpoint(e mptcp.Endpoint) bool {
+	if e.Port != 0 || e.Flags&mptcp.FlagImplicit != 0 || e.IfIndex == 0 {
+		return false
+	}
+	d := p.State.deviceByIndex(e.IfIndex)
+	if d.Index == 0 || p.marked[d.Name] {
+		return true
+	}
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.HasMode() && l.Device == d.Name })
+}
+
+// endpointPlan is the work on the endpoints of one plan.
+type endpointPlan struct {
+	*planner
+	own    map[uint8]bool // ids of ours
+	wanted []wantedEndpoint
+	// matched are the wanted ones that stand already, by id.
+	matched map[uint8]wantedEndpoint
+	adds    []wantedEndpoint
+	clear   []mptcp.Endpoint // deleted before the adds
+	retired []mptcp.Endpoint // deleted after the adds
+	kept    []mptcp.Endpoint // the last ones of a family without usable line
+	added   []mptcp.Endpoint
+}
+
+// claimRank is the order in which modes claim the kernel's few slots.
+var claimRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover, config.Signal}
+
+// choose lists the wanted endpoints in order of claim.
+func (e *endpointPlan) choose() {
+	taken := make(map[netip.Addr]string)
+	for _, there := range e.State.Endpoints {
+		if !e.own[there.ID] && there.Port == 0 && there.Flags&mptcp.FlagImplicit == 0 {
+			taken[there.Addr] = "somebody else's endpoint has the address"
+		}
+	}
+	for _, f := range Families {
+		for _, mode := range claimRank {
+			for i := range e.lines {
+				if l := &e.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
+					e.claim(l, f, taken)
+				}
+			}
+		}
+	}
+}
+
+// claim lets one line ask for an endpoint.
+func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) {
+	u := &l.Use[f]
+	w := wantedEndpoint{line: l, f: f, addr: e.address(u)}
+	if l.Mode == config.Handover && e.primaryUsable() {
+		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
+			u.NoEndpoint = "waits: a primary line is usable"
+			return
+		}
+	}
+	switch {
+	case len(u.addresses) == 0:
+		u.NoEndpoint = "no address of its own, only a delegated prefix"
+		return
+	case !w.addr.IsValid():
+		u.NoEndpoint = "its address is tentative (duplicate address detection)"
+		e.wait(l.Name + ": a tentative address")
+		return
+	case taken[w.addr] != "":
+		u.NoEndpoint = taken[w.addr]
+		return
+	}
+	taken[w.addr] = "line " + l.Name + " has the same address"
+	w.flags = e.flags(l)
+	if w.giveBack {
+		w.flags |= mptcp.FlagBackup
+	}
+	e.wanted = append(e.wanted, w)
+	if !u.Device.Carrier && w.flags&mptcp.FlagSubflow != 0 {
+		e.wait(l.Name + ": no carrier")
+		e.result.NoCarrier = append(e.result.NoCarrier, u.Device.Name)
+	}
+}
+
+// address is the first that may have an endpoint. An endpoint that stands on
+// one that has become tentative again stays.
+func (e *endpointPlan) address(u *Use) netip.Addr {
+	for _, a := range u.addresses {
+		if !a.Tentative || e.find(a.Prefix.Addr(), u.Device.Index) != nil {
+			return a.Prefix.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// find is our endpoint with that address and device, or nil.
+func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
+	for i := range e.State.Endpoints {
+		if there := &e.State.Endpoints[i]; e.own[there.ID] && there.Addr == addr && there.IfIndex == index {
+			return there
+		}
+	}
+	return nil
+}
+
+func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
+	if l.Mode == config.Signal {
+		return mptcp.FlagSignal
+	}
+	flags := mptcp.FlagSubflow
+	if l.Mode == config.Backup {
+		flags |= mptcp.FlagBackup
+	}
+	if e.Config.Globals.Fullmesh {
+		flags |= mptcp.FlagFullmesh
+	}
+	return flags
+}
+
+func (e *endpointPlan) primaryUsable() bool {
+	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
+		if l.Frozen {
+			return l.Mode != config.Handover && e.carries(&l)
+		}
+		return l.Mode.Primary() && l.usableAnywhere()
+	})
+}
+
+// carries reports whether a line with a bad value is up with an endpoint.
+func (e *endpointPlan) carries(l *LineUse) bool {
+	return l.Netifd.Up && slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
+		d := e.State.deviceByName(l.Device)
+		return e.own[there.ID] && d.Index != 0 && there.IfIndex == d.Index && there.Flags&mptcp.FlagBackup == 0
+	})
+}
+
+// mustHold reports whether a handover line must keep its endpoint although a
+// primary line is back: some connection has no other established subflow yet.
+func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
+	there := e.find(addr, index)
+	if there == nil {
+		return false
+	}
+	if !e.State.SubflowsAsked {
+		e.result.NeedSubflows = true
+		return true
+	}
+	if !e.State.SubflowsKnown {
+		return there.Flags&mptcp.FlagBackup == 0 || e.Settling || !e.primaryStands()
+	}
+	moved := make(map[uint32]bool)
+	for _, s := range e.State.Subflows {
+		moved[s.Token] = moved[s.Token] || e.onPrimary(s.Local)
+	}
+	for _, s := range e.State.Subflows {
+		if s.Local == addr && !moved[s.Token] {
+			e.wait("a handover line to give back")
+			return true
+		}
+	}
+	return false
+}
+
+// primaryStands reports whether a primary line had its endpoint before.
+func (e *endpointPlan) primaryStands() bool {
+	return slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
+		return e.own[there.ID] && e.onPrimary(there.Addr)
+	})
+}
+
+func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
+	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
+		u := &l.Use[FamilyOf(addr)]
+		return l.Mode.Primary() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
+	})
+}
+
+func (e *endpointPlan) wait(what string) {
+	if !slices.Contains(e.result.Waiting, what) {
+		e.result.Waiting = append(e.result.Waiting, what)
+	}
+}
+
+// match pairs what is wanted with what stands, and keeps within the bound.
+func (e *endpointPlan) match() {
+	e.matched = make(map[uint8]wantedEndpoint)
+	free := e.State.MaxEndpoints
+	for _, there := range e.State.Endpoints {
+		if !e.own[there.ID] || e.frozenEndpoint(there) {
+			free--
+		} else if e.keepLast(there) {
+			free--
+			e.kept = append(e.kept, there)
+		}
+	}
+	for _, w := range e.wanted {
+		if free <= 0 {
+			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("no free slot: the kernel takes %d endpoints", e.State.MaxEndpoints)
+			continue
+		}
+		free--
+		there := e.find(w.addr, w.line.Use[w.f].Device.Index)
+		switch {
+		case there == nil:
+			e.adds = append(e.adds, w)
+		case (there.Flags^w.flags)&^changeable != 0, e.renew(w, *there):
+			e.clear = append(e.clear, *there)
+			e.adds = append(e.adds, w)
+		default:
+			e.matched[there.ID] = w
+		}
+	}
+}
+
+func (e *endpointPlan) frozenEndpoint(there mptcp.Endpoint) bool {
+	d := e.State.deviceByIndex(there.IfIndex)
+	return d.Index != 0 && e.frozenDevice(d.Name)
+}
+
+// keepLast reports whether an endpoint stays because no line of its family is
+// usable: without one, connections would become silent zombies.
+func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
+	if e.familyUsable(FamilyOf(there.Addr)) || !e.Config.Globals.Multipath {
+		return false
+	}
+	d := e.State.deviceByIndex(there.IfIndex)
+	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
+		return l.Participates() && (d.Index == 0 || l.Device == d.Name)
+	})
+}
+
+// renew reports whether an endpoint that stands must be made anew: its line
+// came back after all lines of the family had been lost, or its carrier came
+// only after its joins had failed.
+func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
+	if e.hadNoDefault(w.f) {
+		return true
+	}
+	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
+		return false
+	}
+	if !e.State.SubflowsAsked {
+		e.result.NeedSubflows = true
+	}
+	return e.State.SubflowsKnown && !slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
+}
+
+// hadNoDefault reports whether no line of the family had a default route in
+// its table when the run began.
+func (e *endpointPlan) hadNoDefault(f Family) bool {
+	return !slices.ContainsFunc(slices.Concat(e.State.Routes, e.State.Foreign), func(r Route) bool {
+		return r.Family == f && r.Default()
+	})
+}
+
+// retire finds out which of ours nobody wants any more, and which of them must
+// go before the new ones can come.
+func (e *endpointPlan) retire() {
+	for _, there := range e.State.Endpoints {
+		_, matched := e.matched[there.ID]
+		if !e.own[there.ID] || matched || e.frozenEndpoint(there) || slices.Contains(e.kept, there) || slices.Contains(e.clear, there) {
+			continue
+		}
+		blocks := slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr })
+		if blocks {
+			e.clear = append(e.clear, there)
+		} else {
+			e.retired = append(e.retired, there)
+		}
+	}
+	over := len(e.State.Endpoints) - len(e.clear) + len(e.adds) - e.State.MaxEndpoints
+	if over = min(over, len(e.retired)); over > 0 {
+		e.clear = append(e.clear, e.retired[:over]...)
+		e.retired = e.retired[over:]
+	}
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// emit turns the decisions into operations.
+func (e *endpointPlan) emit() {
+	for _, there := range e.State.Endpoints {
+		w, ok := e.matched[there.ID]
+		if !ok || (there.Flags^w.flags)&changeable == 0 {
+			continue
+		}
+		changed := there
+		changed.Flags = w.flags
+		reason := "mode " + w.line.Mode.String()
+		if w.giveBack {
+			reason = "a primary line is back, connections move there"
+		}
+		e.draft.add(phaseFlags, Op{Action: Change, Object: ObjectEndpoint, Endpoint: changed, Interface: w.line.Name, Reason: reason})
+	}
+	for _, there := range e.clear {
+		reason := "makes room for its successor"
+		if slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
+			reason = "comes back with a new id"
+		}
+		e.delete(phaseEndpointClear, there, reason)
+	}
+	adds := make(map[Family][]int)
+	for _, w := range e.adds {
+		adds[w.f] = append(adds[w.f], e.add(w))
+	}
+	for _, there := range e.retired {
+		id := e.delete(phaseEndpointDelete, there, "nobody needs it any more")
+		for _, before := range adds[FamilyOf(there.Addr)] {
+			e.draft.require(id, before)
+		}
+	}
+	e.warnLast()
+}
+
+// add makes an endpoint after the routes and rules of its line.
+func (e *endpointPlan) add(w wantedEndpoint) int {
+	u := &w.line.Use[w.f]
+	endpoint := mptcp.Endpoint{ID: e.nextID(w), Addr: w.addr, Flags: w.flags, IfIndex: u.Device.Index}
+	e.added = append(e.added, endpoint)
+	id := e.draft.add(phaseEndpoint, Op{
+		Action: Add, Object: ObjectEndpoint, Endpoint: endpoint, Device: u.Device.Name,
+		Interface: w.line.Name, Reason: "mode " + w.line.Mode.String(),
+	})
+	for before := range e.draft.ops[:id] {
+		op := &e.draft.ops[before]
+		if op.Interface != w.line.Name || op.Action == Delete {
+			continue
+		}
+		route := op.Object == ObjectRoute && op.Route.Family == w.f && op.Route.Default()
+		rule := op.Object == ObjectRule && op.Rule.Family == w.f && op.Rule.Priority != PriorityList
+		if route || rule {
+			e.draft.require(id, before)
+		}
+	}
+	return id
+}
+
+// nextID is the next free id after the last one that was given; it climbs and
+// wraps at 255, so that a late RM_ADDR never meets its successor. An implicit
+// endpoint of the address is taken over with the id that it has, which the
+// kernel does only when none is given (net/mptcp/pm_kernel.c).
+func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
+	used := make(map[uint8]bool)
+	highest := uint8(0)
+	for _, there := range e.State.Endpoints {
+		if there.Addr == w.addr && there.Flags&mptcp.FlagImplicit != 0 {
+			return 0
+		}
+		used[there.ID] = true
+		highest = max(highest, there.ID)
+	}
+	for _, there := range e.added {
+		used[there.ID] = true
+	}
+	id := e.result.LastID
+	if id == 0 {
+		id = highest
+	}
+	for range 255 {
+		id = id%255 + 1
+		if !used[id] {
+			break
+		}
+	}
+	e.result.LastID = id
+	return id
+}
+
+func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) int {
+	d := e.State.deviceByIndex(there.IfIndex)
+	name := e.interfaceOf(d.Name, FamilyOf(there.Addr))
+	switch {
+	case d.Index == 0:
+		reason = "its device is gone"
+	case name == "":
+		reason = "its interface takes no part any more"
+	}
+	return e.draft.add(phase, Op{Action: Delete, Object: ObjectEndpoint, Endpoint: there, Device: d.Name, Interface: name, Reason: reason})
+}
+
+// interfaceOf names the interface that takes part on a device.
+func (e *endpointPlan) interfaceOf(device string, f Family) string {
+	name := ""
+	for i := range e.lines {
+		l := &e.lines[i]
+		if l.Device == device && device != "" && l.HasMode() && (name == "" || l.Use[f].Usable) {
+			name = l.Name
+		}
+	}
+	return name
+}
+
+// warnLast says that the user's word takes the last endpoint of a family.
+func (e *endpointPlan) warnLast() {
+	left := len(e.matched) + len(e.adds) + len(e.kept)
+	if left == 0 && len(e.retired)+len(e.clear) > 0 {
+		e.result.Warnings = append(e.result.Warnings,
+			"the last endpoint is deleted: connections without another subflow will hang")
+	}
+}
+
+// limits asks for as many subflows as there are endpoints, and never lowers
+// what is there unless the configuration says so.
+func (e *endpointPlan) limits() {
+	if !e.Config.Globals.Multipath {
+		return
+	}
+	want := e.State.Limits
+	subflows := uint32(0)
+	for _, there := range e.standing() {
+		if there.Flags&mptcp.FlagSubflow != 0 {
+			subflows++
+		}
+	}
+	if e.Config.Globals.Fullmesh && subflows > 0 {
+		subflows = e.State.MaxLimit
+	}
+	want.Subflows = max(want.Subflows, min(subflows, e.State.MaxLimit))
+	if g := e.Config.Globals; g.Subflows != nil {
+		want.Subflows = *g.Subflows
+	}
+	if g := e.Config.Globals; g.AddAddrAccepted != nil {
+		want.AddAddrAccepted = *g.AddAddrAccepted
+	}
+	if want == e.State.Limits {
+		return
+	}
+	e.draft.add(phaseSetting, Op{Action: Change, Object: ObjectLimits, Limits: want, Reason: "room for a subflow by each endpoint"})
+}
+
+// standing are the endpoints that are there after the plan.
+func (e *endpointPlan) standing() []mptcp.Endpoint {
+	var all []mptcp.Endpoint
+	for _, there := range e.State.Endpoints {
+		if slices.Contains(e.clear, there) || slices.Contains(e.retired, there) {
+			continue
+		}
+		if w, ok := e.matched[there.ID]; ok {
+			there.Flags = w.flags
+		}
+		all = append(all, there)
+	}
+	return append(all, e.added...)
+}
+
+// report lists the endpoints that stand now, for status.
+func (e *endpointPlan) report() {
+	for _, there := range e.State.Endpoints {
+		d := e.State.deviceByIndex(there.IfIndex)
+		use := EndpointUse{Endpoint: there, Device: d.Name}
+		if e.own[there.ID] {
+			use.Interface = e.interfaceOf(d.Name, FamilyOf(there.Addr))
+		}
+		e.result.Endpoints = append(e.result.Endpoints, use)
+	}
+}

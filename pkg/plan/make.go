@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+)
+
+// Input is all that a plan is made from.
+type Input struct {
+	Config *config.Config
+	Lines  []Line
+	State  State
+	// Netifd says that netifd is the source of Lines. Without it nobody takes
+	// the routes of a line without carrier away, so that a lost carrier makes
+	// a line unusable.
+	Netifd bool
+	// LastID is the endpoint id that was given last; 0 when that is unknown.
+	LastID uint8
+	// Settling says that this is a run of settle, not one for an event.
+	Settling bool
+	// Renew names devices whose carrier came back after their endpoint was
+	// added.
+	Renew []string
+}
+
+// Request is what has to be observed for a plan.
+type Request struct {
+	// Devices are the links whose names matter.
+	Devices []string
+	// Tables are those to dump, by family.
+	Tables [2][]uint32
+	// Sysctls are the settings to read, as paths below /proc/sys.
+	Sysctls []string
+}
+
+// Result is a plan: the operations in their order, and what status shows.
+type Result struct {
+	Ops []Op
+	// Lines are all interfaces with their state.
+	Lines []LineUse
+	// MasterList names the interfaces of the list by family, in order.
+	MasterList [2][]string
+	// NoList says by family why there is no master list; empty when there is.
+	NoList [2]string
+	// Endpoints are those that stand in the kernel, ours and foreign.
+	Endpoints []EndpointUse
+	// PathManager is copied from the state: not PathManagerKernel means that
+	// endpoints were left alone.
+	PathManager PathManager
+	// LastID is the endpoint id to remember.
+	LastID uint8
+	// Tables are the tables in which routes of ours stand after the plan.
+	Tables []uint32
+	// NeedSubflows asks for another call with State.Subflows filled in.
+	NeedSubflows bool
+	// Waiting names what settle has to look after.
+	Waiting []string
+	// NoCarrier names the devices of endpoints that wait for a carrier.
+	NoCarrier []string
+	// Warnings are one line each.
+	Warnings []string
+}
+
+// planner carries one call of Make.
+type planner struct {
+	Input
+	lines  []LineUse
+	result *Result
+	draft  draft
+	// frozenTables hold lines with a bad value, by family.
+	frozenTables [2]map[uint32]bool
+	marked       map[string]bool // devices with an object of protocol 77
+}
+
+// Make works out the plan. It is a pure function of its input.
+func Make(in Input) Result {
+	p := &planner{Input: in, result: &Result{PathManager: in.State.PathManager, LastID: in.LastID}}
+	p.result.Warnings = append(p.result.Warnings, in.Config.Warnings...)
+	p.markDevices()
+	p.examine()
+	if in.Config.Globals.Multipath {
+		for _, f := range Families {
+			p.family(f)
+		}
+		p.globalSettings()
+	}
+	p.linkdownSettings()
+	p.diffRules()
+	p.diffRoutes()
+	p.diffSysctls()
+	if in.State.PathManager == PathManagerKernel {
+		p.endpoints()
+	}
+	p.draft.link(p.changedHands())
+	p.result.Lines = p.lines
+	p.result.Ops = p.draft.ordered()
+	p.rememberTables()
+	return *p.result
+}
+
+// examine fills in the state of every line and freezes those whose table
+// still serves a line with a bad value.
+func (p *planner) examine() {
+	carrier := p.carrierMatters()
+	p.lines = make([]LineUse, len(p.Lines))
+	for i := range p.Lines {
+		p.lines[i].Line = p.Lines[i]
+		for _, f := range Families {
+			p.lines[i].Use[f] = examine(&p.Lines[i], f, &p.State, carrier)
+		}
+	}
+	p.freeze()
+	if p.Config.Globals.Multipath {
+		return
+	}
+	for i := range p.lines {
+		for f := range p.lines[i].Use {
+			if u := &p.lines[i].Use[f]; p.lines[i].Participates() {
+				u.Usable, u.LinkReady, u.Reason = false, false, ReasonDisabled
+			}
+		}
+	}
+}
+
+func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
+
+// freeze collects the tables of lines with a bad value, and leaves lines alone
+// whose own number has become one of them.
+func (p *planner) freeze() {
+	for again := true; again; {
+		again = false
+		for _, f := range Families {
+			p.frozenTables[f] = make(map[uint32]bool)
+			for i := range p.lines {
+				if p.lines[i].Frozen {
+					p.collectFrozen(&p.lines[i], f)
+				}
+			}
+		}
+		for i := range p.lines {
+			l := &p.lines[i]
+			if !l.Participates() {
+				continue
+			}
+			for _, f := range Families {
+				if p.frozenTables[f][l.Tables[f]] {
+					l.Frozen, again = true, true
+					for g := range l.Use {
+						l.Use[g].Usable, l.Use[g].Reason = false, ReasonTableBlocked
+					}
+				}
+			}
+		}
+	}
+}
+
+func (p *planner) collectFrozen(l *LineUse, f Family) {
+	for _, r := range p.State.Rules {
+		if r.Family != f || r.Table == Main {
+			continue
+		}
+		own := r.OIF == l.Device && l.Device != ""
+		for _, a := range l.Netifd.Addresses {
+			own = own || r.Priority == PrioritySource && r.Src.IsValid() && r.Src.IsSingleIP() && r.Src.Addr() == a.Prefix.Addr()
+		}
+		if own {
+			p.frozenTables[f][r.Table] = true
+		}
+	}
+}
+
+// markDevices notes the devices on which an object of ours stands.
+func (p *planner) markDevices() {
+	p.marked = make(map[string]bool)
+	for _, r := range p.State.Rules {
+		if r.OIF != "" {
+			p.marked[r.OIF] = true
+		}
+	}
+	for _, r := range p.State.Routes {
+		p.marked[r.Device] = true
+	}
+}
+
+// rememberTables notes every table that holds, or may hold, routes of ours.
+func (p *planner) rememberTables() {
+	seen := make(map[uint32]bool)
+	add := func(table uint32) {
+		if !seen[table] {
+			seen[table] = true
+			p.result.Tables = append(p.result.Tables, table)
+		}
+	}
+	for _, r := range p.draft.routes {
+		add(r.Table)
+	}
+	for _, r := range p.State.Routes {
+		add(r.Table)
+	}
+}
+
+// Needs says what has to be observed for a plan over these lines. hint are
+// tables that are known to hold routes of ours.
+func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
+	var req Request
+	seen := make(map[string]bool)
+	for i := range lines {
+		l := &lines[i]
+		if !l.HasMode() && !l.Frozen {
+			continue
+		}
+		if l.Device != "" && !seen[l.Device] {
+			seen[l.Device] = true
+			req.Devices = append(req.Devices, l.Device)
+		}
+		for _, f := range Families {
+			req.Tables[f] = append(req.Tables[f], l.Tables[f])
+		}
+	}
+	for _, f := range Families {
+		req.Tables[f] = append(req.Tables[f], hint...)
+	}
+	req.Sysctls = []string{keyEnabled, keyPMType, keyPathManager}
+	for _, s := range cfg.Globals.Sysctls {
+		req.Sysctls = append(req.Sysctls, strings.ReplaceAll(s.Key, ".", "/"))
+	}
+	return req
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Protocol is the rtnetlink protocol number that every rule and route of ours
+// carries: the mark of ownership (rtm_protocol, FRA_PROTOCOL). Numbers from
+// RTPROT_STATIC (4) up are free for user space (include/uapi/linux/rtnetlink.h).
+const Protocol = 77
+
+// Main is the kernel's main table (RT_TABLE_MAIN).
+const Main = 254
+
+// Priorities of our rules.
+const (
+	PriorityOverlap = 500   // a line's connected prefix that another line has too
+	PriorityLocal   = 501   // answers from a line's address to the LAN
+	PrioritySource  = 502   // a line's own source leaves by that line
+	PriorityDevice  = 503   // sockets bound to a line's device
+	PriorityList    = 32765 // the master list, just before the kernel's main
+)
+
+// Rule is a policy rule of ours: protocol 77, action "lookup". It is
+// comparable; the kernel's order among rules of one priority is their order of
+// arrival and not part of it.
+type Rule struct {
+	Family   Family
+	Priority uint32
+	// Src is the source prefix; the zero Prefix stands for "all".
+	Src netip.Prefix
+	// OIF is the name of the device that a socket is bound to; empty: any.
+	OIF string
+	// Table is looked up.
+	Table uint32
+	// Suppress ignores routes whose prefix is not longer than this many bits
+	// (FRA_SUPPRESS_PREFIXLEN); -1 ignores none.
+	Suppress int
+}
+
+// selector is what a packet must match: everything but the action.
+type selector struct {
+	family   Family
+	priority uint32
+	src      netip.Prefix
+	oif      string
+}
+
+func (r Rule) selector() selector { return selector{r.Family, r.Priority, r.Src, r.OIF} }
+
+// String is the rule in the syntax of "ip rule add".
+func (r Rule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pref %d", r.Priority)
+	if r.Src.IsValid() {
+		b.WriteString(" from " + prefixText(r.Src))
+	}
+	if r.OIF != "" {
+		b.WriteString(" oif " + r.OIF)
+	}
+	b.WriteString(" lookup " + tableText(r.Table))
+	if r.Suppress >= 0 {
+		b.WriteString(" suppress_prefixlength " + strconv.Itoa(r.Suppress))
+	}
+	b.WriteString(" protocol " + strconv.Itoa(Protocol))
+	return b.String()
+}
+
+// Route is a unicast route of protocol 77 in the table of a line.
+type Route struct {
+	Family Family
+	Table  uint32
+	Dst    netip.Prefix
+	// Gateway is the zero Addr for a destination on the link.
+	Gateway netip.Addr
+	// Device is the name, Index the number of the link.
+	Device string
+	Index  int
+	// Src is the preferred source (RTA_PREFSRC), or the zero Addr.
+	Src netip.Addr
+	// OnLink lets the gateway stand outside of every connected prefix
+	// (RTNH_F_ONLINK).
+	OnLink bool
+	// Metric is RTA_PRIORITY: 0 in IPv4; the kernel makes 1024 of 0 in IPv6
+	// (IP6_RT_PRIO_USER), so that is what stands here.
+	Metric uint32
+}
+
+// routeKey is the identity of a route inside the kernel: two routes of one key
+// do not exist side by side unless somebody appends them.
+type routeKey struct {
+	family Family
+	table  uint32
+	dst    netip.Prefix
+	metric uint32
+}
+
+func (r Route) key() routeKey { return routeKey{r.Family, r.Table, r.Dst, r.Metric} }
+
+// Default reports whether the route leads everywhere.
+func (r Route) Default() bool { return r.Dst.Bits() == 0 }
+
+// String is the route in the syntax of "ip route add".
+func (r Route) String() string {
+	var b strings.Builder
+	if r.Default() {
+		b.WriteString("default")
+	} else {
+		b.WriteString(prefixText(r.Dst))
+	}
+	if r.Gateway.IsValid() {
+		b.WriteString(" via " + r.Gateway.String())
+	}
+	b.WriteString(" dev " + r.Device)
+	if !r.Gateway.IsValid() && r.Family == IPv4 {
+		b.WriteString(" scope link")
+	}
+	if r.OnLink {
+		b.WriteString(" onlink")
+	}
+	if r.Src.IsValid() {
+		b.WriteString(" src " + r.Src.String())
+	}
+	b.WriteString(" table " + tableText(r.Table))
+	if r.Family == IPv4 && r.Metric != 0 || r.Family == IPv6 && r.Metric != metricIPv6 {
+		b.WriteString(" metric " + strconv.FormatUint(uint64(r.Metric), 10))
+	}
+	b.WriteString(" proto " + strconv.Itoa(Protocol))
+	return b.String()
+}
+
+// metricIPv6 is what the kernel stores for an IPv6 route without metric
+// (include/net/ip6_fib.h, IP6_RT_PRIO_USER).
+const metricIPv6 = 1024
+
+func tableText(table uint32) string {
+	if table == Main {
+		return "main"
+	}
+	return strconv.FormatUint(uint64(table), 10)
+}
+
+// prefixText leaves the length of a host prefix away, as ip does.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"net/netip"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// State is what the kernel has, as far as a plan needs it. All slices keep the
+// kernel's order.
+type State struct {
+	Devices   []Device
+	Addresses []Address
+	// Rules are the rules of protocol 77.
+	Rules []Rule
+	// Routes are the routes of protocol 77 in the tables that were asked for;
+	// Foreign are everybody else's unicast routes there.
+	Routes, Foreign []Route
+	Endpoints       []mptcp.Endpoint
+	Limits          mptcp.Limits
+	// PathManager says whether the kernel's path manager can be told anything.
+	PathManager PathManager
+	// MaxEndpoints is the kernel's bound on endpoints, MaxLimit that on each
+	// of the limits.
+	MaxEndpoints int
+	MaxLimit     uint32
+	// Sysctls holds the values that were asked for, by key; a setting that
+	// this kernel lacks is absent.
+	Sysctls map[string]string
+	// Subflows are the established MPTCP subflows. They are listed only while a
+	// decision depends on them: SubflowsAsked says that it was tried,
+	// SubflowsKnown that the kernel could answer.
+	Subflows                     []Subflow
+	SubflowsAsked, SubflowsKnown bool
+}
+
+// PathManager is the state of MPTCP's path management in the kernel.
+type PathManager uint8
+
+const (
+	// PathManagerKernel: ours to steer.
+	PathManagerKernel PathManager = iota
+	// PathManagerMissing: the kernel has no MPTCP.
+	PathManagerMissing
+	// PathManagerOther: net.mptcp.pm_type or path_manager names another.
+	PathManagerOther
+)
+
+// Device is one link.
+type Device struct {
+	Name  string
+	Index int
+	// Up is IFF_UP, Carrier IFF_LOWER_UP (include/uapi/linux/if.h).
+	Up, Carrier bool
+}
+
+// Address is one address of a link.
+type Address struct {
+	Index  int
+	Prefix netip.Prefix
+	// Peer is the far end's prefix of a point-to-point address, or zero.
+	Peer netip.Prefix
+	// Global is scope universe or site; others never count.
+	Global bool
+	// Tentative, Deprecated, DADFailed and NoPrefixRoute are the IFA_F_ flags
+	// (include/uapi/linux/if_addr.h).
+	Tentative, Deprecated, DADFailed, NoPrefixRoute bool
+}
+
+// Subflow is one established subflow of an MPTCP connection.
+type Subflow struct {
+	Token uint32
+	Local netip.Addr
+}
+
+// deviceByName returns the zero Device (Index 0) when there is none.
+func (s *State) deviceByName(name string) Device {
+	for _, d := range s.Devices {
+		if d.Name == name && name != "" {
+			return d
+		}
+	}
+	return Device{}
+}
+
+func (s *State) deviceByIndex(index int) Device {
+	for _, d := range s.Devices {
+		if d.Index == index {
+			return d
+		}
+	}
+	return Device{}
+}

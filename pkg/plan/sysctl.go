@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Settings of MPTCP (Documentation/networking/mptcp-sysctl.rst); path_manager
+// exists from 6.15 on, pm_type from 5.18 on.
+const (
+	keyEnabled     = "net/mptcp/enabled"
+	keyPMType      = "net/mptcp/pm_type"
+	keyPathManager = "net/mptcp/path_manager"
+)
+
+// LinkdownKey is the setting that makes the kernel skip routes of a device
+// without carrier (Documentation/networking/ip-sysctl.rst).
+func LinkdownKey(f Family, device string) string {
+	return "net/" + f.String() + "/conf/" + device + "/ignore_routes_with_linkdown"
+}
+
+type wantedSysctl struct {
+	Sysctl
+	wanted
+}
+
+// globalSettings switches MPTCP on and asks for the settings of "globals".
+func (p *planner) globalSettings() {
+	p.wantSysctl(Sysctl{Key: keyEnabled, Value: "1"}, "", "multipath is on")
+	for _, s := range p.Config.Globals.Sysctls {
+		key := strings.ReplaceAll(s.Key, ".", "/")
+		if _, there := p.State.Sysctls[key]; !there {
+			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s: this kernel has no %s", s.Option, s.Key))
+			continue
+		}
+		p.wantSysctl(Sysctl{Key: key, Value: s.Value, Optional: true}, "", "option "+s.Option)
+	}
+}
+
+// linkdownSettings makes the kernel itself skip a line that loses its carrier,
+// as long as there is another line of that family. The carrier is left aside
+// in the count: a line that has just lost it is the one that must be skipped.
+func (p *planner) linkdownSettings() {
+	for _, f := range Families {
+		devices := p.linkdownDevices(f)
+		value, reason := "0", "the only usable line"
+		if len(devices) >= 2 {
+			value, reason = "1", fmt.Sprintf("%d usable lines", len(devices))
+		}
+		for _, name := range devices {
+			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
+		}
+		for _, d := range p.State.Devices {
+			if p.marked[d.Name] && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
+				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line any more")
+			}
+		}
+	}
+}
+
+// linkdownDevices are the devices of the lines that only a carrier may lack.
+func (p *planner) linkdownDevices(f Family) []string {
+	var devices []string
+	for i := range p.lines {
+		u := &p.lines[i].Use[f]
+		if p.lines[i].Participates() && u.LinkReady && !slices.Contains(devices, u.Device.Name) {
+			devices = append(devices, u.Device.Name)
+		}
+	}
+	return devices
+}
+
+func (p *planner) frozenDevice(name string) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Frozen && l.Device == name })
+}
+
+func (p *planner) wantSysctl(s Sysctl, iface, reason string) {
+	p.draft.sysctls = append(p.draft.sysctls, wantedSysctl{s, wanted{iface, reason}})
+}
+
+// diffSysctls writes what is there with another value; a setting that the
+// kernel lacks is left out.
+func (p *planner) diffSysctls() {
+	for _, w := range p.draft.sysctls {
+		if have, there := p.State.Sysctls[w.Key]; there && have != w.Value {
+			p.draft.add(phaseSetting, Op{Action: Change, Object: ObjectSysctl, Sysctl: w.Sysctl, Interface: w.iface, Reason: w.reason})
+		}
+	}
+}
