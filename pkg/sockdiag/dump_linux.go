@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sockdiag
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Connections returns all MPTCP connections with their subflows. A connection
+// that appears during the listing is left out. The errors are ErrNoMPTCPDiag,
+// ErrNoTCPDiag and what a netlink socket can fail with.
+func Connections() ([]Connection, error) {
+	var connections []Connection
+	index := make(map[uint32]int)
+	err := dump(unix.IPPROTO_MPTCP, anyState, func(b []byte) error {
+		c, err := decodeConnection(b)
+		if err == nil {
+			index[c.Token] = len(connections)
+			connections = append(connections, c)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("MPTCP connections: %w", err)
+	}
+	if len(connections) == 0 {
+		return nil, nil
+	}
+	err = Subflows(func(s Subflow) error {
+		if i, ok := index[s.Token]; ok {
+			connections[i].Subflows = append(connections[i].Subflows, s)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connections, nil
+}
+
+// Subflows calls fn for every subflow that is in one of the states, or in any
+// if none is given, and needs no CONFIG_INET_MPTCP_DIAG. It ends early with the
+// first error of fn and returns that. The other errors are ErrNoTCPDiag and
+// what a netlink socket can fail with.
+func Subflows(fn func(Subflow) error, states ...State) error {
+	mask := uint32(0)
+	for _, s := range states {
+		mask |= 1 << s
+	}
+	if mask == 0 {
+		mask = anyState
+	}
+	err := dump(unix.IPPROTO_TCP, mask, func(b []byte) error {
+		s, ok, err := decodeSubflow(b)
+		if err != nil || !ok {
+			return err
+		}
+		return fn(s)
+	})
+	if err != nil {
+		return fmt.Errorf("subflows: %w", err)
+	}
+	return nil
+}
+
+// EstablishedTokens returns, for every local address that an established subflow
+// has, the tokens of the connections of those subflows, each once. A join counts
+// from the peer's answer on; that the path still works is not said. The errors
+// are those of Subflows.
+func EstablishedTokens() (map[netip.Addr][]uint32, error) {
+	tokens := make(map[netip.Addr][]uint32)
+	err := Subflows(func(s Subflow) error {
+		addr := s.Local.Addr()
+		if !slices.Contains(tokens[addr], s.Token) {
+			tokens[addr] = append(tokens[addr], s.Token)
+		}
+		return nil
+	}, Established)
+	if err != nil {
+		return nil, err
+	}
+	return tokens, nil
+}
+
+const (
+	// anyState has the states of this package. Closed sockets are in no list;
+	// listening and time-wait sockets have no subflow information.
+	anyState = 1<<Established | 1<<SynSent | 1<<SynRecv | 1<<FinWait1 | 1<<FinWait2 |
+		1<<CloseWait | 1<<LastAck | 1<<Closing
+
+	// bufferLen is the most that the kernel puts into one message of a dump
+	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
+	bufferLen = 32 << 10
+)
+
+// dump calls fn with the body of every reply, first those of IPv4 sockets, then
+// those of IPv6 sockets. fn must not keep the bytes.
+func dump(protocol uint32, states uint32, fn func([]byte) error) (err error) {
+	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	buffer := make([]byte, bufferLen)
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		req, err := conn.Send(netlink.Message{
+			Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
+			Data:   encodeRequest(family, protocol, states),
+		})
+		if err != nil {
+			return err
+		}
+		// The library's Receive would hold a whole dump in memory.
+		for done := false; !done && err == nil; {
+			var n int
+			if n, err = receive(raw, buffer); err == nil {
+				done, err = decodeBatch(buffer[:n], req.Header.Sequence, protocol, fn)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads one batch of messages into buffer.
+func receive(raw syscall.RawConn, buffer []byte) (n int, err error) {
+	waitErr := raw.Read(func(fd uintptr) bool {
+		n, _, err = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		return err != unix.EAGAIN
+	})
+	switch {
+	case waitErr != nil:
+		return 0, waitErr
+	case err != nil:
+		return 0, fmt.Errorf("receive: %w", err)
+	case n > len(buffer):
+		return 0, fmt.Errorf("receive: batch of %d bytes", n)
+	}
+	return n, nil
+}
+
+// decodeBatch calls fn with the body of every reply to request seq, which asked
+// for protocol, and tells whether the dump is complete.
+func decodeBatch(b []byte, seq, protocol uint32, fn func([]byte) error) (done bool, err error) {
+	msgs, err := syscall.ParseNetlinkMessage(b)
+	if err != nil {
+		return false, fmt.Errorf("malformed batch: %w", err)
+	}
+	for _, m := range msgs {
+		if m.Header.Seq != seq {
+			continue
+		}
+		switch m.Header.Type {
+		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
+			// An error that is found while dumping comes in the last message.
+			return true, result(unix.Errno(-int32(record(m.Data).u32(0))), protocol)
+		case sockDiagByFamily:
+			if err := fn(m.Data); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// result is the error for the end of a dump. ENOENT means that the protocol has
+// no handler (__inet_diag_dump in net/ipv4/inet_diag.c).
+func result(errno unix.Errno, protocol uint32) error {
+	switch {
+	case errno == 0:
+		return nil
+	case errno == unix.ENOENT && protocol == unix.IPPROTO_MPTCP:
+		return ErrNoMPTCPDiag
+	case errno == unix.ENOENT && protocol == unix.IPPROTO_TCP:
+		return ErrNoTCPDiag
+	}
+	return errno
+}

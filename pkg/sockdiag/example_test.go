@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package sockdiag_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/netip"
+
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+func ExampleConnections() {
+	connections, err := sockdiag.Connections()
+	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) {
+		fmt.Println("install kmod-inet-mptcp-diag to list connections")
+		return
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range connections {
+		fmt.Println(c.Local, c.Remote, c.State)
+		for _, s := range c.Subflows {
+			fmt.Println("  ", s.Local, s.State, s.TCP.RTT, s.Flags&sockdiag.BackupLocal != 0)
+		}
+	}
+}
+
+func ExampleEstablishedTokens() {
+	tokens, err := sockdiag.EstablishedTokens()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, token := range tokens[netip.MustParseAddr("192.0.2.10")] {
+		fmt.Printf("connection %08x uses the line\n", token)
+	}
+}

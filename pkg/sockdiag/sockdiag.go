@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sockdiag
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// ErrNoMPTCPDiag is returned when the kernel cannot list MPTCP connections: it
+// lacks CONFIG_INET_MPTCP_DIAG (OpenWrt: kmod-inet-mptcp-diag). It is compatible
+// with errors.Is(err, os.ErrNotExist).
+var ErrNoMPTCPDiag = fmt.Errorf("kernel cannot list MPTCP connections (CONFIG_INET_MPTCP_DIAG): %w", os.ErrNotExist)
+
+// ErrNoTCPDiag is returned when the kernel cannot list TCP sockets, and so no
+// subflows: it lacks CONFIG_INET_TCP_DIAG (OpenWrt: kmod-inet-diag). It is
+// compatible with errors.Is(err, os.ErrNotExist).
+var ErrNoTCPDiag = fmt.Errorf("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG): %w", os.ErrNotExist)
+
+// Connection is an MPTCP connection that does not listen.
+type Connection struct {
+	// Token names the connection on this host (RFC 8684 section 3.2).
+	Token uint32
+	// Local and Remote are the addresses with which it was set up. They stay
+	// when the first subflow is gone. IPv4 is never mapped into IPv6.
+	Local, Remote netip.AddrPort
+	// State is the state of the connection, not of a subflow.
+	State State
+	// Fallback tells that the connection does plain TCP (RFC 8684 section 3.7):
+	// it keeps its one subflow and gets no other.
+	Fallback bool
+	// Subflows are in no particular order. There is none while the connection
+	// has lost its last one.
+	Subflows []Subflow
+}
+
+// Subflow is a TCP socket that belongs to an MPTCP connection.
+type Subflow struct {
+	// Token is that of its Connection.
+	Token uint32
+	// Cookie names the socket on this host for as long as it lives: what two
+	// listings say of one cookie is about the same subflow.
+	Cookie uint64
+	// Local and Remote are the addresses. IPv4 is never mapped into IPv6, and
+	// no address has a zone.
+	Local, Remote netip.AddrPort
+	// IfIndex is the index of the interface to which the socket is bound, which
+	// is that of its endpoint. Zero: to none, routing chooses.
+	IfIndex int
+	// State is the TCP state.
+	State State
+	// LocalID and RemoteID are the address ids (RFC 8684 section 3.2). Zero is
+	// the address of the first subflow, which may be an endpoint's too.
+	LocalID, RemoteID uint8
+	// Flags tell how the subflow came to be and what it is used for.
+	Flags SubflowFlags
+	// TCP has the counters of the socket.
+	TCP TCPInfo
+}
+
+// TCPInfo is a part of struct tcp_info (include/uapi/linux/tcp.h). What an old
+// kernel does not tell is zero.
+type TCPInfo struct {
+	// RTT is the smoothed round trip time, zero before the first sample.
+	RTT time.Duration
+	// Cwnd is the congestion window in segments.
+	Cwnd uint32
+	// Retrans is the number of segments sent again since the subflow began.
+	Retrans uint32
+	// BytesSent counts payload with retransmissions, BytesAcked what the peer
+	// acknowledged of it, BytesReceived what the peer sent.
+	BytesSent, BytesAcked, BytesReceived uint64
+}
+
+// SubflowFlags is a set of MPTCP_SUBFLOW_FLAG_* bits (include/uapi/linux/mptcp.h).
+type SubflowFlags uint32
+
+const (
+	// CapableRemote and CapableLocal: the first subflow (MP_CAPABLE, RFC 8684
+	// section 3.1). The peer agreed to MPTCP; this host asked for it.
+	CapableRemote SubflowFlags = 1 << 0
+	CapableLocal  SubflowFlags = 1 << 1
+	// JoinRemote and JoinLocal: a further subflow (MP_JOIN, RFC 8684 section
+	// 3.2). The peer sent the option; this host asked for the subflow.
+	JoinRemote SubflowFlags = 1 << 2
+	JoinLocal  SubflowFlags = 1 << 3
+	// BackupRemote: the peer asked this host to treat the subflow as backup.
+	// BackupLocal: this host asked the peer (RFC 8684 section 3.3.8).
+	BackupRemote SubflowFlags = 1 << 4
+	BackupLocal  SubflowFlags = 1 << 5
+	// FullyEstablished: the MPTCP handshake of the subflow is complete.
+	FullyEstablished SubflowFlags = 1 << 6
+	// Connected: the TCP handshake is complete.
+	Connected SubflowFlags = 1 << 7
+	// MapValid: a data sequence mapping is in use.
+	MapValid SubflowFlags = 1 << 8
+)
+
+// State is a TCP state (include/net/tcp_states.h).
+type State uint8
+
+// The states that a Connection or a Subflow can have.
+const (
+	Established State = 1
+	SynSent     State = 2
+	SynRecv     State = 3
+	FinWait1    State = 4
+	FinWait2    State = 5
+	CloseWait   State = 8
+	LastAck     State = 9
+	Closing     State = 11
+)
+
+// String returns the state as RFC 9293 section 3.3.2 writes it.
+func (s State) String() string {
+	names := [...]string{
+		Established: "ESTABLISHED",
+		SynSent:     "SYN-SENT",
+		SynRecv:     "SYN-RECEIVED",
+		FinWait1:    "FIN-WAIT-1",
+		FinWait2:    "FIN-WAIT-2",
+		CloseWait:   "CLOSE-WAIT",
+		LastAck:     "LAST-ACK",
+		Closing:     "CLOSING",
+	}
+	if int(s) < len(names) && names[s] != "" {
+		return names[s]
+	}
+	return fmt.Sprintf("STATE-%d", uint8(s))
+}
