@@ -185,6 +185,8 @@ func (s *scene) obey(op Op) {
 	case ObjectRoute:
 		at := slices.IndexFunc(st.Routes, func(r Route) bool { return r.key() == op.Route.key() })
 		switch {
+		case op.Action != Delete && s.leadsElsewhere(op.Route):
+			s.t.Errorf("a rule of another line still leads there: %s", op)
 		case op.Action == Add && at < 0:
 			st.Routes = append(st.Routes, op.Route)
 		case op.Action == Change && at >= 0:
@@ -202,6 +204,14 @@ func (s *scene) obey(op Op) {
 	case ObjectEndpoint:
 		s.obeyEndpoint(op)
 	}
+}
+
+// leadsElsewhere reports whether a rule sends another device's sockets into
+// the table of a route.
+func (s *scene) leadsElsewhere(r Route) bool {
+	return slices.ContainsFunc(s.state.Rules, func(rule Rule) bool {
+		return rule.Family == r.Family && rule.Table == r.Table && rule.OIF != "" && rule.OIF != r.Device
+	})
 }
 
 func (s *scene) obeyEndpoint(op Op) {
@@ -233,7 +243,7 @@ func (s *scene) endpoint(id uint8, address string, index int, flags mptcp.Flags)
 // the expected lines left aside.
 func wantLines(t *testing.T, got []string, want string) {
 	t.Helper()
-	var lines []string
+	lines := []string{}
 	for line := range strings.Lines(want) {
 		if line = strings.TrimSpace(line); line != "" {
 			lines = append(lines, line)

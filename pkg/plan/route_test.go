@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+)
+
+// routesOf lists the routes of a table as text.
+func (s *scene) routesOf(f Family, table uint32) string {
+	var b strings.Builder
+	for _, r := range s.state.Routes {
+		if r.Family == f && r.Table == table {
+			text, _, _ := strings.Cut(r.String(), " table ")
+			b.WriteString(text + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestRoutesOfALine(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		setup func(s *scene)
+		want  string
+	}{
+		{"the gateway outside of the connected prefix is onlink", func(s *scene) {
+			s.iface("wan1").Routes[0].Nexthop = addr("172.16.0.1")
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			default via 172.16.0.1 dev eth1 onlink src 10.0.1.2
+		`},
+		{"point-to-point", func(s *scene) {
+			i := s.iface("wan1")
+			i.Addresses[0] = netifd.Address{Prefix: prefix("100.64.1.7/32"), Peer: addr("100.64.0.1")}
+			s.state.Addresses[0] = Address{Index: 11, Prefix: prefix("100.64.1.7/32"), Peer: prefix("100.64.0.1/32"), Global: true}
+			i.Routes[0].Nexthop = netip.Addr{}
+		}, `
+			100.64.0.1 dev eth1 scope link src 100.64.1.7
+			default dev eth1 scope link src 100.64.1.7
+		`},
+		{"a host address has no connected prefix", func(s *scene) {
+			s.iface("wan1").Addresses[0].Prefix = prefix("10.0.1.2/32")
+			s.state.Addresses[0].Prefix = prefix("10.0.1.2/32")
+		}, `
+			default via 10.0.1.1 dev eth1 onlink src 10.0.1.2
+		`},
+		{"noprefixroute", func(s *scene) { s.state.Addresses[0].NoPrefixRoute = true }, `
+			default via 10.0.1.1 dev eth1 onlink src 10.0.1.2
+		`},
+		{"two addresses in one prefix, one in another", func(s *scene) {
+			s.address("wan1", "10.0.1.3/24")
+			s.address("wan1", "10.7.0.2/16")
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			10.7.0.0/16 dev eth1 scope link src 10.7.0.2
+			default via 10.0.1.1 dev eth1 src 10.0.1.2
+		`},
+		{"further routes, the lowest metric of each; others' tables and types left out", func(s *scene) {
+			i := s.iface("wan1")
+			i.Routes = append(i.Routes,
+				netifd.Route{Target: prefix("10.9.0.0/16"), Nexthop: addr("10.0.1.8"), Metric: 20},
+				netifd.Route{Target: prefix("10.9.0.0/16"), Nexthop: addr("10.0.1.9"), Metric: 10},
+				netifd.Route{Target: prefix("10.8.0.0/16")},
+				netifd.Route{Target: prefix("10.6.0.0/16"), Table: 9},
+				netifd.Route{Target: prefix("10.5.0.0/16"), Type: 7})
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			10.8.0.0/16 dev eth1 scope link
+			10.9.0.0/16 via 10.0.1.9 dev eth1
+			default via 10.0.1.1 dev eth1 src 10.0.1.2
+		`},
+		{"the gateway that netifd keeps back (defaultroute 0)", func(s *scene) {
+			i := s.iface("wan1")
+			i.Inactive, i.Routes = i.Routes, nil
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			default via 10.0.1.1 dev eth1 src 10.0.1.2
+		`},
+		{"of several gateways the one with the lowest metric", func(s *scene) {
+			i := s.iface("wan1")
+			i.Inactive = []netifd.Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.7"), Metric: 0}}
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			default via 10.0.1.7 dev eth1 src 10.0.1.2
+		`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "master")
+			tt.setup(s)
+			s.settled()
+			wantText(t, "table 3", s.routesOf(IPv4, 3), tt.want)
+		})
+	}
+}
+
+func TestChangedGatewayIsReplaced(t *testing.T) {
+	s := newScene(t, "master")
+	s.settled()
+	s.iface("wan1").Routes[0].Nexthop = addr("10.0.1.254")
+	wantLines(t, s.settled(), `~ ip route replace default via 10.0.1.254 dev eth1 src 10.0.1.2 table 3 proto 77`)
+}
+
+func TestEmptiedTableIsFilledAgain(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.state.Routes = s.state.Routes[:2]
+	wantLines(t, s.settled(), `
+		+ ip route add 10.0.2.0/24 dev eth2 scope link src 10.0.2.2 table 4 proto 77
+		+ ip route add default via 10.0.2.1 dev eth2 src 10.0.2.2 table 4 proto 77
+	`)
+}
+
+func TestUsability(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		setup func(s *scene)
+		want  Reason
+	}{
+		{"all is there", func(*scene) {}, ReasonUsable},
+		{"netifd reports it down", func(s *scene) { s.iface("wan1").Up = false }, ReasonDown},
+		{"the device is gone", func(s *scene) { s.state.Devices = s.state.Devices[:1] }, ReasonNoDevice},
+		{"the kernel lost the address that netifd reports", func(s *scene) { s.state.Addresses = nil }, ReasonNoAddress},
+		{"the address is deprecated", func(s *scene) { s.state.Addresses[0].Deprecated = true }, ReasonNoAddress},
+		{"duplicate address detection failed", func(s *scene) { s.state.Addresses[0].DADFailed = true }, ReasonNoAddress},
+		{"the address is not global", func(s *scene) { s.state.Addresses[0].Global = false }, ReasonNoAddress},
+		{"no default route", func(s *scene) { s.iface("wan1").Routes = nil }, ReasonNoDefault},
+		{"the default route is in a table of its own", func(s *scene) { s.iface("wan1").Routes[0].Table = 9 }, ReasonNoDefault},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "master")
+			tt.setup(s)
+			if got := s.make().Lines[1].Use[IPv4]; got.Reason != tt.want || got.Usable != (tt.want == ReasonUsable) {
+				t.Errorf("got %q (usable: %v), want %q", got.Reason, got.Usable, tt.want)
+			}
+		})
+	}
+}
+
+func TestOverlappingNetworksNeedRule500(t *testing.T) {
+	s := newScene(t, "master", "on", "on", "")
+	s.state.Addresses[1].Prefix = prefix("10.0.1.66/25")
+	s.iface("wan2").Addresses[0].Prefix = prefix("10.0.1.66/25")
+	s.settled()
+	wantText(t, "rules", firstRules(s, 2), `
+		pref 500 from 10.0.1.2 lookup 3 suppress_prefixlength 0
+		pref 500 from 10.0.1.66 lookup 4 suppress_prefixlength 0
+	`)
+}
+
+func firstRules(s *scene, n int) string {
+	all := s.state.Rules
+	s.state.Rules = all[:n]
+	defer func() { s.state.Rules = all }()
+	return s.rulesOf(all[0].Family)
+}
+
+// ipv6Line gives wanN an address, a delegated prefix and a gateway.
+func (s *scene) ipv6Line(name, address, delegated string) {
+	if address != "" {
+		s.address(name, address)
+	}
+	if delegated != "" {
+		s.iface(name).Prefixes = append(s.iface(name).Prefixes, prefix(delegated))
+	}
+	s.route(name, "::/0", "fe80::1")
+}
+
+func TestIPv6WithDelegatedPrefixes(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.ipv6Line("wan1", "2001:db8:1::2/64", "2001:db8:1100::/40")
+	s.ipv6Line("wan2", "", "2001:db8:2200::/40")
+	s.address("lan", "2001:db8:1101::1/64")
+	s.address("lan", "fd77::1/64")
+	s.section("tunnel", "he0", "")
+	s.netifd = append(s.netifd, netifd.Interface{Name: "tunnel", Up: true, L3Device: "he0",
+		Addresses: []netifd.Address{{Prefix: prefix("2001:db8:9::2/64")}, {Prefix: prefix("fe80::9/64")}},
+		Prefixes:  []netip.Prefix{prefix("2001:db8:9900::/48")}})
+	s.settled()
+	wantText(t, "rules", s.rulesOf(IPv6), `
+		pref 501 from 2001:db8:1::2 lookup main suppress_prefixlength 7
+		pref 501 from 2001:db8:1100::/40 lookup main suppress_prefixlength 7
+		pref 501 from 2001:db8:2200::/40 lookup main suppress_prefixlength 7
+		pref 501 from fd77::1 lookup main
+		pref 501 from 2001:db8:9::2 lookup main
+		pref 501 from 2001:db8:9900::/48 lookup main
+		pref 502 from 2001:db8:1::2 lookup 3
+		pref 502 from 2001:db8:1100::/40 lookup 3
+		pref 502 from 2001:db8:2200::/40 lookup 4
+		pref 503 oif eth1 lookup 3
+		pref 503 oif eth2 lookup 4
+		pref 32765 lookup main suppress_prefixlength 0
+		pref 32765 lookup 3
+		pref 32765 lookup 4
+	`)
+	wantText(t, "table 3", s.routesOf(IPv6, 3), `
+		2001:db8:1::/64 dev eth1 src 2001:db8:1::2
+		fe80::/64 dev eth1
+		default via fe80::1 dev eth1 src 2001:db8:1::2
+	`)
+	wantText(t, "table 4", s.routesOf(IPv6, 4), `
+		fe80::/64 dev eth2
+		default via fe80::1 dev eth2
+	`)
+	wantText(t, "endpoints", s.endpointsText(), `
+		1 10.0.1.2 dev 11 subflow
+		2 10.0.2.2 dev 12 subflow
+		3 2001:db8:1::2 dev 11 subflow
+	`)
+}
+
+func TestOutsidersNeedNoRuleWithoutAnIPv6List(t *testing.T) {
+	s := newScene(t, "master")
+	s.address("lan", "fd77::1/64")
+	s.settled()
+	wantText(t, "rules", s.rulesOf(IPv6), ``)
+}
+
+func TestTentativeAddress(t *testing.T) {
+	s := newScene(t, "master")
+	s.address("wan1", "2001:db8:1::2/64").Tentative = true
+	s.route("wan1", "::/0", "2001:db8:1::1")
+	s.settled()
+	wantText(t, "table 3", s.routesOf(IPv6, 3), `
+		2001:db8:1::/64 dev eth1
+		fe80::/64 dev eth1
+		default via 2001:db8:1::1 dev eth1
+	`)
+	wantText(t, "endpoints", s.endpointsText(), `1 10.0.1.2 dev 11 subflow`)
+	if r := s.make(); len(r.Waiting) != 1 {
+		t.Errorf("waiting %q", r.Waiting)
+	}
+	s.state.Addresses[1].Tentative = false
+	wantLines(t, s.settled(), `
+		~ ip -6 route replace 2001:db8:1::/64 dev eth1 src 2001:db8:1::2 table 3 proto 77
+		~ ip -6 route replace default via 2001:db8:1::1 dev eth1 src 2001:db8:1::2 table 3 proto 77
+		+ ip mptcp endpoint add 2001:db8:1::2 dev eth1 id 2 subflow
+	`)
+	if r := s.make(); len(r.Waiting) != 0 {
+		t.Errorf("waiting %q", r.Waiting)
+	}
+	s.state.Addresses[1].Tentative = true
+	if lines := mptcpLines(s.apply()); len(lines) != 0 {
+		t.Errorf("an endpoint that stands stays: %q", lines)
+	}
+}
