@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ApplyDelta makes the changes that a delta file (/var/state/network, or
+// /tmp/.uci/network) holds, in order, as libuci's delta.c does. A line that
+// cannot be read or applied changes nothing and is one warning; later lines still
+// count. Empty lines and comments are skipped silently.
+func ApplyDelta(p *Package, data []byte) []Warning {
+	var warnings []Warning
+	l := lexer{in: data}
+	for l.next() {
+		c, err := readChange(&l)
+		if err == nil {
+			err = p.apply(c)
+		}
+		if err != nil && !errors.Is(err, errBlank) {
+			warnings = append(warnings, Warning{Line: l.first, Text: err.Error()})
+		}
+	}
+	return warnings
+}
+
+// The kinds of change, by the character in front of the line (uci_command_char in
+// delta.c). A setting has none.
+const (
+	opSet     = '='
+	opAdd     = '+' // as set, and the section is anonymous
+	opRemove  = '-'
+	opRename  = '@'
+	opReorder = '^'
+	opListAdd = '|'
+	opListDel = '~'
+)
+
+// change is one line of a delta file. Without option it is about the section.
+type change struct {
+	op                   byte
+	pkg, section, option string
+	value                string
+	hasValue             bool
+}
+
+var (
+	errBlank   = errors.New("nothing on this line")
+	errNoValue = errors.New("a value is missing")
+	errNotThis = errors.New("no such section or option")
+)
+
+// readChange reads the logical line that the lexer stands at.
+func readChange(l *lexer) (change, error) {
+	arg, err := l.arg()
+	switch {
+	case err != nil:
+		return change{}, err
+	case l.rest():
+		return change{}, errors.New("text after the end of the change")
+	case arg == "":
+		return change{}, errBlank
+	}
+	c := change{op: opSet}
+	if strings.IndexByte("+-@^|~", arg[0]) >= 0 {
+		c.op = arg[0]
+		arg = arg[1:]
+	}
+	tuple, value, hasValue := strings.Cut(arg, "=")
+	c.value, c.hasValue = value, hasValue
+	names := strings.Split(tuple, ".")
+	c.pkg = names[0]
+	if len(names) > 1 {
+		c.section = names[1]
+	}
+	if len(names) > 2 {
+		c.option = names[2]
+	}
+	return c, c.check(names)
+}
+
+// check refuses what libuci refuses before it looks at the package.
+func (c change) check(names []string) error {
+	if len(names) < 2 || len(names) > 3 || !all(strings.Join(names[1:], ""), isWord) ||
+		slices.Contains(names, "") {
+		return fmt.Errorf("%s is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION", quote(strings.Join(names, ".")))
+	}
+	switch {
+	case !validText(c.value):
+		return fmt.Errorf("the value %s has a control character", quote(c.value))
+	case c.op != opRemove && !c.hasValue:
+		return errNoValue
+	case c.op == opReorder && c.option != "":
+		return errors.New("only sections have a position")
+	case c.op == opRename && !validName(c.value):
+		return fmt.Errorf("the new name %s has a character that UCI does not allow there", quote(c.value))
+	case (c.op == opListAdd || c.op == opListDel) && c.option == "":
+		return errors.New("only options can be lists")
+	}
+	return nil
+}
+
+// apply makes one change.
+func (p *Package) apply(c change) error {
+	if c.pkg != p.Name {
+		return fmt.Errorf("this is about package %s, not %s", quote(c.pkg), p.Name)
+	}
+	at := p.index(c.section)
+	if at < 0 {
+		if (c.op == opSet || c.op == opAdd) && c.option == "" {
+			return p.addSection(c)
+		}
+		return errNotThis
+	}
+	if c.option != "" {
+		return p.Sections[at].apply(c)
+	}
+	s := &p.Sections[at]
+	switch {
+	case c.op == opRename:
+		s.Name, s.Anonymous = c.value, false
+	case c.op == opReorder:
+		p.move(at, position(c.value))
+	case c.op == opRemove || c.value == "":
+		p.Sections = slices.Delete(p.Sections, at, at+1)
+	case !validType(c.value):
+		return badType(c.value)
+	default:
+		s.setType(c.value)
+		s.Anonymous = s.Anonymous || c.op == opAdd
+	}
+	return nil
+}
+
+func (p *Package) addSection(c change) error {
+	if c.value == "" {
+		return nil
+	}
+	if !validType(c.value) {
+		return badType(c.value)
+	}
+	p.Sections = append(p.Sections, Section{Type: c.value, Name: c.section, Anonymous: c.op == opAdd})
+	return nil
+}
+
+func badType(typ string) error {
+	return fmt.Errorf("the section type %s has a character that UCI does not allow there", quote(typ))
+}
+
+// move puts section number from at index to, counting without it.
+func (p *Package) move(from, to int) {
+	s := p.Sections[from]
+	p.Sections = slices.Delete(p.Sections, from, from+1)
+	p.Sections = slices.Insert(p.Sections, min(max(to, 0), len(p.Sections)), s)
+}
+
+// apply makes a change to one of the section's options.
+func (s *Section) apply(c change) error {
+	at := s.index(c.option)
+	if at < 0 {
+		return s.applyNew(c)
+	}
+	o := &s.Options[at]
+	switch c.op {
+	case opRename:
+		o.Name = c.value
+	case opListAdd:
+		o.put(c.value, true)
+	case opListDel:
+		if o.List {
+			o.Values = slices.DeleteFunc(o.Values, func(v string) bool { return v == c.value })
+		}
+	case opRemove:
+		if o.List && c.value != "" {
+			return o.removeItem(c.value)
+		}
+		s.Options = slices.Delete(s.Options, at, at+1)
+	default:
+		if c.value == "" {
+			s.Options = slices.Delete(s.Options, at, at+1)
+			return nil
+		}
+		o.put(c.value, false)
+	}
+	return nil
+}
+
+// applyNew makes a change to an option that is not there.
+func (s *Section) applyNew(c change) error {
+	switch c.op {
+	case opRename, opRemove:
+		return errNotThis
+	case opListDel:
+		return nil
+	case opListAdd:
+		s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}, List: true})
+	default:
+		if c.value != "" {
+			s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}})
+		}
+	}
+	return nil
+}
+
+// removeItem removes the list's item of that number, counting from 0. A number
+// behind the end removes nothing.
+func (o *Option) removeItem(number string) error {
+	digits, negative := leadingNumber(number)
+	i, err := strconv.Atoi(digits)
+	if err != nil {
+		return fmt.Errorf("%s is not the number of an item", quote(number))
+	}
+	if i < len(o.Values) && (!negative || i == 0) {
+		o.Values = slices.Delete(o.Values, i, i+1)
+	}
+	return nil
+}
+
+// position reads a section's place as C's strtoul followed by a conversion to int
+// does: a negative or unreadable number is the first place.
+func position(value string) int {
+	digits, negative := leadingNumber(value)
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || negative {
+		return 0
+	}
+	return int(int32(n))
+}
+
+// leadingNumber returns the digits that value begins with, after white space and
+// a sign.
+func leadingNumber(value string) (digits string, negative bool) {
+	value = strings.TrimLeft(value, " \t\n\v\f\r")
+	if value != "" && (value[0] == '-' || value[0] == '+') {
+		negative = value[0] == '-'
+		value = value[1:]
+	}
+	end := 0
+	for end < len(value) && value[end] >= '0' && value[end] <= '9' {
+		end++
+	}
+	return value[:end], negative
+}

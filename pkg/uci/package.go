@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// MaxSize is the largest file, and the longest answer of a program, that this
+// package reads, in bytes. A router's network configuration has a few thousand.
+const MaxSize = 1 << 20
+
+var (
+	// ErrUnterminated says that the input ends inside an open quote, so that
+	// everything after that quote is unknown.
+	ErrUnterminated = errors.New("the file ends inside an open quote")
+
+	// ErrTooLarge says that the input is longer than MaxSize.
+	ErrTooLarge = errors.New("larger than 1 MiB")
+
+	// ErrInvalid says that a name or a value is not one that UCI can hold.
+	ErrInvalid = errors.New("not valid in UCI")
+)
+
+// A Package is one configuration file: its sections in file order. Sections may
+// share a name after a rename in a delta file; the first one counts then.
+type Package struct {
+	Name     string
+	Sections []Section
+	// Warnings holds one entry for each line that could not be read.
+	Warnings []Warning
+}
+
+// A Section is one "config TYPE 'NAME'" with its options in file order.
+type Section struct {
+	Type string
+	// Name is never empty: a section without one has the name that libuci
+	// makes up, as "cfg0192bd".
+	Name string
+	// Anonymous says that the file gives no name.
+	Anonymous bool
+	Options   []Option
+	// Line is where the section begins in the parsed file, counting from 1. It
+	// is 0 when a program or a delta file brought the section.
+	Line int
+}
+
+// An Option is one "option" (exactly one value, not empty) or all the "list"
+// lines of one name. A list can hold empty values, and a delta file can leave it
+// without any.
+type Option struct {
+	Name   string
+	Values []string
+	List   bool
+}
+
+// A Warning is about a line that was skipped. Line counts from 1; 0 means that
+// the warning is about the file as a whole.
+type Warning struct {
+	Line int
+	Text string
+}
+
+// String returns the warning as "line 3: text".
+func (w Warning) String() string {
+	if w.Line == 0 {
+		return w.Text
+	}
+	return fmt.Sprintf("line %d: %s", w.Line, w.Text)
+}
+
+// Section returns the first section of that name. The pointer is into p, and is
+// valid until sections are added or removed.
+func (p *Package) Section(name string) (*Section, bool) {
+	i := p.index(name)
+	if i < 0 {
+		return nil, false
+	}
+	return &p.Sections[i], true
+}
+
+func (p *Package) index(name string) int {
+	return slices.IndexFunc(p.Sections, func(s Section) bool { return s.Name == name })
+}
+
+func (s *Section) index(name string) int {
+	return slices.IndexFunc(s.Options, func(o Option) bool { return o.Name == name })
+}
+
+// Get returns the option's value and whether it is set at all. A list gives its
+// values with one space between, as "uci get" prints them; a list without values
+// counts as not set. An option can not be set to the empty string: UCI takes that
+// as not set.
+func (s Section) Get(option string) (string, bool) {
+	values := s.Values(option)
+	return strings.Join(values, " "), len(values) > 0
+}
+
+// Values returns the values of a list, or the one value of an option, unsplit. It
+// is nil when the option is not set.
+func (s Section) Values(option string) []string {
+	i := s.index(option)
+	if i < 0 {
+		return nil
+	}
+	return s.Options[i].Values
+}
+
+// String returns the package in canonical form, byte for byte what
+// "uci -n export" prints. Parse reads it back as the same sections unless a
+// section type holds one of the characters # ; \ ' " which UCI accepts in a
+// quoted type but does not quote on output.
+func (p *Package) String() string { return p.format(true) }
+
+// Unnamed returns what "uci export" prints: as String, but anonymous sections
+// have no name.
+func (p *Package) Unnamed() string { return p.format(false) }
+
+// WriteTo writes String to w.
+func (p *Package) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, p.String())
+	return int64(n), err
+}
+
+func (p *Package) format(named bool) string {
+	var b strings.Builder
+	b.WriteString("package " + escape(p.Name) + "\n")
+	for _, s := range p.Sections {
+		b.WriteString("\nconfig " + escape(s.Type))
+		if named || !s.Anonymous {
+			b.WriteString(" '" + escape(s.Name) + "'")
+		}
+		b.WriteByte('\n')
+		for _, o := range s.Options {
+			o.format(&b)
+		}
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (o Option) format(b *strings.Builder) {
+	keyword := "option"
+	if o.List {
+		keyword = "list"
+	}
+	for _, v := range o.Values {
+		b.WriteString("\t" + keyword + " " + o.Name + " '" + escape(v) + "'\n")
+	}
+}
+
+// escape makes s safe between single quotes, where only the quote itself has a
+// meaning.
+func escape(s string) string { return strings.ReplaceAll(s, "'", `'\''`) }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+const (
+	// runTimeout bounds each call of uci, which takes a few milliseconds.
+	runTimeout = 5 * time.Second
+	// pipeTimeout is how long a killed uci's own children may keep its pipes open.
+	pipeTimeout = time.Second
+)
+
+// capped is a buffer that fails beyond MaxSize bytes, which ends the child. The
+// buffer is not embedded: its ReadFrom would be what os/exec calls.
+type capped struct {
+	buf  bytes.Buffer
+	over bool
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if c.buf.Len()+len(p) > MaxSize {
+		c.over = true
+		return 0, ErrTooLarge
+	}
+	return c.buf.Write(p)
+}
+
+// ends keeps the beginning and the end of what is written to it. uci writes one line
+// for each unreadable one, and the one about an open quote comes last.
+type ends struct{ head, tail []byte }
+
+const endSize = 16 << 10
+
+func (e *ends) Write(p []byte) (int, error) {
+	n := min(len(p), endSize-len(e.head))
+	e.head = append(e.head, p[:n]...)
+	e.tail = append(e.tail, p[n:]...)
+	if len(e.tail) > 2*endSize {
+		e.tail = append(e.tail[:0], e.tail[len(e.tail)-endSize:]...)
+	}
+	return len(p), nil
+}
+
+func (e *ends) String() string { return string(e.head) + string(e.tail) }
+
+// run executes a program and returns what it wrote.
+func run(ctx context.Context, path string, args []string) (stdout, stderr string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, runTimeout)
+	defer cancel()
+	var out capped
+	var complaints ends
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	cmd.WaitDelay = pipeTimeout
+	err = cmd.Run()
+	switch {
+	case out.over:
+		err = ErrTooLarge
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil:
+		err = failure(err, complaints.String())
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
+	}
+	return out.buf.String(), complaints.String(), nil
+}
+
+// failure adds the first line that is not about a skipped line of the file.
+func failure(err error, stderr string) error {
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if _, skipped := readComplaint(line); line != "" && !skipped {
+			return fmt.Errorf("%w: %s", err, line)
+		}
+	}
+	return err
+}

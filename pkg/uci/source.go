@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultConfigDir is where uci looks unless told otherwise (UCI_CONFDIR in
+// libuci's uci.h).
+const DefaultConfigDir = "/etc/config"
+
+// Source is where configuration comes from. The zero value is DefaultConfigDir
+// without runtime choices.
+type Source struct {
+	ConfigDir string // empty: DefaultConfigDir
+	StateDir  string // holds the runtime choices; empty: there are none
+}
+
+// ErrNoProgram says that there is no uci program on the PATH, which permanent
+// changes need.
+var ErrNoProgram = errors.New("no uci on the PATH")
+
+// Read returns the package with everything that is to be merged into it. With a uci
+// program on the PATH it executes exactly one process, which also adds the changes
+// that are staged in /tmp/.uci; without one it reads the file in ConfigDir and puts
+// the delta file in StateDir on top.
+//
+// The error wraps ErrTooLarge, ErrUnterminated, ErrInvalid (the name of the package)
+// or fs.ErrNotExist (no such file); any other means that the program failed, and
+// carries the first line that it had to say about it.
+func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
+	if err := checkPackage(pkg); err != nil {
+		return nil, err
+	}
+	p, err := s.export(ctx, pkg)
+	if errors.Is(err, ErrNoProgram) {
+		p, err = s.readFiles(ctx, pkg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.configPath(pkg), err)
+	}
+	return p, nil
+}
+
+func (s Source) configDir() string {
+	if s.ConfigDir == "" {
+		return DefaultConfigDir
+	}
+	return s.ConfigDir
+}
+
+func (s Source) configPath(pkg string) string { return filepath.Join(s.configDir(), pkg) }
+
+// export asks uci. The option -n keeps the names that libuci gives to anonymous
+// sections, which a second count would get wrong where a delta file removed one;
+// -q is not given, as it would silence the reason of a failure.
+func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
+	args := []string{"-S", "-n"}
+	if s.StateDir != "" {
+		args = append(args, "-P", s.StateDir)
+	}
+	stdout, stderr, err := s.uci(ctx, append(args, "export", pkg)...)
+	if err != nil {
+		if _, missing := os.Stat(s.configPath(pkg)); errors.Is(missing, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w (%w)", err, fs.ErrNotExist)
+		}
+		return nil, err
+	}
+	p, err := Parse(pkg, []byte(stdout))
+	if err != nil {
+		return nil, fmt.Errorf("answer of uci export: %w", err)
+	}
+	for i := range p.Sections {
+		p.Sections[i].Anonymous = madeUp(p.Sections[i])
+		p.Sections[i].Line = 0
+	}
+	for line := range strings.Lines(stderr) {
+		w, ok := readComplaint(line)
+		if ok && strings.HasPrefix(w.Text, complaintOpenQuote) {
+			return nil, fmt.Errorf("line %d: %w", w.Line, ErrUnterminated)
+		}
+		if ok {
+			p.Warnings = append(p.Warnings, w)
+		}
+	}
+	return p, nil
+}
+
+// What uci -S writes to its stderr for each line that it cannot read, while it goes
+// on: "Parse error (REASON) at line 3, byte 7" (uci_get_errorstr in libuci.c).
+const (
+	complaintStart     = "Parse error ("
+	complaintLine      = ") at line "
+	complaintOpenQuote = "EOF with unterminated"
+)
+
+func readComplaint(line string) (Warning, bool) {
+	reason, ok := strings.CutPrefix(line, complaintStart)
+	if !ok {
+		return Warning{}, false
+	}
+	reason, place, ok := strings.Cut(reason, complaintLine)
+	if !ok {
+		return Warning{}, false
+	}
+	number, _, _ := strings.Cut(place, ",")
+	n, err := strconv.Atoi(number)
+	return Warning{Line: n, Text: reason}, err == nil
+}
+
+// readFiles does what uci would, without staged changes: they need uci to be made.
+func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
+	f, err := os.Open(s.configPath(pkg))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := readAll(f)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(pkg, data)
+	if err != nil {
+		return nil, err
+	}
+	if s.StateDir == "" {
+		return p, nil
+	}
+	return p, s.addState(ctx, p)
+}
+
+// addState puts the runtime choices on top. As with uci, a user who may not read
+// them sees the configuration without, here with a warning.
+func (s Source) addState(ctx context.Context, p *Package) error {
+	path := s.statePath(p.Name)
+	f, err := openLocked(ctx, path, os.O_RDONLY, unix.LOCK_SH)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, fs.ErrPermission):
+		p.Warnings = append(p.Warnings, Warning{Text: "runtime choices are not read: " + err.Error()})
+		return nil
+	case err != nil:
+		return err
+	}
+	defer f.Close()
+	data, err := readAll(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, w := range ApplyDelta(p, data) {
+		p.Warnings = append(p.Warnings, Warning{Text: path + ": " + w.String()})
+	}
+	return nil
+}
+
+// Changes lists the changes to the package that somebody has staged and not
+// committed, each as uci prints it: network.wan.proto='dhcp'. Without a uci program
+// the error is ErrNoProgram.
+func (s Source) Changes(ctx context.Context, pkg string) ([]string, error) {
+	if err := checkPackage(pkg); err != nil {
+		return nil, err
+	}
+	stdout, _, err := s.uci(ctx, "changes", pkg)
+	if err != nil {
+		return nil, err
+	}
+	return splitChanges(stdout), nil
+}
+
+// splitChanges splits at newlines, but not at those in quoted values.
+func splitChanges(text string) []string {
+	var changes []string
+	quoted, start := false, 0
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && !quoted:
+			i++
+		case text[i] == '\'':
+			quoted = !quoted
+		case text[i] == '\n' && !quoted:
+			if i > start {
+				changes = append(changes, text[start:i])
+			}
+			start = i + 1
+		}
+	}
+	if start < len(text) {
+		changes = append(changes, text[start:])
+	}
+	return changes
+}
+
+// Commit sets an option for good: uci set and uci commit. The commit takes along
+// whatever else is staged in the package, so ask Changes first. Both run in strict
+// mode, since committing a file with unreadable lines would remove those. If the
+// commit fails, the set is taken back.
+func (s Source) Commit(ctx context.Context, pkg, section, option, value string) error {
+	if err := errors.Join(checkSetting(pkg, section, option), checkValue(value)); err != nil {
+		return err
+	}
+	name := pkg + "." + section + "." + option
+	if _, _, err := s.uci(ctx, "set", name+"="+value); err != nil {
+		return err
+	}
+	if _, _, err := s.uci(ctx, "commit", pkg); err != nil {
+		_, _, undo := s.uci(context.WithoutCancel(ctx), "revert", name)
+		return errors.Join(err, undo)
+	}
+	return nil
+}
+
+// uci executes the program with the given arguments. Options come first, because
+// musl's getopt stops at the command.
+func (s Source) uci(ctx context.Context, args ...string) (stdout, stderr string, err error) {
+	path, err := exec.LookPath("uci")
+	if err != nil {
+		return "", "", ErrNoProgram
+	}
+	if dir := s.configDir(); dir != DefaultConfigDir {
+		args = append([]string{"-c", dir}, args...)
+	}
+	return run(ctx, path, args)
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const twoLines = `config interface 'wan'
+	option proto 'dhcp'
+
+config interface 'wan2'
+	option proto 'dhcp'
+
+config rule
+	option name 'r'
+`
+
+// source returns a Source on fresh directories, with the given files in them.
+func source(t *testing.T, config, state string) Source {
+	t.Helper()
+	s := Source{ConfigDir: t.TempDir(), StateDir: t.TempDir()}
+	if config != "" {
+		write(t, filepath.Join(s.ConfigDir, "network"), config)
+	}
+	if state != "" {
+		write(t, filepath.Join(s.StateDir, "network"), state)
+	}
+	return s
+}
+
+// withUCI puts the stand-in on the PATH and returns the log of its calls.
+func withUCI(t *testing.T) string {
+	t.Helper()
+	install(t, programUCI)
+	log := filepath.Join(t.TempDir(), "calls")
+	t.Setenv(envLog, log)
+	return log
+}
+
+func withoutUCI(t *testing.T) {
+	t.Helper()
+	t.Setenv("PATH", t.TempDir())
+}
+
+// eachWay runs a test with and without a uci program: both read the same.
+func eachWay(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Run("with uci", func(t *testing.T) { withUCI(t); test(t) })
+	t.Run("without uci", func(t *testing.T) { withoutUCI(t); test(t) })
+}
+
+func TestReadMergesTheRuntimeChoices(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
+		s := source(t, twoLines, "network.wan2.multipath='on'\nnetwork.wan2.multipath='backup'\n")
+		p, err := s.Read(t.Context(), "network")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Sections {
+			p.Sections[i].Line = 0
+		}
+		dhcp := Option{Name: "proto", Values: []string{"dhcp"}}
+		want := &Package{Name: "network", Sections: []Section{
+			{Type: "interface", Name: "wan", Options: []Option{dhcp}},
+			{Type: "interface", Name: "wan2", Options: []Option{dhcp, {Name: "multipath", Values: []string{"backup"}}}},
+			{Type: "rule", Name: "cfg0392bd", Anonymous: true, Options: []Option{{Name: "name", Values: []string{"r"}}}},
+		}}
+		if diff := cmp.Diff(want, p); diff != "" {
+			t.Errorf("package (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReadKeepsMadeUpNamesWhenASectionIsRemoved(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
+		s := source(t, "config rule\nconfig rule\n\toption a 'b'\n", "-network.cfg0192bd\n")
+		p, err := s.Read(t.Context(), "network")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Sections) != 1 || p.Sections[0].Name != "cfg0292bd" || !p.Sections[0].Anonymous {
+			t.Errorf("got %+v, want the anonymous cfg0292bd", p.Sections)
+		}
+	})
+}
+
+func TestReadFails(t *testing.T) {
+	for _, test := range []struct {
+		name, config, pkg string
+		want              error
+		text              string
+	}{
+		{"without the file", "", "network", fs.ErrNotExist, ""},
+		{"with an open quote", "config interface 'wan'\n\toption a 'b\n", "network", ErrUnterminated, "line 2"},
+		{"with a file too large", strings.Repeat("config rule\n", MaxSize/12+1), "network", ErrTooLarge, ""},
+		{"with a package that is a path", twoLines, "../network", ErrInvalid, `"../network"`},
+		{"with a package that is an option", twoLines, "-f", ErrInvalid, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			eachWay(t, func(t *testing.T) {
+				s := source(t, test.config, "")
+				_, err := s.Read(t.Context(), test.pkg)
+				if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
+					t.Errorf("error %v, want %v with %q", err, test.want, test.text)
+				}
+			})
+		})
+	}
+}
+
+func TestReadWarnsOfLinesThatCannotBeRead(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
+		s := source(t, "foo\n"+twoLines+"bar\n", "")
+		p, err := s.Read(t.Context(), "network")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []int
+		for _, w := range p.Warnings {
+			lines = append(lines, w.Line)
+		}
+		if diff := cmp.Diff([]int{1, 10}, lines); diff != "" {
+			t.Errorf("lines with a warning (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReadWithoutUCIWarnsOfTheStateFilesLines(t *testing.T) {
+	withoutUCI(t)
+	s := source(t, twoLines, "garbage\nnetwork.wan.a='1'\n")
+	p, err := s.Read(t.Context(), "network")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Warning{{Text: filepath.Join(s.StateDir, "network") +
+		`: line 1: "garbage" is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION`}}
+	if diff := cmp.Diff(want, p.Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadIsOneProcess(t *testing.T) {
+	log := withUCI(t)
+	s := source(t, twoLines, "")
+	if _, err := s.Read(t.Context(), "network"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`["-c" ` + strconv.Quote(s.ConfigDir) + ` "-S" "-n" "-P" ` + strconv.Quote(s.StateDir) + ` "export" "network"]` + "\n"}
+	if diff := cmp.Diff(want, noted(t, log)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestUCIThatMisbehavesIsAnError(t *testing.T) {
+	for _, test := range []struct {
+		behave, text string
+		want         error
+	}{
+		{"export fails", "exit status 1: uci: I/O error", nil},
+		{"floods", "", ErrTooLarge},
+		{"hangs", "", context.DeadlineExceeded},
+	} {
+		t.Run(test.behave, func(t *testing.T) {
+			withUCI(t)
+			t.Setenv(envBehave, test.behave)
+			ctx := t.Context()
+			if test.want == context.DeadlineExceeded {
+				short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				defer cancel()
+				ctx = short
+			}
+			_, err := source(t, twoLines, "").Read(ctx, "network")
+			if err == nil || !strings.Contains(err.Error(), test.text) || test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v with %q", err, test.want, test.text)
+			}
+		})
+	}
+}
+
+func TestAnOpenQuoteIsFoundAfterManyOtherComplaints(t *testing.T) {
+	withUCI(t)
+	s := source(t, strings.Repeat("x\n", MaxSize/4)+"config rule 'r\n", "")
+	if _, err := s.Read(t.Context(), "network"); !errors.Is(err, ErrUnterminated) {
+		t.Errorf("error %v, want %v", err, ErrUnterminated)
+	}
+}
+
+func TestChangesListsWhatIsStaged(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"nothing":         {"", nil},
+		"two options":     {"network.wan.a='1'\n-network.wan.b\n", []string{"network.wan.a='1'", "-network.wan.b"}},
+		"several lines":   {"network.wan.a='1\n2'\nnetwork.wan.b='3'\n", []string{"network.wan.a='1\n2'", "network.wan.b='3'"}},
+		"a quote":         {`network.wan.a='it'\''s'` + "\nnetwork.wan.b='3'\n", []string{`network.wan.a='it'\''s'`, "network.wan.b='3'"}},
+		"without newline": {"network.wan.a='1'", []string{"network.wan.a='1'"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := withUCI(t)
+			t.Setenv(envChanges, test.text)
+			got, err := Source{}.Changes(t.Context(), "network")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{`["changes" "network"]` + "\n"}, noted(t, log)); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCommitSetsAndCommits(t *testing.T) {
+	log := withUCI(t)
+	if err := (Source{}).Commit(t.Context(), "network", "wan2", "multipath", "it's; $(x)"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`["set" "network.wan2.multipath=it's; $(x)"]` + "\n",
+		`["commit" "network"]` + "\n",
+	}
+	if diff := cmp.Diff(want, noted(t, log)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestCommitThatFailsTakesTheSettingBack(t *testing.T) {
+	log := withUCI(t)
+	t.Setenv(envBehave, "commit fails")
+	err := (Source{}).Commit(t.Context(), "network", "wan2", "multipath", "backup")
+	if err == nil || !strings.HasSuffix(err.Error(), "uci commit network: exit status 1: uci: I/O error") {
+		t.Errorf("error %v", err)
+	}
+	want := []string{
+		`["set" "network.wan2.multipath=backup"]` + "\n",
+		`["commit" "network"]` + "\n",
+		`["revert" "network.wan2.multipath"]` + "\n",
+	}
+	if diff := cmp.Diff(want, noted(t, log)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestPermanentChangesNeedUCI(t *testing.T) {
+	withoutUCI(t)
+	if _, err := (Source{}).Changes(t.Context(), "network"); !errors.Is(err, ErrNoProgram) {
+		t.Errorf("Changes: error %v, want %v", err, ErrNoProgram)
+	}
+	if err := (Source{}).Commit(t.Context(), "network", "wan", "a", "b"); !errors.Is(err, ErrNoProgram) {
+		t.Errorf("Commit: error %v, want %v", err, ErrNoProgram)
+	}
+}
