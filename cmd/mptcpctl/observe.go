@@ -10,6 +10,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -32,16 +33,12 @@ func (o *options) source() uci.Source {
 // readConfig reads and checks the configuration. All its errors are about the
 // configuration.
 func (o *options) readConfig(ctx context.Context) (config.Config, error) {
-	release, err := kernel.Release()
-	if err != nil {
-		return config.Config{}, exitError{exitFailed, err}
-	}
 	pkg, err := o.source().Read(ctx, uciPackage)
 	if err != nil {
 		return config.Config{}, exitError{exitConfig, err}
 	}
 	file := o.configFile()
-	cfg, err := config.Parse(file, pkg, kernel.MaxLimit(release))
+	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(kernel.Release()))
 	if err != nil {
 		return config.Config{}, exitError{exitConfig, err}
 	}

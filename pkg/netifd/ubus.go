@@ -24,14 +24,15 @@ const maxReply = 4 << 20
 
 var errTooLong = errors.New("the answer is longer than 4 MiB")
 
-// capped is a buffer that refuses to grow without end.
-type capped struct{ bytes.Buffer }
+// capped is a buffer that refuses to grow without end. The buffer is a named
+// field, for its ReadFrom would pass by Write.
+type capped struct{ buffer bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if c.Len()+len(p) > maxReply {
+	if c.buffer.Len()+len(p) > maxReply {
 		return 0, errTooLong
 	}
-	return c.Buffer.Write(p)
+	return c.buffer.Write(p)
 }
 
 // ErrNoUbus says that there is no ubus binary: the machine has no netifd.
@@ -55,11 +56,11 @@ func Dump(ctx context.Context) ([]Interface, error) {
 		if ctx.Err() != nil {
 			err = errors.New("no answer within " + Timeout + " s")
 		}
-		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+		line, _, _ := strings.Cut(strings.TrimSpace(stderr.buffer.String()), "\n")
 		if line != "" {
 			err = fmt.Errorf("%w: %s", err, line)
 		}
 		return nil, fmt.Errorf("ubus call network.interface dump: %w", err)
 	}
-	return Parse(stdout.Bytes())
+	return Parse(stdout.buffer.Bytes())
 }

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# What each target needs is installed by .ci/need as root on Debian; otherwise
+# it names what is missing and stops.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TARGETS := mipsle mips arm arm64 amd64
+
+# Inlining off makes the binary a tenth smaller; a run is bound by netlink.
+export CGO_ENABLED := 0
+SMALL := -trimpath -gcflags=all=-l -ldflags='-s -w -buildid= -X main.version=$(VERSION)'
+
+.PHONY: help build demo test lint bench cross size clean
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/mptcpctl
+	go build $(SMALL) -o bin/mptcpctl ./cmd/mptcpctl
+
+bin/mptcplab: FORCE
+	go build -trimpath -o $@ ./cmd/mptcplab
+
+FORCE:
+
+demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this machine's kernel
+	@.ci/need userns
+	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
+
+test: ## all tests, on the real kernel in network namespaces
+	@.ci/need ip busybox userns
+	go test -timeout 15m ./...
+
+lint: ## gofmt, go vet, staticcheck, shellcheck
+	@.ci/need shellcheck
+	.ci/lint $(STATICCHECK)
+
+bench: ## benchmarks, each beside a rival
+	@.ci/need ip userns
+	go test -run '^$$' -bench . -benchtime 20x ./...
+
+cross: ## the shipped binary for every target, into dist/
+	@for target in $(TARGETS); do \
+		echo "dist/mptcpctl-$$target"; \
+		GOOS=linux GOARCH=$$target GOMIPS=softfloat GOARM=5 \
+			go build $(SMALL) -o dist/mptcpctl-$$target ./cmd/mptcpctl || exit 1; \
+	done
+
+size: cross ## the size budget
+	@.ci/need xz
+	.ci/size dist/mptcpctl-mipsle dist/mptcpctl-mips
+
+clean: ## remove what was built
+	rm -rf bin dist
