@@ -37,7 +37,7 @@ func (p *planner) diffRules() {
 		if r.Priority == PriorityList || p.draft.ruleSet[r] || p.carriedRule(r, sources) {
 			continue
 		}
-		p.draft.add(phaseRuleDelete, Op{Action: Delete, Object: ObjectRule, Rule: r, Reason: p.staleRule(r)})
+		p.draft.add(phaseRuleDelete, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: p.staleRule(r)})
 	}
 }
 
@@ -46,7 +46,46 @@ func (p *planner) staleRule(r Rule) string {
 	if p.draft.ruleSet[r] {
 		return "its place in the order is another now"
 	}
+	return p.gone(p.formerLine(r), r.Family)
+}
+
+// gone says why an object of a line goes.
+func (p *planner) gone(name string, f Family) string {
+	for i := range p.lines {
+		if u := &p.lines[i].Use[f]; p.lines[i].Name == name && !u.Usable {
+			return string(u.Reason)
+		}
+	}
 	return "nobody needs it any more"
+}
+
+// formerLine names the line that a rule serves, as far as that can be told: by
+// its device, or by that of the rule 503 into the same table.
+func (p *planner) formerLine(r Rule) string {
+	device, table := r.OIF, r.Table
+	for _, other := range p.State.Rules {
+		if table == Main && other.Family == r.Family && other.Src == r.Src && other.Priority == PrioritySource {
+			table = other.Table
+		}
+	}
+	for _, other := range p.State.Rules {
+		if device == "" && other.Family == r.Family && other.Table == table {
+			device = other.OIF
+		}
+	}
+	return p.interfaceOf(device, r.Family)
+}
+
+// interfaceOf names the interface that takes part on a device.
+func (p *planner) interfaceOf(device string, f Family) string {
+	name := ""
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.Device == device && device != "" && l.HasMode() && (name == "" || l.Use[f].Usable) {
+			name = l.Name
+		}
+	}
+	return name
 }
 
 // diffList leaves a list alone from which only entries drop out or to which
@@ -77,7 +116,7 @@ func (p *planner) diffList(f Family) {
 	}
 	for _, r := range current {
 		if !slices.Contains(kept, r) {
-			p.draft.add(phase, Op{Action: Delete, Object: ObjectRule, Rule: r, Reason: p.staleRule(r)})
+			p.draft.add(phase, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: p.staleRule(r)})
 		}
 	}
 	previous := -1
@@ -149,7 +188,8 @@ func (p *planner) diffRoutes() {
 		if _, ok := handed[tableKey{r.Family, r.Table}]; ok {
 			phase = phaseRouteClear
 		}
-		p.draft.add(phase, Op{Action: Delete, Object: ObjectRoute, Route: r, Reason: "nobody needs it any more"})
+		name := p.interfaceOf(r.Device, r.Family)
+		p.draft.add(phase, Op{Action: Delete, Object: ObjectRoute, Route: r, Interface: name, Reason: p.gone(name, r.Family)})
 	}
 }
 

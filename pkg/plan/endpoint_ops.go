@@ -35,7 +35,7 @@ func (e *endpointPlan) emit() {
 		adds[w.f] = append(adds[w.f], e.add(w))
 	}
 	for _, there := range e.retired {
-		id := e.delete(phaseEndpointDelete, there, "nobody needs it any more")
+		id := e.delete(phaseEndpointDelete, there, "")
 		for _, before := range adds[FamilyOf(there.Addr)] {
 			e.draft.require(id, before)
 		}
@@ -105,20 +105,10 @@ func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) in
 		reason = "its device is gone"
 	case name == "":
 		reason = "its interface takes no part any more"
+	case reason == "":
+		reason = e.gone(name, FamilyOf(there.Addr))
 	}
 	return e.draft.add(phase, Op{Action: Delete, Object: ObjectEndpoint, Endpoint: there, Device: d.Name, Interface: name, Reason: reason})
-}
-
-// interfaceOf names the interface that takes part on a device.
-func (e *endpointPlan) interfaceOf(device string, f Family) string {
-	name := ""
-	for i := range e.lines {
-		l := &e.lines[i]
-		if l.Device == device && device != "" && l.HasMode() && (name == "" || l.Use[f].Usable) {
-			name = l.Name
-		}
-	}
-	return name
 }
 
 // warnLast says that the user's word takes the last endpoint of a family.

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+var (
+	// ErrSkipped says that an operation was not tried, because one that it
+	// depends on has failed.
+	ErrSkipped = errors.New("not tried, since what it depends on has failed")
+
+	// ErrNoSlot says that the kernel's table of endpoints is full (ERANGE).
+	ErrNoSlot = errors.New("the kernel has no room for another endpoint")
+)
+
+// Apply carries the operations out one after the other. The result has one
+// entry for each: nil, or an error whose text begins with the operation's
+// command. An operation of which one in After has failed is not tried; its
+// error is ErrSkipped.
+//
+// What is there already exactly as wanted is no failure to add, and what is
+// gone is none to delete. An endpoint that finds no slot fails with ErrNoSlot;
+// whether that matters is the caller's affair.
+//
+// before, which may be nil, is called before each operation that is tried,
+// with its place in ops; an error that it returns is the operation's.
+func (k *Kernel) Apply(ops []plan.Op, before func(i int) error) []error {
+	results := make([]error, len(ops))
+	for i, op := range ops {
+		err := skipped(op, results)
+		if err == nil && before != nil {
+			err = before(i)
+		}
+		if err == nil {
+			err = k.apply(op)
+		}
+		if err != nil {
+			results[i] = fmt.Errorf("%s: %w", op.Command(), err)
+		}
+	}
+	return results
+}
+
+func skipped(op plan.Op, results []error) error {
+	for _, i := range op.After {
+		if results[i] != nil {
+			return ErrSkipped
+		}
+	}
+	return nil
+}
+
+func (k *Kernel) apply(op plan.Op) error {
+	switch op.Object {
+	case plan.ObjectRoute:
+		switch op.Action {
+		case plan.Add:
+			return k.putRoute(op.Route, netlink.Excl)
+		case plan.Change:
+			return k.putRoute(op.Route, netlink.Replace)
+		case plan.Delete:
+			return k.deleteRoute(op.Route)
+		}
+	case plan.ObjectRule:
+		switch op.Action {
+		case plan.Add:
+			return k.addRule(op.Rule)
+		case plan.Delete:
+			return k.deleteRule(op.Rule)
+		}
+	case plan.ObjectSysctl:
+		return writeSysctl(op.Sysctl.Key, op.Sysctl.Value)
+	case plan.ObjectLimits, plan.ObjectEndpoint:
+		return k.applyMPTCP(op)
+	}
+	return fmt.Errorf("no such operation: %w", errors.ErrUnsupported)
+}
+
+func (k *Kernel) applyMPTCP(op plan.Op) error {
+	pm, err := k.pathManager()
+	if err != nil {
+		return err
+	}
+	switch {
+	case op.Object == plan.ObjectLimits:
+		return pm.SetLimits(op.Limits)
+	case op.Action == plan.Add:
+		err := pm.Add(op.Endpoint)
+		if errors.Is(err, unix.ERANGE) {
+			return fmt.Errorf("%w: %w", ErrNoSlot, err)
+		}
+		return err
+	case op.Action == plan.Change:
+		return pm.SetFlags(op.Endpoint.ID, op.Endpoint.Flags)
+	}
+	return deleteEndpoint(pm, op.Endpoint)
+}
+
+// deleteEndpoint deletes an endpoint unless its id is gone or somebody else's
+// by now.
+func deleteEndpoint(pm *mptcp.Client, e mptcp.Endpoint) error {
+	there, err := pm.Endpoints()
+	if err != nil {
+		return err
+	}
+	for _, t := range there {
+		if t.ID == e.ID && t.Addr == e.Addr && t.IfIndex == e.IfIndex {
+			return pm.Delete(e.ID)
+		}
+	}
+	return nil
+}

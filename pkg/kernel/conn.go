@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+const (
+	// maxDumps is how often a dump is asked for before its interruptions
+	// become an error.
+	maxDumps = 10
+
+	// bufferLen is the most that the kernel puts into one batch of a dump
+	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
+	bufferLen = 32 << 10
+)
+
+// errInterrupted says that something changed while the kernel wrote a dump
+// (NLM_F_DUMP_INTR), so that objects may be missing in it.
+var errInterrupted = fmt.Errorf("dump interrupted: %w", unix.EINTR)
+
+// conn is a NETLINK_ROUTE socket with strict checking of dump requests
+// (NETLINK_GET_STRICT_CHK): without it the kernel ignores their filters.
+type conn struct {
+	*netlink.Conn
+	raw    syscall.RawConn
+	buffer []byte
+	// tap sees, and may change, every message that arrives. It is nil but in
+	// tests.
+	tap func(*syscall.NetlinkMessage)
+}
+
+func dial() (*conn, error) {
+	nl, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Strict: true})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := nl.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, nl.Close())
+	}
+	return &conn{Conn: nl, raw: raw, buffer: make([]byte, bufferLen)}, nil
+}
+
+// write sends a request that the kernel answers with an acknowledgement only.
+func (c *conn) write(typ uint16, flags netlink.HeaderFlags, body []byte) error {
+	return c.execute(typ, flags|netlink.Acknowledge, body, func([]byte) error { return nil })
+}
+
+// get sends a request that the kernel answers with one message.
+func (c *conn) get(typ uint16, body []byte, fn func([]byte) error) error {
+	return c.execute(typ, netlink.Acknowledge, body, fn)
+}
+
+// dump collects the objects that decode returns true for. Of an interrupted
+// dump nothing is kept. A family that the kernel lacks has no objects.
+func dump[T any](c *conn, typ uint16, body []byte, decode func([]byte) (T, bool, error)) ([]T, error) {
+	var all []T
+	err := errInterrupted
+	for n := 0; n < maxDumps && errors.Is(err, errInterrupted); n++ {
+		all = nil
+		err = c.execute(typ, netlink.Dump, body, func(b []byte) error {
+			one, ok, err := decode(b)
+			if ok && err == nil {
+				all = append(all, one)
+			}
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return all, nil
+}
+
+// execute is the one way to the kernel: it sends a request and calls fn, which
+// must not keep the bytes, with the body of every reply.
+func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn func([]byte) error) error {
+	req, err := c.Send(netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request | flags},
+		Data:   body,
+	})
+	if err != nil {
+		return err
+	}
+	var failed error
+	for {
+		n, err := c.receive()
+		if err != nil {
+			return err
+		}
+		msgs, err := syscall.ParseNetlinkMessage(c.buffer[:n])
+		if err != nil {
+			return fmt.Errorf("malformed batch: %w", err)
+		}
+		for i := range msgs {
+			m := &msgs[i]
+			if m.Header.Seq != req.Header.Sequence {
+				continue
+			}
+			if c.tap != nil {
+				c.tap(m)
+			}
+			if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 && failed == nil {
+				failed = errInterrupted
+			}
+			if m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE {
+				if err := result(m); err != nil {
+					return err
+				}
+				return failed
+			}
+			// The rest is read all the same: the next request needs the
+			// socket empty.
+			if failed == nil {
+				failed = fn(m.Data)
+			}
+		}
+	}
+}
+
+// receive reads one batch of messages into the buffer.
+func (c *conn) receive() (n int, err error) {
+	waitErr := c.raw.Read(func(fd uintptr) bool {
+		n, _, err = unix.Recvfrom(int(fd), c.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		return err != unix.EAGAIN && err != unix.EINTR
+	})
+	switch {
+	case waitErr != nil:
+		return 0, waitErr
+	case err != nil:
+		return 0, fmt.Errorf("receive: %w", err)
+	case n > len(c.buffer):
+		return 0, fmt.Errorf("receive: batch of %d bytes", n)
+	}
+	return n, nil
+}
+
+// result is the outcome in the last message of a reply: the errno, negative,
+// then in a NLMSG_ERROR the request or its header, then the extended
+// acknowledgement (Documentation/userspace-api/netlink/intro.rst).
+func result(m *syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		return nil
+	}
+	errno := unix.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+	if errno == 0 {
+		return nil
+	}
+	attrs := m.Data[4:]
+	if m.Header.Type == unix.NLMSG_ERROR {
+		length := unix.SizeofNlMsghdr
+		if m.Header.Flags&unix.NLM_F_CAPPED == 0 && len(attrs) >= length {
+			length = int(binary.NativeEndian.Uint32(attrs)+3) &^ 3
+		}
+		attrs = attrs[min(length, len(attrs)):]
+	}
+	if m.Header.Flags&unix.NLM_F_ACK_TLVS == 0 {
+		return errno
+	}
+	ad, err := netlink.NewAttributeDecoder(attrs)
+	if err != nil {
+		return errno
+	}
+	for ad.Next() {
+		if ad.Type() == unix.NLMSGERR_ATTR_MSG {
+			return fmt.Errorf("%s: %w", ad.String(), errno)
+		}
+	}
+	return errno
+}
+
+// addressFamilies are the kernel's numbers of the families.
+var addressFamilies = [...]uint8{plan.IPv4: unix.AF_INET, plan.IPv6: unix.AF_INET6}
+
+// split separates the fixed header of a message from its attributes.
+func split(b []byte, size int) ([]byte, *netlink.AttributeDecoder, error) {
+	if len(b) < size {
+		return nil, nil, fmt.Errorf("message of %d bytes, want at least %d", len(b), size)
+	}
+	ad, err := netlink.NewAttributeDecoder(b[size:])
+	return b[:size], ad, err
+}
+
+// join puts the attributes behind the fixed header of a message.
+func join(header []byte, ae *netlink.AttributeEncoder) ([]byte, error) {
+	attrs, err := ae.Encode()
+	return append(header, attrs...), err
+}
+
+// address reads an address attribute; its length tells the family.
+func address(ad *netlink.AttributeDecoder) netip.Addr {
+	a, ok := netip.AddrFromSlice(ad.Bytes())
+	if !ok {
+		ad.Do(func(b []byte) error { return fmt.Errorf("address of %d bytes", len(b)) })
+	}
+	return a
+}

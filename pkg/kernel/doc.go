@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kernel observes and applies: it reads what a plan is made from out of
+// the kernel, and carries a plan's operations out. Nothing else in the program
+// reads or writes rules and routes.
+//
+//	k, err := kernel.Open()
+//	state, err := k.Observe(plan.Needs(cfg, lines, hint))
+//	errs := k.Apply(plan.Make(plan.Input{Config: cfg, Lines: lines, State: state}).Ops, nil)
+package kernel

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// Interfaces gives what netifd would say of the configured interfaces, for
+// machines without netifd: one entry for each section, in their order. An
+// interface is up when its device is up, has a carrier and has an address.
+// Delegated prefixes and routes other than the default ones are not known.
+func (k *Kernel) Interfaces(cfg *config.Config) ([]netifd.Interface, error) {
+	all := make([]netifd.Interface, 0, len(cfg.Interfaces))
+	for _, section := range cfg.Interfaces {
+		i, err := k.netifdInterface(section, aliased(cfg, section))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
+// aliased is the device of an interface, in the end: "@wan" is that of wan.
+// It is empty when there is none.
+func aliased(cfg *config.Config, section config.Interface) string {
+	for range cfg.Interfaces {
+		target, alias := strings.CutPrefix(section.Device, "@")
+		if !alias {
+			return section.Device
+		}
+		section, _ = cfg.Interface(target)
+	}
+	return ""
+}
+
+func (k *Kernel) netifdInterface(section config.Interface, device string) (netifd.Interface, error) {
+	i := netifd.Interface{Name: section.Name, Device: device}
+	d, ok, err := k.deviceByName(device)
+	if err != nil || !ok || !d.Up || !d.Carrier {
+		return i, err
+	}
+	for _, f := range plan.Families {
+		addresses, err := k.addresses(f, d.Index)
+		if err != nil {
+			return i, err
+		}
+		for _, a := range addresses {
+			if a.Global {
+				i.Addresses = append(i.Addresses, netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
+			}
+		}
+	}
+	if len(i.Addresses) == 0 {
+		return i, nil
+	}
+	i.Up, i.L3Device = true, device
+	gateways := [...]netip.Addr{plan.IPv4: section.Gateway, plan.IPv6: section.IP6Gateway}
+	for _, f := range plan.Families {
+		routes, err := k.defaultRoutes(f, d.Index)
+		if err != nil {
+			return i, err
+		}
+		switch gateway := gateways[f]; {
+		case !gateway.IsValid():
+			i.Routes = append(i.Routes, routes...)
+		case len(routes) > 0:
+			routes[0].Nexthop = gateway
+			i.Routes = append(i.Routes, routes[0])
+		default:
+			i.Inactive = append(i.Inactive, netifd.Route{Target: netip.PrefixFrom(unspecified(f), 0), Nexthop: gateway})
+		}
+	}
+	return i, nil
+}
+
+// defaultRoutes are those of the main table on a device, by metric.
+func (k *Kernel) defaultRoutes(f plan.Family, index int) ([]netifd.Route, error) {
+	routes, err := k.routes(f, routeFilter{table: plan.Main, index: index})
+	if err != nil {
+		return nil, err
+	}
+	var defaults []netifd.Route
+	for _, r := range routes {
+		if r.Default() && r.plain {
+			defaults = append(defaults, netifd.Route{Target: r.Dst, Nexthop: r.Gateway, Metric: r.Metric})
+		}
+	}
+	return defaults, nil
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	vnl "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// defaultRoute adds one to the main table.
+func (r *router) defaultRoute(line int, f plan.Family, metric uint32) {
+	r.t.Helper()
+	route := r.route(line, f, plan.Main)
+	route.Metric = metric
+	r.must(vnl.RouteAdd(foreignRoute(route, 4)))
+}
+
+func TestInterfacesWithoutNetifd(t *testing.T) {
+	r := newRouter(t)
+	r.defaultRoute(1, plan.IPv4, 20)
+	r.defaultRoute(2, plan.IPv4, 10)
+	r.defaultRoute(1, plan.IPv6, 1024)
+	r.down("far2")
+	r.pointToPoint("far1", "10.64.64.1/32", "10.64.64.64/32")
+	r.must(vnl.RouteAdd(&vnl.Route{LinkIndex: r.link("far1").Attrs().Index, Dst: ipNet(prefix("0.0.0.0/0")), Priority: 30, Scope: vnl.SCOPE_LINK}))
+	addresses := []netifd.Address{{Prefix: prefix("10.0.1.2/24")}, {Prefix: prefix("2001:db8:1::2/64")}}
+	everything, everything6 := prefix("0.0.0.0/0"), prefix("::/0")
+	viaKernel := []netifd.Route{
+		{Target: everything, Nexthop: addr("10.0.1.1"), Metric: 20},
+		{Target: everything6, Nexthop: addr("2001:db8:1::1"), Metric: 1024},
+	}
+	for _, test := range []struct {
+		name    string
+		section config.Interface
+		want    netifd.Interface
+	}{
+		{
+			"a line with routes in the kernel",
+			config.Interface{Device: "eth1"},
+			netifd.Interface{Up: true, Device: "eth1", L3Device: "eth1", Addresses: addresses, Routes: viaKernel},
+		},
+		{
+			"an alias",
+			config.Interface{Device: "@base"},
+			netifd.Interface{Up: true, Device: "eth1", L3Device: "eth1", Addresses: addresses, Routes: viaKernel},
+		},
+		{
+			"a configured gateway that differs from the kernel's",
+			config.Interface{Device: "eth1", Gateway: addr("10.0.1.254")},
+			netifd.Interface{Up: true, Device: "eth1", L3Device: "eth1", Addresses: addresses, Routes: []netifd.Route{
+				{Target: everything, Nexthop: addr("10.0.1.254"), Metric: 20}, viaKernel[1],
+			}},
+		},
+		{
+			"a configured gateway without a route in the kernel",
+			config.Interface{Device: "far1", IP6Gateway: addr("fe80::1")},
+			netifd.Interface{
+				Up: true, Device: "far1", L3Device: "far1",
+				Addresses: []netifd.Address{{Prefix: prefix("10.64.64.1/32"), Peer: addr("10.64.64.64")}},
+				Routes:    []netifd.Route{{Target: everything, Metric: 30}},
+				Inactive:  []netifd.Route{{Target: everything6, Nexthop: addr("fe80::1")}},
+			},
+		},
+		{"a line without carrier", config.Interface{Device: "eth2"}, netifd.Interface{Device: "eth2"}},
+		{"a line without address", config.Interface{Device: "lo"}, netifd.Interface{Device: "lo"}},
+		{"a device that does not exist", config.Interface{Device: "absent0"}, netifd.Interface{Device: "absent0"}},
+		{"no device", config.Interface{}, netifd.Interface{}},
+		{"an alias of nothing", config.Interface{Device: "@absent"}, netifd.Interface{}},
+		{"an alias of itself", config.Interface{Device: "@line"}, netifd.Interface{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.section.Name, test.want.Name = "line", "line"
+			cfg := &config.Config{Interfaces: []config.Interface{{Name: "base", Device: "eth1"}, test.section}}
+			got, err := r.Interfaces(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, "interfaces", 2, len(got))
+			same(t, "interface", test.want, got[1])
+		})
+	}
+}
+
+func TestSubflowsOfAConnection(t *testing.T) {
+	r := newRouter(t)
+	none, known, err := r.Subflows()
+	r.must(err)
+	same(t, "known", true, known)
+	same(t, "subflows", nil, none)
+
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(true)
+	l, err := lc.Listen(context.Background(), "tcp", "10.0.1.2:0")
+	r.must(err)
+	defer l.Close()
+	var d net.Dialer
+	d.SetMultipathTCP(true)
+	c, err := d.Dial("tcp", l.Addr().String())
+	r.must(err)
+	defer c.Close()
+	s, err := l.Accept()
+	r.must(err)
+	defer s.Close()
+
+	got, known, err := r.Subflows()
+	r.must(err)
+	same(t, "known", true, known)
+	if len(got) != 2 || got[0].Token == got[1].Token || got[0].Local != addr("10.0.1.2") || got[1].Local != addr("10.0.1.2") {
+		t.Errorf("subflows %+v, want those of both ends", got)
+	}
+}
+
+func TestNotificationsWakeOnLinksAndAddresses(t *testing.T) {
+	r := newRouter(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wakes, err := r.Notifications(ctx)
+	r.must(err)
+	for _, change := range []func(){
+		func() { r.address("eth1", "10.0.9.1/24") },
+		func() { r.address("eth1", "2001:db8:9::1/64") },
+		func() { r.down("far1") },
+		func() { r.down("eth2") },
+	} {
+		change()
+		if _, open := <-wakes; !open {
+			t.Fatal("closed")
+		}
+	}
+	cancel()
+	for range wakes {
+	}
+}
+
+func TestNotificationsSurviveDroppedMessages(t *testing.T) {
+	r := newRouter(t)
+	flood := func() *netlink.Conn {
+		nl, err := subscribe()
+		r.must(err)
+		r.must(nl.SetReadBuffer(1))
+		for range 4 {
+			r.down("eth1")
+			r.up("eth1")
+		}
+		return nl
+	}
+	control := flood()
+	var err error
+	for n := 0; err == nil && n < 100; n++ {
+		_, err = control.Receive()
+	}
+	if !errors.Is(err, unix.ENOBUFS) {
+		t.Fatalf("error %v, want ENOBUFS", err)
+	}
+	r.must(control.Close())
+
+	wakes := wake(t.Context(), flood())
+	for n := range 3 {
+		if _, open := <-wakes; !open {
+			t.Fatal("closed")
+		}
+		r.address("eth2", fmt.Sprintf("10.0.9.%d/32", n+1))
+	}
+}

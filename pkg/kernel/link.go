@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// skipStats keeps the counters of a link out of the reply
+// (RTEXT_FILTER_SKIP_STATS, include/uapi/linux/rtnetlink.h).
+const skipStats = 1 << 3
+
+// deviceByName looks a link up; ok is false when there is none.
+func (k *Kernel) deviceByName(name string) (d plan.Device, ok bool, err error) {
+	if name == "" || len(name) >= unix.IFNAMSIZ {
+		return plan.Device{}, false, nil
+	}
+	d, ok, err = k.device(0, name)
+	if err != nil {
+		return d, false, fmt.Errorf("device %s: %w", name, err)
+	}
+	return d, ok, nil
+}
+
+// deviceByIndex looks a link up; ok is false when there is none.
+func (k *Kernel) deviceByIndex(index int) (d plan.Device, ok bool, err error) {
+	if index <= 0 {
+		return plan.Device{}, false, nil
+	}
+	d, ok, err = k.device(index, "")
+	if err != nil {
+		return d, false, fmt.Errorf("device number %d: %w", index, err)
+	}
+	return d, ok, nil
+}
+
+func (k *Kernel) device(index int, name string) (d plan.Device, ok bool, err error) {
+	header := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(header[4:], uint32(index))
+	ae := netlink.NewAttributeEncoder()
+	if name != "" {
+		ae.String(unix.IFLA_IFNAME, name)
+	}
+	ae.Uint32(unix.IFLA_EXT_MASK, skipStats)
+	body, err := join(header, ae)
+	if err != nil {
+		return d, false, err
+	}
+	err = k.route.get(unix.RTM_GETLINK, body, func(b []byte) (err error) {
+		d, err = decodeDevice(b)
+		return err
+	})
+	if errors.Is(err, unix.ENODEV) {
+		return plan.Device{}, false, nil
+	}
+	return d, err == nil, err
+}
+
+// decodeDevice reads struct ifinfomsg and its attributes.
+func decodeDevice(b []byte) (plan.Device, error) {
+	header, ad, err := split(b, unix.SizeofIfInfomsg)
+	if err != nil {
+		return plan.Device{}, err
+	}
+	flags := binary.NativeEndian.Uint32(header[8:])
+	d := plan.Device{
+		Index:   int(binary.NativeEndian.Uint32(header[4:])),
+		Up:      flags&unix.IFF_UP != 0,
+		Carrier: flags&unix.IFF_LOWER_UP != 0,
+	}
+	for ad.Next() {
+		if ad.Type() == unix.IFLA_IFNAME {
+			d.Name = ad.String()
+		}
+	}
+	return d, ad.Err()
+}
+
+// addresses lists the addresses of a family on all links, or on one.
+func (k *Kernel) addresses(f plan.Family, index int) ([]plan.Address, error) {
+	header := make([]byte, unix.SizeofIfAddrmsg)
+	header[0] = addressFamilies[f]
+	binary.NativeEndian.PutUint32(header[4:], uint32(index))
+	all, err := dump(k.route, unix.RTM_GETADDR, header, func(b []byte) (plan.Address, bool, error) {
+		a, family, err := decodeAddress(b)
+		// A kernel without IPv6 answers with the addresses of other families.
+		return a, family == addressFamilies[f] && (index == 0 || a.Index == index), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s addresses: %w", f, err)
+	}
+	return all, nil
+}
+
+// decodeAddress reads struct ifaddrmsg and its attributes.
+func decodeAddress(b []byte) (plan.Address, uint8, error) {
+	header, ad, err := split(b, unix.SizeofIfAddrmsg)
+	if err != nil {
+		return plan.Address{}, 0, err
+	}
+	bits, scope := int(header[1]), header[3]
+	flags := uint32(header[2])
+	var local, far netip.Addr
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.IFA_ADDRESS:
+			far = address(ad)
+		case unix.IFA_LOCAL:
+			local = address(ad)
+		case unix.IFA_FLAGS:
+			flags = ad.Uint32()
+		}
+	}
+	a := plan.Address{
+		Index:         int(binary.NativeEndian.Uint32(header[4:])),
+		Global:        scope == unix.RT_SCOPE_UNIVERSE || scope == unix.RT_SCOPE_SITE,
+		Tentative:     flags&unix.IFA_F_TENTATIVE != 0,
+		Deprecated:    flags&unix.IFA_F_DEPRECATED != 0,
+		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
+		NoPrefixRoute: flags&unix.IFA_F_NOPREFIXROUTE != 0,
+	}
+	// IFA_ADDRESS is the far end of a point-to-point address; IFA_LOCAL is
+	// missing for other IPv6 ones (include/uapi/linux/if_addr.h).
+	switch {
+	case !local.IsValid():
+		local = far
+	case far.IsValid() && far != local:
+		a.Peer = netip.PrefixFrom(far, bits)
+	}
+	a.Prefix = netip.PrefixFrom(local, bits)
+	return a, header[0], ad.Err()
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// Settings that say who steers the endpoints
+// (Documentation/networking/mptcp-sysctl.rst); path_manager exists from Linux
+// 6.15 on, pm_type from 5.18 on.
+const (
+	keyPMType      = "net/mptcp/pm_type"
+	keyPathManager = "net/mptcp/path_manager"
+)
+
+// observation is one call of Observe.
+type observation struct {
+	*Kernel
+	plan.State
+	// names and indexes are those that were asked for, existing or not.
+	names   map[string]bool
+	indexes map[int]bool
+}
+
+// Observe reads what a plan needs. What does not exist (a device, a table, a
+// setting, a whole family, MPTCP itself) is just absent from the State; errors
+// are those of the sockets and of /proc/sys. The subflows are left to
+// Subflows. It needs no privilege.
+func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
+	o := &observation{Kernel: k, names: make(map[string]bool), indexes: make(map[int]bool)}
+	release := Release()
+	o.MaxEndpoints, o.MaxLimit = mptcp.MaxEndpoints(release), mptcp.MaxLimit(release)
+	for _, name := range req.Devices {
+		if err := o.needName(name); err != nil {
+			return plan.State{}, err
+		}
+	}
+	for _, f := range plan.Families {
+		if err := o.family(f, req.Tables[f]); err != nil {
+			return plan.State{}, err
+		}
+	}
+	if err := o.endpoints(); err != nil {
+		return plan.State{}, err
+	}
+	if err := o.sysctls(req.Sysctls); err != nil {
+		return plan.State{}, err
+	}
+	return o.State, nil
+}
+
+// family reads addresses, rules and routes, and the devices that they name.
+func (o *observation) family(f plan.Family, tables []uint32) error {
+	addresses, err := o.addresses(f, 0)
+	if err != nil {
+		return err
+	}
+	o.Addresses = append(o.Addresses, addresses...)
+	rules, err := o.rules(f)
+	if err != nil {
+		return err
+	}
+	tables = slices.Clone(tables)
+	for _, r := range rules {
+		if !r.plain {
+			continue
+		}
+		o.Rules = append(o.Rules, r.Rule)
+		tables = append(tables, r.Table)
+		if err := o.needName(r.OIF); err != nil {
+			return err
+		}
+	}
+	slices.Sort(tables)
+	for _, table := range slices.Compact(tables) {
+		if err := o.table(f, table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table reads one table. The kernel's own are never ours, and may be long.
+func (o *observation) table(f plan.Family, table uint32) error {
+	if table == 0 || table >= 253 && table <= 255 {
+		return nil
+	}
+	routes, err := o.routes(f, routeFilter{table: table})
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		if err := o.needIndex(r.Index); err != nil {
+			return err
+		}
+		r.Device = o.name(r.Index)
+		if r.protocol == plan.Protocol && r.plain {
+			o.Routes = append(o.Routes, r.Route)
+		} else {
+			o.Foreign = append(o.Foreign, r.Route)
+		}
+	}
+	return nil
+}
+
+// needName looks a device up unless that was done.
+func (o *observation) needName(name string) error {
+	if name == "" || o.names[name] {
+		return nil
+	}
+	o.names[name] = true
+	d, ok, err := o.deviceByName(name)
+	if ok {
+		o.note(d)
+	}
+	return err
+}
+
+// needIndex looks a device up unless that was done.
+func (o *observation) needIndex(index int) error {
+	if index == 0 || o.indexes[index] {
+		return nil
+	}
+	o.indexes[index] = true
+	d, ok, err := o.deviceByIndex(index)
+	if ok {
+		o.note(d)
+	}
+	return err
+}
+
+func (o *observation) note(d plan.Device) {
+	o.names[d.Name], o.indexes[d.Index] = true, true
+	known := func(other plan.Device) bool { return other.Index == d.Index }
+	if !slices.ContainsFunc(o.Devices, known) {
+		o.Devices = append(o.Devices, d)
+	}
+}
+
+// name is the name of a device that was looked up; empty if there is none.
+func (o *observation) name(index int) string {
+	for _, d := range o.Devices {
+		if d.Index == index {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// endpoints reads the endpoints, their limits and devices, and who steers.
+func (o *observation) endpoints() error {
+	pm, err := o.pathManager()
+	if errors.Is(err, mptcp.ErrNotSupported) {
+		o.PathManager = plan.PathManagerMissing
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for key, kernels := range map[string]string{keyPMType: "0", keyPathManager: "kernel"} {
+		value, ok, err := readSysctl(key)
+		if err != nil {
+			return err
+		}
+		if ok && value != kernels {
+			o.PathManager = plan.PathManagerOther
+		}
+	}
+	if o.Endpoints, err = pm.Endpoints(); err != nil {
+		return err
+	}
+	for _, e := range o.Endpoints {
+		if err := o.needIndex(e.IfIndex); err != nil {
+			return err
+		}
+	}
+	o.Limits, err = pm.Limits()
+	return err
+}
+
+// sysctls reads the settings that were asked for, and those of the devices
+// that a plan may change.
+func (o *observation) sysctls(keys []string) error {
+	keys = slices.Clone(keys)
+	for _, d := range o.Devices {
+		for _, f := range plan.Families {
+			keys = append(keys, plan.LinkdownKey(f, d.Name))
+		}
+	}
+	o.Sysctls = make(map[string]string, len(keys))
+	for _, key := range keys {
+		value, ok, err := readSysctl(key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			o.Sysctls[key] = value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// errKey says that a key is no path of a network setting.
+var errKey = errors.New("not the name of a network setting")
+
+// sysctlPath is the file of a setting. Parts of a key come from the
+// configuration, so what could lead out of /proc/sys/net is refused.
+func sysctlPath(key string) (string, error) {
+	if !strings.HasPrefix(key, "net/") || !fs.ValidPath(key) || strings.ContainsRune(key, 0) {
+		return "", fmt.Errorf("%q: %w", key, errKey)
+	}
+	return "/proc/sys/" + key, nil
+}
+
+// readSysctl reads a setting; ok is false when the kernel lacks it.
+func readSysctl(key string) (value string, ok bool, err error) {
+	path, err := sysctlPath(key)
+	if err != nil {
+		return "", false, err
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	return strings.TrimSpace(string(b)), err == nil, err
+}
+
+func writeSysctl(key, value string) error {
+	path, err := sysctlPath(key)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
+}

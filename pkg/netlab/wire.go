@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netlab
+
+import (
+	"encoding/binary"
+	"io"
+)
+
+// The protocol of a transfer. The client opens with a request of 17 bytes: the
+// version, how many bytes of frames it wants, and how many bytes per second at
+// most (0: no limit). Then it sends its upload, and ends it by closing its side.
+// The server answers in frames: how much of the upload has arrived, with as many
+// bytes of download behind it.
+const (
+	wireVersion = 1
+	requestLen  = 17
+	frameLen    = 12 // bytes uploaded (8), bytes of download that follow (4)
+	chunk       = 16 << 10
+)
+
+type request struct {
+	down, rate uint64
+}
+
+func (r request) bytes() []byte {
+	b := make([]byte, requestLen)
+	b[0] = wireVersion
+	binary.BigEndian.PutUint64(b[1:], r.down)
+	binary.BigEndian.PutUint64(b[9:], r.rate)
+	return b
+}
+
+func readRequest(from io.Reader) (request, bool) {
+	b := make([]byte, requestLen)
+	if _, err := io.ReadFull(from, b); err != nil || b[0] != wireVersion {
+		return request{}, false
+	}
+	return request{down: binary.BigEndian.Uint64(b[1:]), rate: binary.BigEndian.Uint64(b[9:])}, true
+}
+
+// frame writes the head of a frame into buffer and returns it with its download behind it.
+func frame(buffer []byte, uploaded uint64, download int) []byte {
+	binary.BigEndian.PutUint64(buffer, uploaded)
+	binary.BigEndian.PutUint32(buffer[8:], uint32(download))
+	return buffer[:frameLen+download]
+}
+
+func parseFrame(head []byte) (uploaded uint64, download int) {
+	return binary.BigEndian.Uint64(head), int(binary.BigEndian.Uint32(head[8:]))
+}
