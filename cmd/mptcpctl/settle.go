@@ -149,7 +149,11 @@ func (o *options) settle(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-wake:
+		case _, ok := <-wake:
+			if !ok {
+				wake = nil // the socket failed: the clock goes on
+				continue
+			}
 			event, s.view = time.Now(), nil
 			time.Sleep(settleDebounce)
 			drain(wake)

@@ -13,14 +13,21 @@ import (
 
 // Interfaces gives what netifd would say of the configured interfaces, for
 // machines without netifd: one entry for each section, in their order. An
-// interface is up when its device is up, has a carrier and has an address.
+// interface is up when its device is up and has an address; a missing carrier
+// is left to the plan. Of several sections on one device ("wan" and "wan6")
+// the first has all that is there, since the kernel does not tell them apart.
 // Delegated prefixes and routes other than the default ones are not known.
 func (k *Kernel) Interfaces(cfg *config.Config) ([]netifd.Interface, error) {
 	all := make([]netifd.Interface, 0, len(cfg.Interfaces))
+	claimed := make(map[string]bool)
 	for _, section := range cfg.Interfaces {
-		i, err := k.netifdInterface(section, aliased(cfg, section))
-		if err != nil {
-			return nil, err
+		device := aliased(cfg, section)
+		i := netifd.Interface{Name: section.Name, Device: device}
+		if !claimed[device] {
+			if err := k.fillInterface(&i, section); err != nil {
+				return nil, err
+			}
+			claimed[device] = true
 		}
 		all = append(all, i)
 	}
@@ -40,16 +47,15 @@ func aliased(cfg *config.Config, section config.Interface) string {
 	return ""
 }
 
-func (k *Kernel) netifdInterface(section config.Interface, device string) (netifd.Interface, error) {
-	i := netifd.Interface{Name: section.Name, Device: device}
-	d, ok, err := k.deviceByName(device)
-	if err != nil || !ok || !d.Up || !d.Carrier {
-		return i, err
+func (k *Kernel) fillInterface(i *netifd.Interface, section config.Interface) error {
+	d, ok, err := k.deviceByName(i.Device)
+	if err != nil || !ok || !d.Up {
+		return err
 	}
 	for _, f := range plan.Families {
 		addresses, err := k.addresses(f, d.Index)
 		if err != nil {
-			return i, err
+			return err
 		}
 		for _, a := range addresses {
 			if a.Global {
@@ -58,26 +64,34 @@ func (k *Kernel) netifdInterface(section config.Interface, device string) (netif
 		}
 	}
 	if len(i.Addresses) == 0 {
-		return i, nil
+		return nil
 	}
-	i.Up, i.L3Device = true, device
-	gateways := [...]netip.Addr{plan.IPv4: section.Gateway, plan.IPv6: section.IP6Gateway}
-	for _, f := range plan.Families {
-		routes, err := k.defaultRoutes(f, d.Index)
-		if err != nil {
-			return i, err
-		}
-		switch gateway := gateways[f]; {
-		case !gateway.IsValid():
-			i.Routes = append(i.Routes, routes...)
-		case len(routes) > 0:
-			routes[0].Nexthop = gateway
-			i.Routes = append(i.Routes, routes[0])
-		default:
-			i.Inactive = append(i.Inactive, netifd.Route{Target: netip.PrefixFrom(unspecified(f), 0), Nexthop: gateway})
+	i.Up, i.L3Device = true, i.Device
+	for f, gateway := range [...]netip.Addr{plan.IPv4: section.Gateway, plan.IPv6: section.IP6Gateway} {
+		if err := k.fillRoutes(i, plan.Family(f), d.Index, gateway); err != nil {
+			return err
 		}
 	}
-	return i, nil
+	return nil
+}
+
+// fillRoutes adds the default routes of one family. A configured gateway wins
+// over that of the kernel, or stands in for it.
+func (k *Kernel) fillRoutes(i *netifd.Interface, f plan.Family, index int, gateway netip.Addr) error {
+	routes, err := k.defaultRoutes(f, index)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !gateway.IsValid():
+		i.Routes = append(i.Routes, routes...)
+	case len(routes) > 0:
+		routes[0].Nexthop = gateway
+		i.Routes = append(i.Routes, routes[0])
+	default:
+		i.Inactive = append(i.Inactive, netifd.Route{Target: netip.PrefixFrom(unspecified(f), 0), Nexthop: gateway})
+	}
+	return nil
 }
 
 // defaultRoutes are those of the main table on a device, by metric.

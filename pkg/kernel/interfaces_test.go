@@ -72,7 +72,15 @@ func TestInterfacesWithoutNetifd(t *testing.T) {
 				Inactive:  []netifd.Route{{Target: everything6, Nexthop: addr("fe80::1")}},
 			},
 		},
-		{"a line without carrier", config.Interface{Device: "eth2"}, netifd.Interface{Device: "eth2"}},
+		{
+			"a line without carrier",
+			config.Interface{Device: "eth2"},
+			netifd.Interface{
+				Up: true, Device: "eth2", L3Device: "eth2",
+				Addresses: []netifd.Address{{Prefix: prefix("10.0.2.2/24")}, {Prefix: prefix("2001:db8:2::2/64")}},
+				Routes:    []netifd.Route{{Target: everything, Nexthop: addr("10.0.2.1"), Metric: 10}},
+			},
+		},
 		{"a line without address", config.Interface{Device: "lo"}, netifd.Interface{Device: "lo"}},
 		{"a device that does not exist", config.Interface{Device: "absent0"}, netifd.Interface{Device: "absent0"}},
 		{"no device", config.Interface{}, netifd.Interface{}},
@@ -81,14 +89,25 @@ func TestInterfacesWithoutNetifd(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.section.Name, test.want.Name = "line", "line"
-			cfg := &config.Config{Interfaces: []config.Interface{{Name: "base", Device: "eth1"}, test.section}}
+			cfg := &config.Config{Interfaces: []config.Interface{test.section, {Name: "base", Device: "eth1"}}}
 			got, err := r.Interfaces(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, "interfaces", 2, len(got))
-			same(t, "interface", test.want, got[1])
+			same(t, "interface", test.want, got[0])
 		})
+	}
+}
+
+func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
+	r := newRouter(t)
+	cfg := &config.Config{Interfaces: []config.Interface{{Name: "wan", Device: "eth1"}, {Name: "wan6", Device: "@wan"}, {Name: "wan7", Device: "eth1"}}}
+	got, err := r.Interfaces(cfg)
+	r.must(err)
+	for i, up := range []bool{true, false, false} {
+		same(t, "up of "+got[i].Name, up, got[i].Up)
+		same(t, "addresses of "+got[i].Name, up, len(got[i].Addresses) > 0)
 	}
 }
 

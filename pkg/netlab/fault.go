@@ -4,6 +4,7 @@ package netlab
 
 import (
 	"errors"
+	"slices"
 )
 
 // change runs f for one line, by the name of its interface, under the lock, and
@@ -88,25 +89,40 @@ func (l *Lab) Plug(name string) ([]Event, error) {
 	})
 }
 
-// AdminDown is `ifdown NAME`, for any interface.
+// AdminDown is `ifdown NAME`, for any interface. Its device goes down too.
 func (l *Lab) AdminDown(name string) ([]Event, error) {
-	return l.administer(name, func(s *state, _ *line, i *Interface) ([]Event, error) {
-		i.Down = true
-		return l.goDown(s, i)
+	return l.administer(name, func(s *state, n *line, i *Interface) ([]Event, error) {
+		return l.stop(s, n, i)
 	})
 }
 
 // AdminUp is `ifup NAME`, for any interface: one that is up is taken down first.
 func (l *Lab) AdminUp(name string) ([]Event, error) {
-	return l.administer(name, func(s *state, n *line, i *Interface) ([]Event, error) {
-		down, err := l.goDown(s, i)
-		if err != nil {
-			return down, err
+	return l.administer(name, func(s *state, n *line, i *Interface) (all []Event, err error) {
+		if i.Up {
+			if all, err = l.stop(s, n, i); err != nil {
+				return all, err
+			}
 		}
 		i.Down = false
 		up, err := l.comeUp(s, n, i)
-		return append(down, up...), err
+		return append(all, up...), err
 	})
+}
+
+// stop takes an interface down by hand, and its device if no other interface wants it.
+func (l *Lab) stop(s *state, n *line, i *Interface) ([]Event, error) {
+	i.Down = true
+	events, err := l.goDown(s, i)
+	wanted := slices.ContainsFunc(s.on(n), func(i *Interface) bool { return !i.Down })
+	if err != nil || wanted || n.Removed {
+		return events, err
+	}
+	link, err := l.Router.Netlink.LinkByName(i.l3())
+	if err != nil {
+		return events, err
+	}
+	return events, l.Router.Netlink.LinkSetDown(link)
 }
 
 // goDown takes an interface down, and returns the event of it if it was up.

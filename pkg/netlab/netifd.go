@@ -94,7 +94,7 @@ func (l *Lab) addAddress(s *state, i *Interface, link netlink.Link, a netip.Pref
 
 // ifdown does to the kernel what netifd does when i goes down: what it added
 // goes, whatever else stands on the device stays, but for what the kernel itself
-// takes along. The device goes down only when its interface is released.
+// takes along. The device stays as it is: release is for that.
 func (l *Lab) ifdown(s *state, i *Interface) error {
 	i.Up = false
 	link, err := l.Router.Netlink.LinkByName(i.l3())
@@ -118,9 +118,6 @@ func (l *Lab) ifdown(s *state, i *Interface) error {
 	problems = append(problems, l.ifdownRules(i, link))
 	if i.Prefix.IsValid() {
 		problems = append(problems, l.withdraw(s, i))
-	}
-	if i.Down {
-		problems = append(problems, l.Router.Netlink.LinkSetDown(link))
 	}
 	return errors.Join(problems...)
 }

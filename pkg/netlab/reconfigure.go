@@ -13,8 +13,8 @@ import (
 
 // ChangeAddress gives an interface another address in the subnet of the one it
 // replaces. Static: the configuration was changed and reloaded, which bounces the
-// interface. DHCP: the lease changed in place, which is an ifupdate; what stood in
-// other tables on the old address is lost.
+// interface. DHCP: the lease changed in place, which is an ifupdate; the device
+// keeps its routes in other tables, unless promote_secondaries is 0.
 func (l *Lab) ChangeAddress(name string, to netip.Prefix) ([]Event, error) {
 	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
 		at := slices.IndexFunc(i.Addresses, func(a netip.Prefix) bool { return a.Masked() == to.Masked() })
