@@ -36,7 +36,7 @@ ours in the kernel is removed.`,
 
 // flush reconciles towards a configuration in which nobody takes part.
 func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error) {
-	if err := o.stopSettle(ctx); err != nil {
+	if err := o.stopSettle(); err != nil {
 		return reconciled{}, exitError{exitFailed, err}
 	}
 	v, err := o.newView(ctx)

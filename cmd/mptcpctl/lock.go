@@ -27,9 +27,19 @@ var errLocked = errors.New("another run holds the lock")
 // limit of its own.
 const pollInterval = 20 * time.Millisecond
 
-// acquire takes the lock, or gives errLocked after the timeout.
+// acquire makes the file where it is missing and takes the lock, or gives
+// errLocked after the timeout.
 func acquire(ctx context.Context, path string, timeout time.Duration) (*lockFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	return acquireFlags(ctx, path, timeout, os.O_CREATE)
+}
+
+// acquireThere is acquire for a file that must be there.
+func acquireThere(ctx context.Context, path string, timeout time.Duration) (*lockFile, error) {
+	return acquireFlags(ctx, path, timeout, 0)
+}
+
+func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags int) (*lockFile, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}

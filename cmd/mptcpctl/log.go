@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,6 +19,10 @@ const (
 	logInfo    = 3<<3 | 6
 )
 
+// logPatience is how long a line waits while the system log is busy: the kernel
+// queues ten of them (net.unix.max_dgram_qlen), and a boot brings more at once.
+const logPatience = time.Second
+
 // logger writes to the system log under the tag mptcpctl, and to stderr on a
 // terminal. log/syslog would do the same for 0.3 MB more of binary, since it
 // brings the resolver along.
@@ -29,35 +34,50 @@ type logger struct {
 
 func newLogger(o *options) *logger {
 	l := &logger{options: o, fd: -1, tty: terminal(o.err)}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err == nil {
-		if err = unix.Connect(fd, &unix.SockaddrUnix{Name: o.syslog}); err == nil {
-			l.fd = fd
-			return l
-		}
-		_ = unix.Close(fd)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		l.tty = true // without a system log stderr is all there is
+		return l
 	}
-	l.tty = true // without a system log stderr is all there is
+	l.fd = fd
+	patience := unix.NsecToTimeval(logPatience.Nanoseconds())
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience)
+	if err != nil || unix.Connect(fd, &unix.SockaddrUnix{Name: o.syslog}) != nil {
+		l.close()
+		l.tty = true
+	}
 	return l
 }
 
-// log writes one line. A system log that is full or gone loses it, and stderr
-// gets it instead.
+// log writes one line. A system log that takes it neither now nor soon, or is
+// gone, is given up, and stderr gets this line and all others.
 func (l *logger) log(severity int, format string, args ...any) {
 	text := strings.Map(printable, fmt.Sprintf(format, args...))
 	sent := false
 	if l.fd >= 0 {
 		line := fmt.Sprintf("<%d>%s mptcpctl[%d]: %s", severity, time.Now().Format(time.Stamp), os.Getpid(), text)
-		sent = unix.Send(l.fd, []byte(line), unix.MSG_NOSIGNAL) == nil
+		if sent = l.send(line) == nil; !sent {
+			l.close()
+		}
 	}
 	if l.tty || !sent {
 		fmt.Fprintf(l.options.err, "mptcpctl: %s\n", text)
 	}
 }
 
+func (l *logger) send(line string) error {
+	for {
+		err := unix.Send(l.fd, []byte(line), unix.MSG_NOSIGNAL)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
 func (l *logger) close() {
 	if l.fd >= 0 {
 		_ = unix.Close(l.fd)
+		l.fd = -1
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -47,6 +46,7 @@ func (o *options) startSettle() error {
 	}
 	cmd := exec.Command("/proc/self/exe", "settle", "--config-dir", o.configDir, "--state-dir", o.stateDir,
 		"--lock", o.lock, "--lock-timeout", o.lockTimeout.String(), "--syslog-socket", o.syslog)
+	cmd.Args[0] = "mptcpctl" // not what this run was called as, which may be multipath
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -54,33 +54,24 @@ func (o *options) startSettle() error {
 	return cmd.Process.Release()
 }
 
-// stopSettle ends a running settle and waits for it.
-func (o *options) stopSettle(ctx context.Context) error {
-	data, err := os.ReadFile(o.settleFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// stopSettle ends every settle, running or still starting: without its file it
+// does nothing any more. The caller holds the lock.
+func (o *options) stopSettle() error {
+	if err := os.Remove(o.settleFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("settle: %w", err)
 	}
+	return nil
+}
+
+// called reports whether a settle that holds this file is still wanted: a run
+// may have taken the file away, or made it anew for another settle.
+func (o *options) called(alone *lockFile) bool {
+	mine, err := alone.f.Stat()
 	if err != nil {
-		return fmt.Errorf("settle: %w", err)
+		return false
 	}
-	lock, err := acquire(ctx, o.settleFile(), 0)
-	if err == nil {
-		return lock.release()
-	}
-	if !errors.Is(err, errLocked) {
-		return fmt.Errorf("settle: %w", err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid <= 1 {
-		return fmt.Errorf("settle: no process id in %s", o.settleFile())
-	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-		return fmt.Errorf("settle: %w", err)
-	}
-	if lock, err = acquire(ctx, o.settleFile(), settleHandover); err != nil {
-		return fmt.Errorf("settle: %w", err)
-	}
-	return lock.release()
+	now, err := os.Stat(o.settleFile())
+	return err == nil && os.SameFile(mine, now)
 }
 
 func newSettleCmd(o *options) *cobra.Command {
@@ -90,8 +81,8 @@ func newSettleCmd(o *options) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			alone, err := acquire(c.Context(), o.settleFile(), settleHandover)
-			if errors.Is(err, errLocked) {
+			alone, err := acquireThere(c.Context(), o.settleFile(), settleHandover)
+			if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
 			if err != nil {
@@ -101,7 +92,7 @@ func newSettleCmd(o *options) *cobra.Command {
 			if err := alone.setPID(); err != nil {
 				return exitError{exitFailed, err}
 			}
-			return o.settle(c.Context())
+			return o.settle(c.Context(), alone)
 		},
 	}
 }
@@ -117,6 +108,7 @@ func (l *lockFile) setPID() error {
 // settler is one life of settle.
 type settler struct {
 	*options
+	alone  *lockFile
 	kernel *kernel.Kernel
 	log    *logger
 	view   *view // nil: read everything anew
@@ -126,7 +118,7 @@ type settler struct {
 }
 
 // settle reconciles until nothing waits any more.
-func (o *options) settle(ctx context.Context) error {
+func (o *options) settle(ctx context.Context, alone *lockFile) error {
 	k, err := kernel.Open()
 	if err != nil {
 		return exitError{exitFailed, err}
@@ -136,7 +128,7 @@ func (o *options) settle(ctx context.Context) error {
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
-	s := &settler{options: o, kernel: k, log: newLogger(o), carriers: make(map[string]bool)}
+	s := &settler{options: o, alone: alone, kernel: k, log: newLogger(o), carriers: make(map[string]bool)}
 	defer s.log.close()
 	event := s.lastEvent()
 	tick := time.NewTicker(settleInterval)
@@ -201,6 +193,10 @@ func (s *settler) reconcileOnce(ctx context.Context) (reconciled, error) {
 		return reconciled{}, err
 	}
 	defer lock.release()
+	if !s.called(s.alone) {
+		s.waiting = false
+		return reconciled{}, nil
+	}
 	if s.view == nil {
 		if s.view, err = s.newView(ctx); err != nil {
 			s.waiting = false

@@ -284,7 +284,7 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.hadNoDefault(w.f) {
+	if e.lost(w.f) {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
@@ -296,12 +296,23 @@ func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
 	return e.State.SubflowsKnown && !slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
 }
 
-// hadNoDefault reports whether no line of the family had a default route in
-// its table when the run began.
-func (e *endpointPlan) hadNoDefault(f Family) bool {
-	return !slices.ContainsFunc(slices.Concat(e.State.Routes, e.State.Foreign), func(r Route) bool {
+// lost reports whether all lines of the family had been lost when the run
+// began. Either a run has seen it and left nothing but the marks, or none has
+// and the kernel has taken the default routes away. Without any rule of ours
+// nothing was lost: then this is the first run.
+func (e *endpointPlan) lost(f Family) bool {
+	var marks, sources, missing bool
+	for _, r := range e.State.Rules {
+		marks = marks || r.Family == f && r.Priority == PriorityDevice
+		sources = sources || r.Family == f && r.Priority == PrioritySource
+	}
+	for _, op := range e.draft.ops {
+		missing = missing || op.Object == ObjectRoute && op.Action == Add && op.Route.Family == f && op.Route.Default()
+	}
+	there := slices.ContainsFunc(slices.Concat(e.State.Routes, e.State.Foreign), func(r Route) bool {
 		return r.Family == f && r.Default()
 	})
+	return marks && !sources || sources && missing && !there
 }
 
 // retire finds out which of ours nobody wants any more, and which of them must

@@ -263,6 +263,46 @@ func TestReturnAfterTheLossOfAllWithAnotherAddress(t *testing.T) {
 	`)
 }
 
+func TestReturnBeforeAnyRunHasSeenTheLossRenews(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.down("wan1")
+	s.down("wan2")
+	s.up(1)
+	s.up(2)
+	wantLines(t, mptcpLines(s.settled()), `
+		- ip mptcp endpoint delete id 1
+		- ip mptcp endpoint delete id 2
+		+ ip mptcp endpoint add 10.0.1.2 dev eth1 id 3 subflow
+		+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 4 subflow
+	`)
+}
+
+func TestEndpointThatStoodBeforeTheFirstRunIsKept(t *testing.T) {
+	s := newScene(t, "master")
+	s.endpoint(5, "10.0.1.2", 11, subflow)
+	if lines := mptcpLines(s.settled()); len(lines) != 0 {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestNetifdsTableWithoutDefaultRouteRenewsNothing(t *testing.T) {
+	s := newScene(t, "master")
+	s.uci += " option ip4table '103'\n"
+	i := s.iface("wan1")
+	i.IP4Table, i.Inactive, i.Routes = 103, i.Routes, nil
+	s.settled()
+	s.down("wan1")
+	s.settled()
+	s.up(1)
+	i = s.iface("wan1")
+	i.IP4Table, i.Inactive, i.Routes = 103, i.Routes, nil
+	wantLines(t, mptcpLines(s.settled()), `
+		- ip mptcp endpoint delete id 1
+		+ ip mptcp endpoint add 10.0.1.2 dev eth1 id 2 subflow
+	`)
+}
+
 func TestOffForTheLastLineIsTheUsersWord(t *testing.T) {
 	s := newScene(t, "master")
 	s.settled()
