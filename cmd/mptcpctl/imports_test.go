@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mptcpctl/mptcpctl/"
+
+// order is the direction of the data; a package imports only from its left.
+var order = []string{"pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/kernel", "cmd/mptcpctl"}
+
+// imports maps each package of the tree to what its files import, tests left
+// aside.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	all := make(map[string][]string)
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		for _, spec := range file.Imports {
+			name, unquote := strconv.Unquote(spec.Path.Value)
+			if unquote != nil {
+				return unquote
+			}
+			all[dir] = append(all[dir], name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestDataGoesFromLeftToRight(t *testing.T) {
+	t.Parallel()
+	all := imports(t)
+	for right, dir := range order {
+		if len(all[dir]) == 0 {
+			t.Errorf("%s: no such package", dir)
+		}
+		for _, name := range all[dir] {
+			inside, ours := strings.CutPrefix(name, module)
+			if left := slices.Index(order, inside); ours && (left < 0 || left >= right) {
+				t.Errorf("%s imports %s", dir, inside)
+			}
+		}
+	}
+}
+
+func TestNetlinkHasItsPlaces(t *testing.T) {
+	t.Parallel()
+	allowed := []string{"pkg/kernel", "pkg/mptcp", "pkg/sockdiag", "pkg/netlab"}
+	for dir, names := range imports(t) {
+		for _, name := range names {
+			if strings.Contains(name, "netlink") && !slices.Contains(allowed, dir) {
+				t.Errorf("%s imports %s", dir, name)
+			}
+		}
+	}
+}
+
+func TestWhatIsTooLargeIsNotShipped(t *testing.T) {
+	t.Parallel()
+	all := imports(t)
+	for _, dir := range order {
+		for _, name := range all[dir] {
+			if slices.Contains([]string{"encoding/json", "log/syslog", "net/http", "regexp", "testing", "text/template"}, name) ||
+				strings.HasSuffix(name, "cobra/doc") || strings.HasSuffix(name, "pkg/netlab") {
+				t.Errorf("%s imports %s", dir, name)
+			}
+		}
+	}
+}
