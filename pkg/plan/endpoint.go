@@ -115,7 +115,6 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 		return
 	case !w.addr.IsValid():
 		u.NoEndpoint = "its address is tentative (duplicate address detection)"
-		e.wait(l.Name + ": a tentative address")
 		return
 	case taken[w.addr] != "":
 		u.NoEndpoint = taken[w.addr]
@@ -128,7 +127,6 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 	e.wanted = append(e.wanted, w)
 	if !u.Device.Carrier && w.flags&mptcp.FlagSubflow != 0 {
-		e.wait(l.Name + ": no carrier")
 		e.result.NoCarrier = append(e.result.NoCarrier, u.Device.Name)
 	}
 }
@@ -224,12 +222,6 @@ func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
 		u := &l.Use[FamilyOf(addr)]
 		return l.Mode.Primary() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
 	})
-}
-
-func (e *endpointPlan) wait(what string) {
-	if !slices.Contains(e.result.Waiting, what) {
-		e.result.Waiting = append(e.result.Waiting, what)
-	}
 }
 
 // match pairs what is wanted with what stands, and keeps within the bound.

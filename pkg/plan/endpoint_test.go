@@ -454,8 +454,12 @@ func TestCarrierMattersWhereItsReturnIsSeen(t *testing.T) {
 			}
 			s.state.Devices[1].Carrier = false
 			s.settled()
-			if got := s.make().Lines[1].Use[IPv4].Usable; got != tt.usable {
+			r := s.make()
+			if got := r.Lines[1].Use[IPv4].Usable; got != tt.usable {
 				t.Errorf("usable %v, want %v", got, tt.usable)
+			}
+			if settles := len(r.Waiting) > 0; settles == tt.watch {
+				t.Errorf("waiting %q, watch %v: one of them looks after the carrier", r.Waiting, tt.watch)
 			}
 			key := LinkdownKey(IPv4, "eth1")
 			if s.state.Sysctls[key] != "1" {

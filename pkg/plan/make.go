@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -86,6 +87,7 @@ func Make(in Input) Result {
 			p.family(f)
 		}
 		p.globalSettings()
+		p.awaited()
 	}
 	p.linkdownSettings()
 	p.diffRules()
@@ -182,6 +184,32 @@ func (p *planner) markDevices() {
 	}
 	for _, r := range p.State.Routes {
 		p.marked[r.Device] = true
+	}
+}
+
+// awaited notes what settle has to look after: a tentative address, and a
+// carrier that no watch service looks after.
+func (p *planner) awaited() {
+	for i := range p.lines {
+		l := &p.lines[i]
+		for _, f := range Families {
+			u := &l.Use[f]
+			if !l.Participates() || !u.LinkReady {
+				continue
+			}
+			if slices.ContainsFunc(u.addresses, func(a lineAddress) bool { return a.Tentative }) {
+				p.wait(l.Name + ": a tentative address")
+			}
+			if !u.Device.Carrier && !p.Config.Globals.Watch {
+				p.wait(l.Name + ": no carrier")
+			}
+		}
+	}
+}
+
+func (p *planner) wait(what string) {
+	if !slices.Contains(p.result.Waiting, what) {
+		p.result.Waiting = append(p.result.Waiting, what)
 	}
 }
 
