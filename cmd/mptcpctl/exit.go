@@ -46,14 +46,15 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
+	var coded exitError
+	if !errors.As(err, &coded) {
+		coded = exitError{exitUsage, nil}
+		err = fmt.Errorf("%w; see mptcpctl --help", err)
+	}
 	if text := err.Error(); text != "" {
 		for line := range strings.Lines(text) {
 			fmt.Fprintf(w, "mptcpctl: %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
-	var coded exitError
-	if errors.As(err, &coded) {
-		return coded.code
-	}
-	return exitUsage
+	return coded.code
 }

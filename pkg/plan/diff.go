@@ -122,7 +122,7 @@ func (p *planner) diffList(f Family) {
 	previous := -1
 	for _, r := range desired[len(kept):] {
 		w := words[r]
-		id := p.draft.add(phaseRule, Op{Action: Add, Object: ObjectRule, Rule: r, Interface: w.iface, Reason: w.reason})
+		id := p.draft.add(phaseList, Op{Action: Add, Object: ObjectRule, Rule: r, Interface: w.iface, Reason: w.reason})
 		if previous >= 0 {
 			p.draft.order(id, previous)
 		}

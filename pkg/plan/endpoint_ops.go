@@ -106,9 +106,19 @@ func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) in
 	case name == "":
 		reason = "its interface takes no part any more"
 	case reason == "":
-		reason = e.gone(name, FamilyOf(there.Addr))
+		reason = e.goneEndpoint(name, FamilyOf(there.Addr))
 	}
 	return e.draft.add(phase, Op{Action: Delete, Object: ObjectEndpoint, Endpoint: there, Device: d.Name, Interface: name, Reason: reason})
+}
+
+// goneEndpoint says why an endpoint of a line goes.
+func (e *endpointPlan) goneEndpoint(name string, f Family) string {
+	for i := range e.lines {
+		if u := &e.lines[i].Use[f]; e.lines[i].Name == name && u.Usable && u.NoEndpoint != "" {
+			return u.NoEndpoint
+		}
+	}
+	return e.gone(name, f)
 }
 
 // warnLast says that the user's word takes the last endpoint of a family.

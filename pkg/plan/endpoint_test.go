@@ -85,9 +85,9 @@ func TestLimits(t *testing.T) {
 
 func TestEndpointsOfOthersAreNeverTouched(t *testing.T) {
 	s := newScene(t, "master", "on")
-	s.endpoint(5, "192.168.1.1", 10, subflow)                 // on the LAN
-	s.endpoint(6, "10.9.9.9", 0, mptcp.FlagSignal)            // bound to no device
-	s.endpoint(7, "10.0.1.7", 11, mptcp.FlagImplicit)         // the kernel's own, on a line
+	s.endpoint(5, "192.168.1.1", 10, subflow)                     // on the LAN
+	s.endpoint(6, "10.9.9.9", 0, mptcp.FlagSignal)                // bound to no device
+	s.endpoint(7, "10.0.1.7", 11, mptcp.FlagImplicit)             // the kernel's own, on a line
 	s.state.Endpoints = append(s.state.Endpoints, mptcp.Endpoint{ // with a port, on a line
 		ID: 8, Addr: addr("10.0.1.2"), Port: 8080, IfIndex: 11, Flags: mptcp.FlagSignal})
 	before := s.endpointsText()

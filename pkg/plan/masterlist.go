@@ -28,16 +28,16 @@ func (p *planner) masterList(f Family) {
 		"LAN, VPN and static routes before the master list")
 	list := make([]wantedRule, 0, len(ranked)+len(held))
 	for _, l := range ranked {
-		p.result.MasterList[f] = append(p.result.MasterList[f], l.Name)
 		list = append(list, wantedRule{
 			Rule{Family: f, Priority: PriorityList, Table: l.Use[f].Table, Suppress: -1},
 			wanted{l.Name, "master list: " + l.Mode.String()},
 		})
 	}
 	for _, h := range held {
-		list = slices.Insert(list, min(h.place, len(list)), wantedRule{h.rule, wanted{"", "its configuration is bad: left in its place"}})
+		list = slices.Insert(list, min(h.place, len(list)), wantedRule{h.rule, wanted{p.formerLine(h.rule), "its configuration is bad: left in its place"}})
 	}
 	for _, r := range list {
+		p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)
 		p.wantRule(r.Rule, r.iface, r.reason)
 	}
 }

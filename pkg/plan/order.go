@@ -12,8 +12,9 @@ import (
 const (
 	phaseRouteClear = iota // of tables that another line takes over
 	phaseRoute
-	phaseListDelete // of entries that come again in another order
 	phaseRule
+	phaseListDelete // of entries that come again in another order
+	phaseList
 	phaseSetting
 	phaseFlags
 	phaseEndpointClear // whose address or slot a new endpoint needs
