@@ -60,7 +60,7 @@ func runDemo(ctx context.Context, out io.Writer, hooks string) error {
 		return err
 	}
 	line := func(mode string) netlab.LineConfig {
-		return netlab.LineConfig{Proto: "dhcp", Bits: demoBits, Multipath: mode}
+		return netlab.LineConfig{Proto: "dhcp", Bits: demoBits, Multipath: mode, Down: true}
 	}
 	lab, err := netlab.New(netlab.Config{LAN: true, Lines: []netlab.LineConfig{line("master"), line("on")}})
 	if err != nil {
@@ -120,17 +120,24 @@ func (d *demo) fire(events []netlab.Event, err error) error {
 	return nil
 }
 
-// start is the router's boot.
+// start is the router's boot: one line comes up after the other.
 func (d *demo) start() error {
 	d.say("A router with two internet lines of 20 Mbit/s each, and a server far away: all in")
 	d.say("network namespaces of this machine, on its real kernel. wan1 is the main line.")
-	d.say("\n1. The router has started. This is what mptcpctl would do:")
+	d.say("\n1. The first line comes up. This is what mptcpctl would do:")
+	first, err := d.lab.AdminUp("wan1")
+	if err != nil {
+		return err
+	}
 	if err := d.shell("mptcpctl", "plan"); err != nil {
 		return err
 	}
 	d.say("\n2. The router's network daemon (netifd) reports each line, and its hotplug script")
-	d.say("   (hotplug/iface/30-mptcp) calls mptcpctl:")
-	if err := d.fire(d.lab.BootEvents()); err != nil {
+	d.say("   (hotplug/iface/30-mptcp) calls mptcpctl, which does just that:")
+	if err := d.fire(first, nil); err != nil {
+		return err
+	}
+	if err := d.fire(d.lab.AdminUp("wan2")); err != nil {
 		return err
 	}
 	return d.shell("mptcpctl", "status")

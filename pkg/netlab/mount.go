@@ -17,7 +17,8 @@ import (
 // run in a mount namespace of its own (Reexec with CLONE_NEWNS) and leaves the
 // machine as it is. The three may be missing there and an unprivileged user may
 // not make them, so /etc and /var become a tmpfs each, filled with links to what
-// they held.
+// they held. The machine's system log is hidden: what happens in a lab is none of
+// its business.
 func (l *Lab) Mount() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
@@ -29,7 +30,28 @@ func (l *Lab) Mount() error {
 	if err != nil {
 		return err
 	}
-	return l.cover("/var", map[string]string{"state": l.StateDir(), "lock": l.LockDir()})
+	if err := l.cover("/var", map[string]string{"state": l.StateDir(), "lock": l.LockDir()}); err != nil {
+		return err
+	}
+	return hideSystemLog()
+}
+
+// systemLog is where programs reach the system log.
+const systemLog = "/dev/log"
+
+// hideSystemLog puts something that takes no connection in its place.
+func hideSystemLog() error {
+	path, err := filepath.EvalSymlinks(systemLog)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount("/dev/null", path, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("hide %s: %w", path, err)
+	}
+	return nil
 }
 
 // cover replaces dir by a tmpfs that has every entry of it, and those of links besides.
@@ -82,6 +104,9 @@ func copyEntry(original, dir string, entry os.DirEntry) error {
 // Unmount takes back what Mount laid over; a lab that mounted nothing has nothing to take back.
 func (l *Lab) Unmount() error {
 	var problems []error
+	if path, err := filepath.EvalSymlinks(systemLog); err == nil {
+		problems = append(problems, unix.Unmount(path, unix.MNT_DETACH))
+	}
 	for _, dir := range []string{"/etc", "/var"} {
 		original := filepath.Join(l.Dir, "original", dir)
 		if _, err := os.Stat(original); err != nil {
