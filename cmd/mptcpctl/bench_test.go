@@ -3,18 +3,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/vishvananda/netlink"
-
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // BenchmarkEvent is one event of netifd as a whole process, the built binary
@@ -51,30 +42,13 @@ func BenchmarkEvent(b *testing.B) {
 }
 
 type benchLab struct {
-	*testing.B
-	*netlab.Lab
-	program string
-	plan    []string // the commands of a whole plan
+	*builtLab
+	plan []string // the commands of a whole plan
 }
 
 func newBenchLab(b *testing.B, routes int) *benchLab {
-	lab, err := netlab.New(netlab.Config{LAN: true, Lines: []netlab.LineConfig{{Multipath: "master"}, {Multipath: "on"}}})
-	l := &benchLab{B: b, Lab: lab, program: filepath.Join(b.TempDir(), "mptcpctl")}
-	l.must("", err)
-	b.Cleanup(func() { l.must("", lab.Close()) })
-	self, err := os.Executable()
-	l.must("", err)
-	l.must("", lab.InstallTools(self))
-	l.must("", lab.WriteConfig())
-	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags=-s -w", "-o", l.program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	text, err := build.CombinedOutput()
-	l.must(string(text), err)
-	link, err := lab.Router.Netlink.LinkByName("lan0")
-	l.must("", err)
-	for i := range routes {
-		l.must("", lab.Router.Netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: benchPrefix(i), Scope: netlink.SCOPE_LINK}))
-	}
+	l := &benchLab{builtLab: newBuiltLab(b)}
+	l.addRoutes(routes)
 	out, err := l.mptcpctl("plan")
 	l.must(out, err)
 	for line := range strings.Lines(out) {
@@ -82,30 +56,6 @@ func newBenchLab(b *testing.B, routes int) *benchLab {
 		l.plan = append(l.plan, strings.TrimSpace(command))
 	}
 	return l
-}
-
-func benchPrefix(i int) *net.IPNet {
-	return &net.IPNet{IP: net.IPv4(100, byte(64+i>>16), byte(i>>8), byte(i)), Mask: net.CIDRMask(32, 32)}
-}
-
-func (l *benchLab) must(text string, err error) {
-	l.Helper()
-	if err != nil {
-		l.Fatalf("%v\n%s", err, text)
-	}
-}
-
-func (l *benchLab) mptcpctl(args ...string) (string, error) {
-	return l.command(l.program, append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(),
-		"--lock", filepath.Join(l.LockDir(), "lock"))...)
-}
-
-func (l *benchLab) command(name string, args ...string) (string, error) {
-	cmd := l.Command(l.Context(), name, args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := l.Router.Run(cmd)
-	return out.String(), err
 }
 
 // rival sets the lines up by a shell script instead.

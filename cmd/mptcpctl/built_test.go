@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+)
+
+// builtLab is a lab of two lines in which the program runs as it is shipped,
+// not as a part of the test binary.
+type builtLab struct {
+	testing.TB
+	*netlab.Lab
+	program string
+}
+
+func newBuiltLab(tb testing.TB) *builtLab {
+	lab, err := netlab.New(netlab.Config{LAN: true, Lines: []netlab.LineConfig{{Multipath: "master"}, {Multipath: "on"}}})
+	l := &builtLab{TB: tb, Lab: lab, program: filepath.Join(tb.TempDir(), "mptcpctl")}
+	l.must("", err)
+	tb.Cleanup(func() { l.must("", lab.Close()) })
+	self, err := os.Executable()
+	l.must("", err)
+	l.must("", lab.InstallTools(self))
+	l.must("", lab.WriteConfig())
+	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags=-s -w", "-o", l.program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	text, err := build.CombinedOutput()
+	l.must(string(text), err)
+	return l
+}
+
+// addRoutes puts host routes of the LAN into the main table.
+func (l *builtLab) addRoutes(n int) {
+	link, err := l.Router.Netlink.LinkByName("lan0")
+	l.must("", err)
+	for i := range n {
+		dst := &net.IPNet{IP: net.IPv4(100, byte(64+i>>16), byte(i>>8), byte(i)), Mask: net.CIDRMask(32, 32)}
+		l.must("", l.Router.Netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: dst, Scope: netlink.SCOPE_LINK}))
+	}
+}
+
+func (l *builtLab) must(text string, err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatalf("%v\n%s", err, text)
+	}
+}
+
+func (l *builtLab) mptcpctl(args ...string) (string, error) { return l.command(l.program, l.flags(args)...) }
+
+func (l *builtLab) flags(args []string) []string {
+	return append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(),
+		"--lock", filepath.Join(l.LockDir(), "lock"), "--syslog-socket", "/nonexistent")
+}
+
+func (l *builtLab) command(name string, args ...string) (string, error) {
+	cmd := l.Command(l.Context(), name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := l.Router.Run(cmd)
+	return out.String(), err
+}
+
+// maxMemory is the peak that one event may take, in kB.
+const maxMemory = 16_000
+
+// GNU time forks the program itself: what a child of a large process reports
+// begins with the size of its parent.
+func TestPeakMemoryOfAnEvent(t *testing.T) {
+	t.Parallel()
+	l := newBuiltLab(t)
+	l.addRoutes(20_000)
+	for _, event := range []string{"lines to set up", "nothing to do"} {
+		out, err := l.command("/usr/bin/time", append([]string{"-f", "%M", l.program}, l.flags([]string{"hotplug"})...)...)
+		l.must(out, err)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		peak, err := strconv.Atoi(lines[len(lines)-1])
+		l.must(out, err)
+		if peak > maxMemory {
+			t.Errorf("%s: %d kB, want at most %d", event, peak, maxMemory)
+		}
+		t.Logf("%s: %d kB", event, peak)
+	}
+}
