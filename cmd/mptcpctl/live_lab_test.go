@@ -72,6 +72,10 @@ func buildLiveLab(t *testing.T, config netlab.Config) *liveLab {
 	l.installProgram()
 	hooks, err := filepath.Abs("../../hotplug/iface")
 	l.must(err, lab.SetHooks(hooks))
+	for _, n := range []*netlab.Namespace{lab.Router, lab.Server} {
+		// Else the machine's default decides: bbr loses a fifth of its packets in front of a token bucket.
+		l.must(n.Sysctl("net.ipv4.tcp_congestion_control", "reno"))
+	}
 	server, err := lab.Serve(ctx)
 	l.must(err)
 	t.Cleanup(func() { l.check(server.Close()) })
@@ -79,10 +83,13 @@ func buildLiveLab(t *testing.T, config netlab.Config) *liveLab {
 	return l
 }
 
-// installProgram puts mptcpctl on the lab's PATH, with the lab's directories in
-// place of the machine's, since labs that run side by side cannot share those.
+// installProgram puts mptcpctl and the stand-ins on the lab's PATH. mptcpctl
+// gets the lab's directories in place of the machine's, since labs that run side
+// by side cannot share those.
 func (l *liveLab) installProgram() {
 	l.Helper()
+	self, err := os.Executable()
+	l.must(err, l.InstallTools(self))
 	program, err := exec.LookPath("mptcpctl")
 	l.must(err)
 	script := fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\" --config-dir '%s' --state-dir '%s' --lock '%s' --syslog-socket '%s'\n",
@@ -213,6 +220,21 @@ func (l *liveLab) subflows() []netip.Addr {
 	return all
 }
 
+// halfClosed reports whether a connection's first subflow was closed here, but
+// not yet at the far end, which can reach its address again.
+func (l *liveLab) halfClosed() bool {
+	l.Helper()
+	endpoints, found := l.endpoints(), false
+	l.must(l.Router.Do(func() error {
+		return sockdiag.Subflows(func(s sockdiag.Subflow) error {
+			_, reachable := endpoints[s.Local.Addr()]
+			found = found || reachable && s.IfIndex == 0 && s.State != sockdiag.Established
+			return nil
+		})
+	}))
+	return found
+}
+
 func (l *liveLab) hasSubflow(addr netip.Addr) bool { return slices.Contains(l.subflows(), addr) }
 
 // liveTransfer is one under way.
@@ -244,9 +266,14 @@ func (r *liveTransfer) carry(n uint64) carried {
 	return after
 }
 
-// stop ends a transfer that must have lived till now.
+// stop ends a transfer that must have lived till now. When the RM_ADDR for a lost
+// line was lost too, the far end goes on with that subflow until it has seen its
+// FIN, and Linux sends again what was in flight there only as long as the
+// connection itself is not being closed (__mptcp_close_subflow in
+// net/mptcp/protocol.c): hence the wait.
 func (r *liveTransfer) stop() netlab.Result {
 	r.lab.Helper()
+	r.lab.eventually("no subflow that could still carry data is half closed", func() bool { return !r.lab.halfClosed() })
 	result, err := r.Stop()
 	r.lab.must(err)
 	r.lab.Logf("%.1f MB up and %.1f MB down in %.1f s, longest stall %.2f s",

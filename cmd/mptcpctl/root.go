@@ -45,7 +45,19 @@ path manager, 5 changes pending (plan --exit-code), 75 the lock is held.`,
 		newApplyCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o),
 		newPlanCmd(o), newSettleCmd(o), newStatusCmd(o), newVersionCmd(o),
 	)
+	refuseOtherShells(root)
 	return root
+}
+
+// refuseOtherShells lets "completion" with the name of no shell that it knows be
+// an error: cobra shows the help instead.
+func refuseOtherShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
 }
 
 func newVersionCmd(o *options) *cobra.Command {

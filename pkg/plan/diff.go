@@ -46,6 +46,9 @@ func (p *planner) staleRule(r Rule) string {
 	if p.draft.ruleSet[r] {
 		return "its place in the order is another now"
 	}
+	if reason := p.result.NoList[r.Family]; r.Priority == PriorityList && reason != "" {
+		return "no master list: " + reason
+	}
 	return p.gone(p.formerLine(r), r.Family)
 }
 

@@ -41,6 +41,9 @@ func (p *planner) endpoints() {
 		if p.ownEndpoint(there) {
 			e.own[there.ID] = true
 		}
+		if p.LastID == 0 {
+			p.result.LastID = max(p.result.LastID, there.ID)
+		}
 	}
 	e.choose()
 	e.match()

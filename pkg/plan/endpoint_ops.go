@@ -67,26 +67,22 @@ func (e *endpointPlan) add(w wantedEndpoint) int {
 }
 
 // nextID is the next free id after the last one that was given; it climbs and
-// wraps at 255, so that a late RM_ADDR never meets its successor. An implicit
+// wraps at 255, so that a late RM_ADDR never meets its successor. Where the last
+// one is unknown, the highest that is present counts for it. An implicit
 // endpoint of the address is taken over with the id that it has, which the
 // kernel does only when none is given (net/mptcp/pm_kernel.c).
 func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
 	used := make(map[uint8]bool)
-	highest := uint8(0)
 	for _, there := range e.State.Endpoints {
 		if there.Addr == w.addr && there.Flags&mptcp.FlagImplicit != 0 {
 			return 0
 		}
 		used[there.ID] = true
-		highest = max(highest, there.ID)
 	}
 	for _, there := range e.added {
 		used[there.ID] = true
 	}
 	id := e.result.LastID
-	if id == 0 {
-		id = highest
-	}
 	for range 255 {
 		id = id%255 + 1
 		if !used[id] {

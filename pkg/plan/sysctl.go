@@ -47,8 +47,8 @@ func (p *planner) linkdownSettings() {
 	for _, f := range Families {
 		devices := p.linkdownDevices(f)
 		value, reason := "0", "the only usable line"
-		if len(devices) >= 2 {
-			value, reason = "1", fmt.Sprintf("%d usable lines", len(devices))
+		if n := len(devices) + p.frozenLines(f); n >= 2 {
+			value, reason = "1", fmt.Sprintf("%d usable lines", n)
 		}
 		for _, name := range devices {
 			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
@@ -71,6 +71,18 @@ func (p *planner) linkdownDevices(f Family) []string {
 		}
 	}
 	return devices
+}
+
+// frozenLines counts those with a bad value that carry on beside the others.
+func (p *planner) frozenLines(f Family) int {
+	n := 0
+	for i := range p.lines {
+		l := &p.lines[i]
+		if _, route := l.defaultRoute(f); route && l.Frozen && p.marked[l.Device] && len(l.Use[f].addresses) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *planner) frozenDevice(name string) bool {

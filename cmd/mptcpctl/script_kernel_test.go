@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// awaitTimeout bounds the wait for what settle does; awaitPoll is how often the
+// kernel is asked.
+const (
+	awaitTimeout = 30 * time.Second
+	awaitPoll    = 20 * time.Millisecond
+)
+
+// kernelLists are the parts of a dump, each with the programs that print it.
+var kernelLists = []struct {
+	name     string
+	commands []string
+}{
+	{"rules", []string{"ip -N -4 rule", "ip -N -6 rule"}},
+	{"routes", []string{"ip -N -4 route show table all", "ip -N -6 route show table all"}},
+	{"endpoints", []string{"ip mptcp endpoint"}},
+	{"limits", []string{"ip mptcp limits"}},
+}
+
+// kernel is what stands in the router's kernel, one object on a line: what is in
+// every namespace, and the routes of the main and local tables, are left out.
+func (s *script) kernel(what string) (string, error) {
+	var b strings.Builder
+	for _, list := range kernelLists {
+		if what != "" && what != list.name {
+			continue
+		}
+		for _, command := range list.commands {
+			text, err := s.ip(command)
+			if err != nil {
+				return "", err
+			}
+			for line := range strings.Lines(text) {
+				if line = canonical(list.name, line); line != "" {
+					b.WriteString(line + "\n")
+				}
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+func (s *script) ip(command string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	words := strings.Fields(command)
+	text, err := s.Router.Output(ctx, words[0], words[1:]...)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", command, err, text)
+	}
+	return text, nil
+}
+
+// ipNoise is what the programs add that is in no object.
+var ipNoise = regexp.MustCompile(` (dead|linkdown|pref medium)\b`)
+
+// kernelRule is a rule that every namespace has.
+var kernelRule = regexp.MustCompile(`^(0: from all lookup 255|32766: from all lookup 254|32767: from all lookup 253)\b`)
+
+// canonical is a line of a dump; empty when it is left out.
+func canonical(list, line string) string {
+	line = strings.Join(strings.Fields(ipNoise.ReplaceAllString(line, "")), " ")
+	switch {
+	case list == "rules" && kernelRule.MatchString(line):
+		return ""
+	case list == "routes" && (!strings.Contains(line, " table ") || strings.Contains(line, " table 255 ")):
+		return ""
+	}
+	return line
+}
+
+func cmdKernel(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: kernel [rules|routes|endpoints|limits]")
+	}
+	text, err := of(ts).kernel(strings.Join(args, ""))
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), text)
+}
+
+// look is what await waits for: what the kernel holds, or the number of
+// processes that run on.
+func (s *script) look(what string) (string, error) {
+	if what == "processes" {
+		pids, err := s.Processes()
+		return fmt.Sprintln(len(pids)), err
+	}
+	return s.kernel(what)
+}
+
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: await WHAT PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	for deadline := time.Now().Add(awaitTimeout); ; time.Sleep(awaitPoll) {
+		text, err := of(ts).look(args[0])
+		ts.Check(err)
+		if pattern.MatchString(text) != neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: still\n%s", args[0], text)
+		}
+	}
+}
+
+// cmdForeign saves everything that does not carry our mark, exactly as printed,
+// and the endpoints of the given ids.
+func cmdForeign(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: foreign FILE [ID...]")
+	}
+	s := of(ts)
+	var b strings.Builder
+	for _, list := range kernelLists[:3] {
+		for _, command := range list.commands {
+			text, err := s.ip(strings.Replace(command, "ip ", "ip -d ", 1))
+			ts.Check(err)
+			for line := range strings.Lines(text) {
+				if list.name == "endpoints" && hasID(line, args[1:]) || list.name != "endpoints" && !strings.Contains(line, "proto 77") {
+					b.WriteString(line)
+				}
+			}
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
+}
+
+func hasID(line string, ids []string) bool {
+	return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(line, " id "+id+" ") })
+}

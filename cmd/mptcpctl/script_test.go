@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+)
+
+// commandTimeout bounds each program that a script starts.
+const commandTimeout = time.Minute
+
+// TestScripts runs every file of testdata/script, each in a laboratory of its
+// own on the kernel of this machine. Beside the commands of testscript there are
+//
+//	lab WORD...             builds it; see parseLab
+//	mptcpctl ARG...         on the router; only ubus and uci are on its PATH
+//	unprivileged ARG...     the same without CAP_NET_ADMIN
+//	exit CODE               the exit code of the last mptcpctl
+//	router PROGRAM ARG...   any other program on the router
+//	fault WHAT LINE [ARG]   breaks or mends a line; netifd reacts, no event yet
+//	netifd NAME WORD...     changes what netifd reports; see parseNetifd
+//	event ACTION NAME       the event, delivered to mptcpctl hotplug
+//	hook ACTION NAME        the event, delivered to the real hotplug script
+//	kernel [WHAT]           prints rules, routes and endpoints
+//	foreign FILE [ID...]    saves all in the kernel that is not ours
+//	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
+//	                        number of "processes"
+//	sysctl NAME [VALUE]     prints or writes a setting of the router
+//	listen, heard           asserts that something was written since listen
+//	log                     prints what has come into the system log, which must be something
+//	calls                   prints which stand-ins ran since the last calls
+//	processes               asserts that a process runs on in the lab
+//	without PROGRAM         takes ubus or uci off the PATH
+//	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
+//	hold, release           holds the lock as another run would
+//
+// The variables CONFIG, STATE and LOCK name the files of the lab.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setupScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
+			"fault": cmdFault, "netifd": cmdNetifd, "event": cmdEvent, "hook": cmdHook,
+			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
+			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
+			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
+		},
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}
+
+// script is what belongs to one script.
+type script struct {
+	*netlab.Lab
+	dir    string
+	syslog *scriptLog
+	heard  *listener
+	lock   *lockFile
+	code   int // of the last mptcpctl
+	calls  int // that were printed already
+}
+
+type scriptKey struct{}
+
+func setupScript(env *testscript.Env) error {
+	s := &script{dir: filepath.Join(env.WorkDir, "lab")}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		return err
+	}
+	log, err := newScriptLog(s.dir)
+	if err != nil {
+		return err
+	}
+	s.syslog = log
+	env.Values[scriptKey{}] = s
+	env.Setenv("CONFIG", filepath.Join(s.dir, "config", "network"))
+	env.Setenv("STATE", filepath.Join(s.dir, "state"))
+	env.Setenv("LOCK", s.lockPath())
+	env.Defer(func() {
+		if err := s.close(); err != nil {
+			env.T().Log(err)
+			env.T().FailNow()
+		}
+	})
+	return nil
+}
+
+func (s *script) close() error {
+	problems := []error{s.syslog.close()}
+	if s.heard != nil {
+		problems = append(problems, s.heard.close())
+	}
+	if s.lock != nil {
+		problems = append(problems, s.lock.release())
+	}
+	if s.Lab != nil {
+		problems = append(problems, s.Close())
+	}
+	return errors.Join(problems...)
+}
+
+func (s *script) lockPath() string { return filepath.Join(s.dir, "lockdir", "mptcpctl.lock") }
+
+// of returns the script's own state, with a lab unless that is made only now.
+func of(ts *testscript.TestScript) *script {
+	s, ok := ts.Value(scriptKey{}).(*script)
+	if !ok || s.Lab == nil {
+		ts.Fatalf("there is no lab yet")
+	}
+	return s
+}
+
+// flags are the global flags that lead mptcpctl into the lab.
+func (s *script) flags() []string {
+	return []string{
+		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
+	}
+}
+
+func cmdMptcpctl(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	s.runMptcpctl(ts, neg, nil, append(s.flags(), args...))
+}
+
+// cmdUnprivileged runs the program without the capability that every write
+// needs.
+func cmdUnprivileged(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	self, err := exec.LookPath("mptcpctl")
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	words := slices.Concat([]string{"--bounding-set=-net_admin", "--inh-caps=-net_admin", self}, s.flags(), args)
+	s.run(ts, neg, s.Command(ctx, "setpriv", words...))
+}
+
+// runMptcpctl runs the program with nothing on its PATH but the stand-ins.
+func (s *script) runMptcpctl(ts *testscript.TestScript, neg bool, env, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	self, err := os.Executable()
+	ts.Check(err)
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Args[0] = "mptcpctl"
+	cmd.Env = append(env, "PATH="+s.BinDir(), netlab.DirVariable+"="+s.Dir)
+	s.run(ts, neg, cmd)
+}
+
+// run starts a program on the router and notes its exit code.
+func (s *script) run(ts *testscript.TestScript, neg bool, cmd *exec.Cmd) {
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
+	cmd.WaitDelay = time.Second
+	err := s.Router.Run(cmd)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	s.code = cmd.ProcessState.ExitCode()
+	if s.code < 0 || (s.code != 0) != neg {
+		ts.Fatalf("ended with %s", cmd.ProcessState)
+	}
+}
+
+func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(one(ts, neg, args))
+	ts.Check(err)
+	if got := of(ts).code; got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func cmdRouter(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: router PROGRAM ARG...")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	s := of(ts)
+	s.run(ts, neg, s.Command(ctx, args[0], args[1:]...))
+}
+
+func cmdWithout(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.Remove(filepath.Join(of(ts).BinDir(), one(ts, neg, args))))
+}
+
+func cmdUbus(ts *testscript.TestScript, neg bool, args []string) {
+	how := netlab.Misbehaviour(one(ts, neg, args))
+	if how == "behave" {
+		how = netlab.Behave
+	}
+	ts.Check(of(ts).BreakUbus(how))
+}
+
+func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	s := of(ts)
+	lock, err := acquire(context.Background(), s.lockPath(), commandTimeout)
+	ts.Check(err)
+	s.lock = lock
+}
+
+func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	s := of(ts)
+	ts.Check(s.lock.release())
+	s.lock = nil
+}
+
+func cmdSysctl(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	switch {
+	case neg, len(args) == 0, len(args) > 2:
+		ts.Fatalf("usage: sysctl NAME [VALUE]")
+	case len(args) == 2:
+		ts.Check(s.Router.Sysctl(args[0], args[1]))
+	default:
+		value, err := s.Router.ReadSysctl(args[0])
+		ts.Check(err)
+		fmt.Fprintln(ts.Stdout(), value)
+	}
+}
+
+// one is the only argument of a command that cannot be negated.
+func one(ts *testscript.TestScript, neg bool, args []string) string {
+	if neg || len(args) != 1 {
+		ts.Fatalf("one argument, and no !")
+	}
+	return args[0]
+}
+
+func none(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("no argument, and no !")
+	}
+}
