@@ -58,7 +58,9 @@ func (l *builtLab) must(text string, err error) {
 	}
 }
 
-func (l *builtLab) mptcpctl(args ...string) (string, error) { return l.command(l.program, l.flags(args)...) }
+func (l *builtLab) mptcpctl(args ...string) (string, error) {
+	return l.command(l.program, l.flags(args)...)
+}
 
 func (l *builtLab) flags(args []string) []string {
 	return append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(),

@@ -134,7 +134,7 @@ func cmdForeign(ts *testscript.TestScript, neg bool, args []string) {
 			text, err := s.ip(strings.Replace(command, "ip ", "ip -d ", 1))
 			ts.Check(err)
 			for line := range strings.Lines(text) {
-				if list.name == "endpoints" && hasID(line, args[1:]) || list.name != "endpoints" && !strings.Contains(line, "proto 77") {
+				if isForeign(list.name, line, args[1:]) {
 					b.WriteString(line)
 				}
 			}
@@ -143,6 +143,14 @@ func cmdForeign(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
 }
 
-func hasID(line string, ids []string) bool {
-	return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(line, " id "+id+" ") })
+// isForeign leaves out what is ours, and what the kernel itself makes for an
+// address (protocol 2, RTPROT_KERNEL), at a time of its own choice.
+func isForeign(list, line string, ids []string) bool {
+	switch list {
+	case "endpoints":
+		return slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(line, " id "+id+" ") })
+	case "routes":
+		return !strings.Contains(line, " proto 77 ") && !strings.Contains(line, " proto 2 ")
+	}
+	return !strings.Contains(line, " proto 77")
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//lint:file-ignore ST1005 these are the words of uci
+
 package netlab
 
 import (
