@@ -159,6 +159,8 @@ func TestUnpluggedLineUnderLoad(t *testing.T) {
 			if nowUp, nowDown := plain.Progress(); nowUp != up || nowDown != down {
 				t.Errorf("plain TCP got %d bytes up and %d down over the unplugged line", nowUp-up, nowDown-down)
 			}
+			l.deliver(l.Plug("wan1"))
+			r.await(megabyte)
 			r.stop()
 		})
 	}

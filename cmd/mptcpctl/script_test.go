@@ -47,7 +47,8 @@ const commandTimeout = time.Minute
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
 //	hold, release           holds the lock as another run would
 //
-// The variables CONFIG, STATE and LOCK name the files of the lab.
+// The variables CONFIG, STATE and LOCK name the files of the lab. With UPDATE_SCRIPTS
+// set, cmp writes what it got into the script: read it before you keep it.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{

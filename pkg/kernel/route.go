@@ -30,12 +30,12 @@ type routeFilter struct {
 type route struct {
 	plan.Route
 	protocol uint8
-	// plain says that Route is all there is to it: it has no second nexthop
-	// and no gateway of another family.
+	// plain says that Route is all there is to it: it is unicast, has no second
+	// nexthop and no gateway of another family.
 	plain bool
 }
 
-// routes dumps unicast routes. A table that does not exist, and a device that
+// routes dumps routes. A table that does not exist, and a device that
 // does not, have none. The names of the devices are not filled in.
 func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
 	header := make([]byte, unix.SizeofRtMsg)
@@ -69,18 +69,18 @@ func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
 }
 
 // decodeRoute reads struct rtmsg and its attributes. ok is false for a route
-// of another family, one that is not unicast, a cached one, and one for some
-// type of service or source prefix only: that stands apart from ours.
+// of another family, a cached one, and one for some type of service or source
+// prefix only: that stands apart from ours.
 func decodeRoute(b []byte, f plan.Family) (r route, ok bool, err error) {
 	header, ad, err := split(b, unix.SizeofRtMsg)
 	if err != nil {
 		return r, false, err
 	}
 	flags := binary.NativeEndian.Uint32(header[8:])
-	if header[0] != addressFamilies[f] || header[7] != unix.RTN_UNICAST || header[2] != 0 || header[3] != 0 || flags&unix.RTM_F_CLONED != 0 {
+	if header[0] != addressFamilies[f] || header[2] != 0 || header[3] != 0 || flags&unix.RTM_F_CLONED != 0 {
 		return r, false, nil
 	}
-	r.Family, r.Table, r.protocol, r.plain = f, uint32(header[4]), header[5], true
+	r.Family, r.Table, r.protocol, r.plain = f, uint32(header[4]), header[5], header[7] == unix.RTN_UNICAST
 	r.OnLink = flags&unix.RTNH_F_ONLINK != 0
 	dst := unspecified(f)
 	for ad.Next() {

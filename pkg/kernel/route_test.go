@@ -118,7 +118,7 @@ func TestAChangedRouteIsAddedIfItVanished(t *testing.T) {
 	same(t, "routes", want, r.observe(5).Routes)
 }
 
-func TestRoutesThatNeverCollideWithOursAreNotListed(t *testing.T) {
+func TestRoutesOfOtherKindsAreForeignOrNotListed(t *testing.T) {
 	r := newRouter(t)
 	special := foreignRoute(r.route(1, plan.IPv4, 5), unix.RTPROT_STATIC)
 	special.Tos = 8
@@ -133,7 +133,7 @@ func TestRoutesThatNeverCollideWithOursAreNotListed(t *testing.T) {
 	r.must(vnl.RouteAdd(multipath))
 	got := r.observe(5)
 	same(t, "routes", nil, got.Routes)
-	same(t, "foreign routes", []plan.Route{{Table: 5, Dst: prefix("0.0.0.0/0")}}, got.Foreign)
+	same(t, "foreign routes", []plan.Route{{Table: 5, Dst: prefix("0.0.0.0/0")}, {Table: 5, Dst: prefix("192.0.2.0/24")}}, got.Foreign)
 }
 
 func TestARouteByNexthopObjectIsNotTakenForOurs(t *testing.T) {

@@ -108,6 +108,7 @@ const (
 	ReasonFrozen       Reason = "bad value in the configuration, left as it is"
 	ReasonDown         Reason = "down"
 	ReasonNoDevice     Reason = "its device does not exist"
+	ReasonDeviceDown   Reason = "its device is set down"
 	ReasonNoCarrier    Reason = "no carrier"
 	ReasonNoAddress    Reason = "no address"
 	ReasonNoDefault    Reason = "no default route"
@@ -171,6 +172,11 @@ func examine(l *Line, f Family, s *State, carrier bool) Use {
 	}
 	if u.Device.Index == 0 {
 		u.Reason = cmp.Or(u.Reason, ReasonNoDevice)
+		return u
+	}
+	if !u.Device.Up {
+		// Somebody did that behind netifd's back; the kernel takes no route.
+		u.Reason = cmp.Or(u.Reason, ReasonDeviceDown)
 		return u
 	}
 	u.addresses = confirmed(l, f, s, u.Device.Index)

@@ -124,6 +124,7 @@ func TestUsability(t *testing.T) {
 		{"all is there", func(*scene) {}, ReasonUsable},
 		{"netifd reports it down", func(s *scene) { s.iface("wan1").Up = false }, ReasonDown},
 		{"the device is gone", func(s *scene) { s.state.Devices = s.state.Devices[:1] }, ReasonNoDevice},
+		{"the device is set down", func(s *scene) { s.state.Devices[1].Up = false }, ReasonDeviceDown},
 		{"the kernel lost the address that netifd reports", func(s *scene) { s.state.Addresses = nil }, ReasonNoAddress},
 		{"the address is deprecated", func(s *scene) { s.state.Addresses[0].Deprecated = true }, ReasonNoAddress},
 		{"duplicate address detection failed", func(s *scene) { s.state.Addresses[0].DADFailed = true }, ReasonNoAddress},
