@@ -10,7 +10,8 @@ import (
 
 // statusJSON is what status --json prints: "enabled", "interfaces",
 // "master_list", "no_master_list", "endpoints", "limits", "warnings" and
-// "pending", the number of operations that apply would do.
+// "pending", the number of operations that apply would do. An interface has
+// "subflows" by family only where the kernel can list them.
 func statusJSON(v *view) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
@@ -19,7 +20,7 @@ func statusJSON(v *view) *fastjson.Value {
 	n := 0
 	for i := range v.result.Lines {
 		if l := &v.result.Lines[i]; l.HasMode() || l.Frozen {
-			lines.SetArrayItem(n, lineJSON(a, l))
+			lines.SetArrayItem(n, lineJSON(a, &v.state, l))
 			n++
 		}
 	}
@@ -45,7 +46,7 @@ func statusJSON(v *view) *fastjson.Value {
 	return doc
 }
 
-func lineJSON(a *fastjson.Arena, l *plan.LineUse) *fastjson.Value {
+func lineJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse) *fastjson.Value {
 	o := a.NewObject()
 	o.Set("interface", a.NewString(l.Name))
 	o.Set("device", a.NewString(l.Device))
@@ -53,12 +54,12 @@ func lineJSON(a *fastjson.Arena, l *plan.LineUse) *fastjson.Value {
 	o.Set("from", a.NewString(l.From))
 	o.Set("frozen", jsonBool(a, l.Frozen))
 	for _, f := range plan.Families {
-		o.Set(f.String(), useJSON(a, l, &l.Use[f]))
+		o.Set(f.String(), useJSON(a, s, l, &l.Use[f]))
 	}
 	return o
 }
 
-func useJSON(a *fastjson.Arena, l *plan.LineUse, u *plan.Use) *fastjson.Value {
+func useJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse, u *plan.Use) *fastjson.Value {
 	o := a.NewObject()
 	o.Set("usable", jsonBool(a, u.Usable))
 	o.Set("state", a.NewString(string(u.Reason)))
@@ -76,6 +77,9 @@ func useJSON(a *fastjson.Arena, l *plan.LineUse, u *plan.Use) *fastjson.Value {
 	o.Set("addresses", jsonStrings(a, addresses))
 	o.Set("prefixes", jsonStrings(a, prefixes))
 	o.Set("no_endpoint", a.NewString(u.NoEndpoint))
+	if s.SubflowsKnown {
+		o.Set("subflows", a.NewNumberInt(countSubflows(s, u)))
+	}
 	return o
 }
 

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+)
+
+func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) error {
+	cfg, err := o.readConfig(ctx)
+	if err != nil {
+		return err
+	}
+	list := cfg.Interfaces
+	if len(args) == 1 {
+		i, err := findIface(&cfg, o.configFile(), args[0])
+		if err != nil {
+			return err
+		}
+		list = []config.Interface{i}
+	}
+	if asJSON {
+		return o.printJSON(ifacesJSON(list))
+	}
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "INTERFACE\tMODE\tFROM\tDEVICE")
+	for _, i := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Name, modeText(i), dash(i.From), dash(i.Device))
+	}
+	return errors.Join(wrapFailed("writing the output", w.Flush()), (&view{cfg: cfg}).configProblems())
+}
+
+func modeText(i config.Interface) string {
+	if i.Frozen {
+		return "bad value"
+	}
+	return i.Mode.String()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func ifacesJSON(list []config.Interface) *fastjson.Value {
+	a := &fastjson.Arena{}
+	items := a.NewArray()
+	for n, i := range list {
+		item := a.NewObject()
+		item.Set("interface", a.NewString(i.Name))
+		item.Set("mode", a.NewString(i.Mode.String()))
+		item.Set("own", jsonBool(a, i.Own))
+		item.Set("from", a.NewString(i.From))
+		item.Set("frozen", jsonBool(a, i.Frozen))
+		item.Set("device", a.NewString(i.Device))
+		items.SetArrayItem(n, item)
+	}
+	doc := a.NewObject()
+	doc.Set("interfaces", items)
+	return doc
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// modeChoice is what the user wants of one interface.
+type modeChoice struct {
+	name, mode  string
+	save, reset bool
+}
+
+// setIface notes the choice and applies it, under one lock.
+func (o *options) setIface(ctx context.Context, choice modeChoice) error {
+	lock, err := o.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	cfg, err := o.readConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := findIface(&cfg, o.configFile(), choice.name); err != nil {
+		return err
+	}
+	if err := o.store(ctx, choice); err != nil {
+		return err
+	}
+	r, err := o.reconcileLocked(ctx, lock)
+	o.showRun(r)
+	return err
+}
+
+func (o *options) store(ctx context.Context, choice modeChoice) error {
+	source := o.source()
+	if choice.save {
+		if err := o.savePermanently(ctx, source, choice); err != nil {
+			return exitError{exitFailed, err}
+		}
+	}
+	if choice.save || choice.reset {
+		return wrapFailed("dropping the runtime choice", source.UnsetState(ctx, uciPackage, choice.name, config.OptionMultipath))
+	}
+	return wrapFailed("noting the runtime choice", source.SetState(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode))
+}
+
+// savePermanently refuses to commit what somebody else has not yet committed.
+func (o *options) savePermanently(ctx context.Context, source uci.Source, choice modeChoice) error {
+	changes, err := source.Changes(ctx, uciPackage)
+	if errors.Is(err, uci.ErrNoProgram) {
+		return fmt.Errorf("--save needs uci, which is not here: put \"option multipath '%s'\" into the section '%s' of %s by hand",
+			choice.mode, choice.name, o.configFile())
+	}
+	if err != nil {
+		return err
+	}
+	if len(changes) > 0 {
+		return fmt.Errorf("uncommitted changes in %s would be committed too: %s; commit or revert them first",
+			uciPackage, strings.Join(changes, ", "))
+	}
+	return source.Commit(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode)
+}
