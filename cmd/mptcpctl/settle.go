@@ -39,9 +39,6 @@ func newSettleCmd(o *options) *cobra.Command {
 				return exitError{exitFailed, err}
 			}
 			defer alone.release()
-			if err := alone.setPID(); err != nil {
-				return exitError{exitFailed, err}
-			}
 			return o.settle(c.Context(), alone)
 		},
 	}

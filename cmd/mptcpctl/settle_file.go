@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -57,14 +56,6 @@ func (o *options) called(alone *lockFile) bool {
 	}
 	now, err := os.Stat(o.settleFile())
 	return err == nil && os.SameFile(mine, now)
-}
-
-func (l *lockFile) setPID() error {
-	if err := l.f.Truncate(0); err != nil {
-		return err
-	}
-	_, err := l.f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
 }
 
 // lastEvent is when a run last asked for settle.
