@@ -225,7 +225,7 @@ config route
 	option table '12'
 config route6
 	option target '::/0'
-	option table '13'
+	option table '0xd'
 config route
 	option target '10.0.0.0/8'
 	option table '14'

@@ -116,9 +116,11 @@ func device(s uci.Section) string {
 	return ""
 }
 
+// tableNumber reads a number as netifd does, with strtoul's bases
+// (system_resolve_rt_table in system-linux.c); a name is none.
 func tableNumber(s uci.Section, option string) uint32 {
 	word, _ := s.Get(option)
-	n, err := strconv.ParseUint(word, 10, 32)
+	n, err := strconv.ParseUint(word, 0, 32)
 	if err != nil {
 		return 0
 	}

@@ -149,7 +149,7 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 	if f == IPv6 {
 		base.Metric = metricIPv6
 	}
-	gatewayOnLink := u.Gateway.IsLinkLocalUnicast()
+	gatewayOnLink := f == IPv6 && u.Gateway.IsLinkLocalUnicast()
 	for _, a := range u.addresses {
 		if !a.connected.IsValid() {
 			continue

@@ -34,6 +34,12 @@ func TestRoutesOfALine(t *testing.T) {
 			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
 			default via 172.16.0.1 dev eth1 onlink src 10.0.1.2
 		`},
+		{"so is one of 169.254.0.0/16, which IPv4 does not have on every link", func(s *scene) {
+			s.iface("wan1").Routes[0].Nexthop = addr("169.254.0.1")
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			default via 169.254.0.1 dev eth1 onlink src 10.0.1.2
+		`},
 		{"point-to-point", func(s *scene) {
 			i := s.iface("wan1")
 			i.Addresses[0] = netifd.Address{Prefix: prefix("100.64.1.7/32"), Peer: addr("100.64.0.1")}
