@@ -25,7 +25,7 @@ bin/mptcplab: FORCE
 FORCE:
 
 demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this machine's kernel
-	@.ci/need userns
+	@.ci/need ip userns
 	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
 
 test: ## all tests, on the real kernel in network namespaces

@@ -2,11 +2,7 @@
 
 package main
 
-import (
-	"fmt"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newApplyCmd(o *options) *cobra.Command {
 	return &cobra.Command{
@@ -18,16 +14,7 @@ nothing was to do.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := o.reconcile(c.Context())
-			o.showRun(r)
-			return err
+			return worst(err, o.showRun(r, false))
 		},
 	}
-}
-
-// showRun prints what a run by hand has done.
-func (o *options) showRun(r reconciled) {
-	for _, w := range r.warnings {
-		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
-	}
-	fmt.Fprint(o.out, planText(r.done))
 }

@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
 func newFlushCmd(o *options) *cobra.Command {
@@ -28,8 +26,7 @@ ours in the kernel is removed.`,
 			}
 			defer lock.release()
 			r, err := o.flush(c.Context(), lock)
-			o.showRun(r)
-			return err
+			return worst(err, o.showRun(r, false))
 		},
 	}
 }
@@ -41,7 +38,7 @@ func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error)
 	}
 	v, err := o.newView(ctx)
 	if err != nil {
-		fmt.Fprintf(o.err, "mptcpctl: warning: %v; only what is marked as ours is removed\n", err)
+		o.warn([]string{err.Error() + "; only what is marked as ours is removed"})
 		v = &view{netifd: true}
 	}
 	v.cfg.Globals = config.Globals{}
@@ -49,9 +46,9 @@ func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error)
 	for i := range v.cfg.Interfaces {
 		v.cfg.Interfaces[i].Mode, v.cfg.Interfaces[i].Frozen = config.Off, false
 	}
-	k, err := kernel.Open()
+	k, err := openKernel()
 	if err != nil {
-		return reconciled{}, exitError{exitFailed, err}
+		return reconciled{}, err
 	}
 	defer k.Close()
 	return v.reconcile(k, lock, request{search: true})

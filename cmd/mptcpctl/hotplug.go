@@ -28,26 +28,6 @@ read again. Changes go to the system log, tag mptcpctl.`,
 	}
 }
 
-// run logs one reconcile: nothing when nothing was to do.
-func (l *logger) run(event string, r reconciled, err error) {
-	if event == "" {
-		event = "run by hand"
-	}
-	for _, op := range r.done {
-		l.log(logInfo, "%s: %s", event, op)
-	}
-	if len(r.done) > 0 || err != nil {
-		for _, w := range r.warnings {
-			l.log(logWarning, "%s: warning: %s", event, w)
-		}
-	}
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			l.log(logError, "%s: %s", event, strings.TrimRight(line, "\n"))
-		}
-	}
-}
-
 // silent keeps the code of an error that was logged already.
 func silent(err error) error {
 	if err == nil {

@@ -26,7 +26,7 @@ once. --save makes it permanent, --reset drops what was set at run time.`,
 		if !save && !reset && len(args) < 2 {
 			return o.listIfaces(c.Context(), args, asJSON)
 		}
-		choice := modeChoice{save: save, reset: reset}
+		choice := modeChoice{save: save, reset: reset, asJSON: asJSON}
 		switch {
 		case len(args) == 0, reset && (save || len(args) > 1), save && len(args) < 2:
 			return usage("usage: mptcpctl iface NAME MODE [--save], or mptcpctl iface NAME --reset")

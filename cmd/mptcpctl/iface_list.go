@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -26,15 +25,21 @@ func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) er
 		}
 		list = []config.Interface{i}
 	}
+	o.warn(cfg.Warnings)
+	print := o.printIfaces
 	if asJSON {
-		return o.printJSON(ifacesJSON(list))
+		print = func(list []config.Interface) error { return o.printJSON(ifacesJSON(list)) }
 	}
+	return worst(print(list), configProblems(&cfg))
+}
+
+func (o *options) printIfaces(list []config.Interface) error {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "INTERFACE\tMODE\tFROM\tDEVICE")
 	for _, i := range list {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Name, modeText(i), dash(i.From), dash(i.Device))
 	}
-	return errors.Join(wrapFailed("writing the output", w.Flush()), (&view{cfg: cfg}).configProblems())
+	return wrapFailed("writing the output", w.Flush())
 }
 
 func modeText(i config.Interface) string {

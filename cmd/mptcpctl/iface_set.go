@@ -16,6 +16,7 @@ import (
 type modeChoice struct {
 	name, mode  string
 	save, reset bool
+	asJSON      bool // of what was done
 }
 
 // setIface notes the choice and applies it, under one lock.
@@ -36,8 +37,7 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 		return err
 	}
 	r, err := o.reconcileLocked(ctx, lock)
-	o.showRun(r)
-	return err
+	return worst(err, o.showRun(r, choice.asJSON))
 }
 
 func (o *options) store(ctx context.Context, choice modeChoice) error {

@@ -49,6 +49,26 @@ func newLogger(o *options) *logger {
 	return l
 }
 
+// run logs one reconcile: nothing when nothing was to do.
+func (l *logger) run(event string, r reconciled, err error) {
+	if event == "" {
+		event = "run by hand"
+	}
+	for _, op := range r.done {
+		l.log(logInfo, "%s: %s", event, op)
+	}
+	if len(r.done) > 0 || err != nil {
+		for _, w := range r.warnings {
+			l.log(logWarning, "%s: warning: %s", event, w)
+		}
+	}
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			l.log(logError, "%s: %s", event, strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
 // log writes one line. A system log that takes it neither now nor soon, or is
 // gone, is given up, and stderr gets this line and all others.
 func (l *logger) log(severity int, format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
@@ -74,6 +75,36 @@ func (o *options) newView(ctx context.Context) (*view, error) {
 	return v, nil
 }
 
+// look plans without any intention to apply.
+func (o *options) look(ctx context.Context) (*view, error) {
+	v, err := o.newView(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, err := openKernel()
+	if err != nil {
+		return nil, err
+	}
+	defer k.Close()
+	return v, v.plan(k, request{hint: o.peekHint()})
+}
+
+func openKernel() (*kernel.Kernel, error) {
+	k, err := kernel.Open()
+	return k, wrapFailed("opening netlink", err)
+}
+
+// listSubflows fills in the established subflows. Kernels before 6.15 tell only
+// who has CAP_NET_ADMIN which of them belong to MPTCP (net/ipv4/tcp_diag.c,
+// tcp_diag_get_aux), so that none is then no answer.
+func (v *view) listSubflows() (err error) {
+	v.state.Subflows, v.state.SubflowsKnown, err = kernel.Subflows()
+	if len(v.state.Subflows) == 0 && needNetAdmin() != nil {
+		v.state.SubflowsKnown = false
+	}
+	return wrapFailed("listing the subflows", err)
+}
+
 // request are the choices of one plan.
 type request struct {
 	hint     hint
@@ -98,7 +129,7 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 		if err != nil {
 			return exitError{exitFailed, err}
 		}
-		req.hint.tables = append(own[plan.IPv4], own[plan.IPv6]...)
+		req.hint.tables = slices.Concat(own[plan.IPv4], own[plan.IPv6])
 	}
 	state, err := k.Observe(plan.Needs(&v.cfg, v.lines, req.hint.tables))
 	if err != nil {
@@ -114,7 +145,7 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 		return nil
 	}
 	input.State.SubflowsAsked = true
-	if input.State.Subflows, input.State.SubflowsKnown, err = k.Subflows(); err != nil {
+	if input.State.Subflows, input.State.SubflowsKnown, err = kernel.Subflows(); err != nil {
 		return exitError{exitFailed, err}
 	}
 	v.state = input.State
@@ -131,29 +162,4 @@ func returned(devices []plan.Device, waiting map[string]bool) []string {
 		}
 	}
 	return names
-}
-
-// configProblems is the error for the bad values of single interfaces.
-func (v *view) configProblems() error {
-	var errs []error
-	for _, p := range v.cfg.Problems {
-		errs = append(errs, p)
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return exitError{exitConfig, errors.Join(errs...)}
-}
-
-// problems is configProblems, and that there is no path manager to tell.
-func (v *view) problems() error {
-	var noMPTCP error
-	switch {
-	case !v.cfg.Globals.Multipath:
-	case v.result.PathManager == plan.PathManagerMissing:
-		noMPTCP = exitError{exitNoMPTCP, errors.New("this kernel has no Multipath TCP: rules and routes are kept, endpoints are not")}
-	case v.result.PathManager == plan.PathManagerOther:
-		noMPTCP = exitError{exitNoMPTCP, errors.New("the kernel's path manager is not in charge (net.mptcp.pm_type, net.mptcp.path_manager): rules and routes are kept, endpoints are not")}
-	}
-	return worst(v.configProblems(), noMPTCP)
 }

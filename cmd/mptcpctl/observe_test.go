@@ -34,7 +34,7 @@ func TestWithoutPathManagerOneLineAndItsExitCode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := view{cfg: config.Config{Globals: config.Globals{Multipath: tt.enabled}, Problems: tt.problems}}
-			v.result.PathManager = tt.manager
+			v.state.PathManager = tt.manager
 			var text bytes.Buffer
 			if code := report(&text, v.problems()); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)

@@ -57,3 +57,19 @@ func jsonBool(a *fastjson.Arena, b bool) *fastjson.Value {
 }
 
 func uintText(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+// warn prints warnings, one line each.
+func (o *options) warn(warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
+	}
+}
+
+// showRun prints what a run by hand has done.
+func (o *options) showRun(r reconciled, asJSON bool) error {
+	o.warn(r.warnings)
+	if asJSON {
+		return o.printJSON(planJSON(r.done))
+	}
+	return o.printf("%s", planText(r.done))
+}

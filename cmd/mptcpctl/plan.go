@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/valyala/fastjson"
 
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -24,16 +23,8 @@ would do the same; and the reason. Nothing is printed when nothing is to do.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		v, err := o.newView(c.Context())
+		v, err := o.look(c.Context())
 		if err != nil {
-			return err
-		}
-		k, err := kernel.Open()
-		if err != nil {
-			return exitError{exitFailed, err}
-		}
-		defer k.Close()
-		if err := v.plan(k, request{hint: o.peekHint()}); err != nil {
 			return err
 		}
 		if err := o.printPlan(v.result, asJSON); err != nil {
@@ -51,9 +42,7 @@ would do the same; and the reason. Nothing is printed when nothing is to do.`,
 }
 
 func (o *options) printPlan(r plan.Result, asJSON bool) error {
-	for _, w := range r.Warnings {
-		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
-	}
+	o.warn(r.Warnings)
 	if asJSON {
 		return o.printJSON(planJSON(r.Ops))
 	}

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// run is one reconcile: what was done and what was only worth a warning.
+// reconciled is one run: what was done and what was only worth a warning.
 type reconciled struct {
 	done     []plan.Op
 	warnings []string
@@ -51,9 +49,9 @@ func (o *options) reconcileLocked(ctx context.Context, lock *lockFile) (reconcil
 	if err != nil {
 		return reconciled{}, err
 	}
-	k, err := kernel.Open()
+	k, err := openKernel()
 	if err != nil {
-		return reconciled{}, exitError{exitFailed, err}
+		return reconciled{}, err
 	}
 	defer k.Close()
 	r, err := v.reconcile(k, lock, request{})
@@ -80,12 +78,12 @@ func (v *view) reconcile(k *kernel.Kernel, lock *lockFile, req request) (reconci
 	if err := lock.write(old, hint{v.result.LastID, v.result.Tables, true}); err != nil {
 		r.warnings = append(r.warnings, err.Error())
 	}
-	failed := r.settle(k.Apply(v.result.Ops, nil))
+	failed := r.sort(k.Apply(v.result.Ops))
 	return r, worst(failed, v.problems())
 }
 
-// settle sorts the outcome of each operation into done, warnings and errors.
-func (r *reconciled) settle(outcome []error) error {
+// sort parts the outcome of each operation into done, warnings and errors.
+func (r *reconciled) sort(outcome []error) error {
 	var errs []error
 	for i, err := range outcome {
 		op := r.result.Ops[i]
@@ -114,17 +112,4 @@ func worst(first, second error) error {
 	var coded exitError
 	errors.As(first, &coded)
 	return exitError{coded.code, errors.Join(first, second)}
-}
-
-// needNetAdmin says early and once what every operation would fail of.
-func needNetAdmin() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
-		return fmt.Errorf("capget: %w", err)
-	}
-	if data[0].Effective&(1<<unix.CAP_NET_ADMIN) == 0 {
-		return errors.New("no CAP_NET_ADMIN here: run it as root")
-	}
-	return nil
 }

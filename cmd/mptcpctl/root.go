@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,24 @@ path manager, 5 changes pending (plan --exit-code), 75 the lock is held.`,
 		newPlanCmd(o), newSettleCmd(o), newStatusCmd(o), newVersionCmd(o),
 	)
 	refuseOtherShells(root)
+	refuseOtherTopics(root)
 	return root
+}
+
+// refuseOtherTopics lets "help" with the name of no command be an error: cobra
+// shows the help instead.
+func refuseOtherTopics(root *cobra.Command) {
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("no command %q to help with", strings.Join(args, " "))
+			}
+			return c.Help()
+		},
+	})
 }
 
 // refuseOtherShells lets "completion" with the name of no shell that it knows be

@@ -58,12 +58,12 @@ type settler struct {
 
 // settle reconciles until nothing waits any more.
 func (o *options) settle(ctx context.Context, alone *lockFile) error {
-	k, err := kernel.Open()
+	k, err := openKernel()
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	defer k.Close()
-	wake, err := k.Notifications(ctx)
+	wake, err := kernel.Notifications(ctx)
 	if err != nil {
 		return exitError{exitFailed, err}
 	}

@@ -4,8 +4,6 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
 func newStatusCmd(o *options) *cobra.Command {
@@ -16,20 +14,12 @@ func newStatusCmd(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		v, err := o.newView(c.Context())
+		v, err := o.look(c.Context())
 		if err != nil {
 			return err
 		}
-		k, err := kernel.Open()
-		if err != nil {
-			return exitError{exitFailed, err}
-		}
-		defer k.Close()
-		if err := v.plan(k, request{hint: o.peekHint()}); err != nil {
+		if err := v.listSubflows(); err != nil {
 			return err
-		}
-		if v.state.Subflows, v.state.SubflowsKnown, err = k.Subflows(); err != nil {
-			return exitError{exitFailed, err}
 		}
 		if asJSON {
 			err = o.printJSON(statusJSON(v))

@@ -8,7 +8,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// statusJSON is what status --json prints: "enabled", "interfaces",
+// statusJSON is what status --json prints: "enabled", "path_manager" ("kernel",
+// "missing" or "other"), "interfaces" ("frozen" ones have a bad value),
 // "master_list", "no_master_list", "endpoints", "limits", "warnings" and
 // "pending", the number of operations that apply would do. An interface has
 // "subflows" by family only where the kernel can list them.
@@ -16,6 +17,7 @@ func statusJSON(v *view) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
 	doc.Set("enabled", jsonBool(a, v.cfg.Globals.Multipath))
+	doc.Set("path_manager", a.NewString(v.state.PathManager.String()))
 	lines := a.NewArray()
 	n := 0
 	for i := range v.result.Lines {
@@ -90,6 +92,7 @@ func endpointJSON(a *fastjson.Arena, e plan.EndpointUse) *fastjson.Value {
 	o.Set("port", a.NewNumberInt(int(e.Port)))
 	o.Set("flags", a.NewString(e.Flags.String()))
 	o.Set("device", a.NewString(e.Device))
+	o.Set("own", jsonBool(a, e.Own))
 	o.Set("interface", a.NewString(e.Interface))
 	return o
 }

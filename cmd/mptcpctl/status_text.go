@@ -52,7 +52,7 @@ func tableText(l *plan.LineUse, f plan.Family) string {
 	if !l.Participates() {
 		return "-"
 	}
-	return fmt.Sprint(l.Tables[f])
+	return uintText(l.Tables[f])
 }
 
 func addrText(a netip.Addr) string {
@@ -64,7 +64,7 @@ func addrText(a netip.Addr) string {
 
 func addressesText(u *plan.Use) string {
 	var words []string
-	for _, p := range append(u.Addresses, u.Prefixes...) {
+	for _, p := range slices.Concat(u.Addresses, u.Prefixes) {
 		words = append(words, p.String())
 	}
 	return strings.Join(words, " ")
@@ -111,14 +111,14 @@ func summary(v *view) string {
 	var b strings.Builder
 	if !v.cfg.Globals.Multipath {
 		b.WriteString("multipath is switched off (option multipath of the section globals)\n")
-		return b.String()
-	}
-	for _, f := range plan.Families {
-		fmt.Fprintf(&b, "default route, %s: %s\n", f, listText(v, f))
+	} else {
+		for _, f := range plan.Families {
+			fmt.Fprintf(&b, "default route, %s: %s\n", f, listText(v, f))
+		}
 	}
 	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", v.state.Limits.Subflows, v.state.Limits.AddAddrAccepted)
 	for _, e := range v.result.Endpoints {
-		if e.Interface == "" {
+		if !e.Own {
 			fmt.Fprintf(&b, "endpoint of somebody else: %s id %d %s\n", e.Addr, e.ID, e.Flags)
 		}
 	}

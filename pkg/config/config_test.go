@@ -243,9 +243,12 @@ config rule
 }
 
 func TestGatewaysAndDevices(t *testing.T) {
-	cfg := mustParse(t, "config interface 'wan'\n option ifname 'eth0 eth1'\n option gateway '10.0.0.1'\n option ip6gw 'nonsense'\n")
+	cfg := mustParse(t, "config interface 'wan'\n option ifname 'eth0 eth1'\n option gateway '10.0.0.1'\n option ip6gw 'nonsense'\nconfig interface 'wan2'\n option gateway 'fe80::1'\n option ip6gw '10.0.0.1'\n")
 	i := cfg.Interfaces[0]
-	if i.Device != "eth0" || i.Gateway != netip.MustParseAddr("10.0.0.1") || i.IP6Gateway.IsValid() || len(cfg.Warnings) != 1 {
+	if i.Device != "eth0" || i.Gateway != netip.MustParseAddr("10.0.0.1") || i.IP6Gateway.IsValid() || len(cfg.Warnings) != 3 {
 		t.Errorf("%+v %q", i, cfg.Warnings)
+	}
+	if i := cfg.Interfaces[1]; i.Gateway.IsValid() || i.IP6Gateway.IsValid() {
+		t.Errorf("gateways of the other family: %+v", i)
 	}
 }

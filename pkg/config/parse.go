@@ -18,12 +18,10 @@ const (
 	optionTable     = "multipath_table"
 )
 
-// Numbers that the kernel gives to its own tables
-// (include/uapi/linux/rtnetlink.h: RT_TABLE_DEFAULT, MAIN, LOCAL).
-const (
-	tableDefault = 253
-	tableLocal   = 255
-)
+// ReservedTable reports whether no line may use a table number: 0
+// (RT_TABLE_UNSPEC), 1, which is the user's VPN's, and 253 to 255
+// (RT_TABLE_DEFAULT, MAIN and LOCAL of include/uapi/linux/rtnetlink.h).
+func ReservedTable(table uint32) bool { return table < 2 || table >= 253 && table <= 255 }
 
 var (
 	trueWords  = []string{"1", "on", "true", "yes", "enabled"}
@@ -35,8 +33,7 @@ var (
 // is a Problem too when a bad value in "globals" makes the whole unusable, or
 // ErrNoInterfaces.
 //
-// maxLimit is the largest endpoint limit that this kernel accepts
-// (mptcp.MaxLimit).
+// maxLimit is the largest endpoint limit that this kernel accepts.
 func Parse(file string, pkg *uci.Package, maxLimit uint32) (Config, error) {
 	p := parser{file: file, maxLimit: maxLimit}
 	for _, s := range pkg.Sections {
@@ -92,7 +89,7 @@ func (p *parser) iface(s uci.Section) {
 	}
 	if word, ok := s.Get(optionTable); ok && word != "" {
 		n, err := strconv.ParseUint(word, 10, 32)
-		if err != nil || n < 2 || (n >= tableDefault && n <= tableLocal) {
+		if err != nil || ReservedTable(uint32(n)) {
 			i.Frozen = true
 			p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, optionTable, word, "2 to 4294967295 but 253 to 255"))
 		} else {
@@ -101,7 +98,8 @@ func (p *parser) iface(s uci.Section) {
 	}
 	i.Device = device(s)
 	i.IP4Table, i.IP6Table = tableNumber(s, "ip4table"), tableNumber(s, "ip6table")
-	i.Gateway, i.IP6Gateway = p.address(s, "gateway"), p.address(s, "ip6gw")
+	i.Gateway = p.address(s, "gateway", "an IPv4 address", netip.Addr.Is4)
+	i.IP6Gateway = p.address(s, "ip6gw", "an IPv6 address", netip.Addr.Is6)
 	p.cfg.Interfaces = append(p.cfg.Interfaces, i)
 }
 
@@ -127,14 +125,15 @@ func tableNumber(s uci.Section, option string) uint32 {
 	return uint32(n)
 }
 
-func (p *parser) address(s uci.Section, option string) netip.Addr {
+func (p *parser) address(s uci.Section, option, accepted string, fits func(netip.Addr) bool) netip.Addr {
 	word, ok := s.Get(option)
 	if !ok || word == "" {
 		return netip.Addr{}
 	}
 	a, err := netip.ParseAddr(word)
-	if err != nil {
-		p.cfg.Warnings = append(p.cfg.Warnings, p.problem(s.Name, option, word, "an address").Error())
+	if err != nil || !fits(a) {
+		p.cfg.Warnings = append(p.cfg.Warnings, p.problem(s.Name, option, word, accepted).Error()+"; ignored")
+		return netip.Addr{}
 	}
 	return a
 }

@@ -30,15 +30,12 @@ var (
 // What is there already exactly as wanted is no failure to add, and what is
 // gone is none to delete. An endpoint that finds no slot fails with ErrNoSlot;
 // whether that matters is the caller's affair.
-//
-// before, which may be nil, is called before each operation that is tried,
-// with its place in ops; an error that it returns is the operation's.
-func (k *Kernel) Apply(ops []plan.Op, before func(i int) error) []error {
+func (k *Kernel) Apply(ops []plan.Op) []error {
 	results := make([]error, len(ops))
 	for i, op := range ops {
 		err := skipped(op, results)
-		if err == nil && before != nil {
-			err = before(i)
+		if err == nil {
+			err = k.before(i)
 		}
 		if err == nil {
 			err = k.apply(op)

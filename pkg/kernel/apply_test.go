@@ -61,7 +61,7 @@ func TestAFullTableIsToldApart(t *testing.T) {
 		}
 		ops = append(ops, addEndpoint(mptcp.Endpoint{ID: uint8(i + 1), Addr: a, Flags: mptcp.FlagSubflow}))
 	}
-	results := r.Apply(ops, nil)
+	results := r.Apply(ops)
 	for i, err := range results[:len(results)-1] {
 		if err != nil {
 			t.Errorf("endpoint %d: %v", i+1, err)
@@ -81,12 +81,13 @@ func TestAnInjectedFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
 	last.After = []int{1}
 	broken := errors.New("broken")
 	var asked []int
-	results := r.Apply([]plan.Op{addRoute(route), rule, last, addRoute(apart)}, func(i int) error {
+	r.before = func(i int) error {
 		if asked = append(asked, i); i == 0 {
 			return broken
 		}
 		return nil
-	})
+	}
+	results := r.Apply([]plan.Op{addRoute(route), rule, last, addRoute(apart)})
 	same(t, "operations tried", []int{0, 3}, asked)
 	for i, want := range []error{broken, ErrSkipped, ErrSkipped, nil} {
 		if !errors.Is(results[i], want) {
@@ -122,12 +123,15 @@ func TestAfterAFailureAnywhereASecondRunConverges(t *testing.T) {
 	for fail := range plans(r) {
 		r := newRouter(t)
 		ops := plans(r)
-		r.Apply(ops, func(i int) error {
+		always := r.before
+		r.before = func(i int) error {
 			if i == fail {
 				return unix.EIO
 			}
 			return nil
-		})
+		}
+		r.Apply(ops)
+		r.before = always
 		r.do(ops...)
 		got := r.observe()
 		same(t, "rules", want.Rules, got.Rules)
@@ -154,7 +158,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"a directory", "net/mptcp", "1", unix.EISDIR},
 	} {
 		// No subtests: another goroutine would be in another namespace.
-		if err := r.Apply([]plan.Op{sysctl(test.key, test.value)}, nil)[0]; !errors.Is(err, test.want) {
+		if err := r.Apply([]plan.Op{sysctl(test.key, test.value)})[0]; !errors.Is(err, test.want) {
 			t.Errorf("%s: error %v, want %v", test.name, err, test.want)
 		}
 	}
@@ -166,7 +170,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 func TestAnOperationThatDoesNotExistIsRefused(t *testing.T) {
 	r := newRouter(t)
 	op := plan.Op{Action: plan.Change, Object: plan.ObjectRule, Rule: source(plan.IPv4, 502, "", 5, -1)}
-	if err := r.Apply([]plan.Op{op}, nil)[0]; !errors.Is(err, errors.ErrUnsupported) {
+	if err := r.Apply([]plan.Op{op})[0]; !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("error %v", err)
 	}
 }

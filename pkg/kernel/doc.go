@@ -5,6 +5,6 @@
 // reads or writes rules and routes.
 //
 //	k, err := kernel.Open()
-//	state, err := k.Observe(plan.Needs(cfg, lines, hint))
-//	errs := k.Apply(plan.Make(plan.Input{Config: cfg, Lines: lines, State: state}).Ops, nil)
+//	state, err := k.Observe(plan.Needs(&cfg, lines, hint))
+//	errs := k.Apply(plan.Make(plan.Input{Config: &cfg, Lines: lines, State: state}).Ops)
 package kernel

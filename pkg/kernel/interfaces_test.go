@@ -113,7 +113,7 @@ func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
 
 func TestSubflowsOfAConnection(t *testing.T) {
 	r := newRouter(t)
-	none, known, err := r.Subflows()
+	none, known, err := Subflows()
 	r.must(err)
 	same(t, "known", true, known)
 	same(t, "subflows", nil, none)
@@ -132,7 +132,7 @@ func TestSubflowsOfAConnection(t *testing.T) {
 	r.must(err)
 	defer s.Close()
 
-	got, known, err := r.Subflows()
+	got, known, err := Subflows()
 	r.must(err)
 	same(t, "known", true, known)
 	if len(got) != 2 || got[0].Token == got[1].Token || got[0].Local != addr("10.0.1.2") || got[1].Local != addr("10.0.1.2") {
@@ -144,7 +144,7 @@ func TestNotificationsWakeOnLinksAndAddresses(t *testing.T) {
 	r := newRouter(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	wakes, err := r.Notifications(ctx)
+	wakes, err := Notifications(ctx)
 	r.must(err)
 	for _, change := range []func(){
 		func() { r.address("eth1", "10.0.9.1/24") },

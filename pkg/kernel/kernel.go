@@ -19,6 +19,9 @@ type Kernel struct {
 	route *conn
 	// pm is opened when it is first needed.
 	pm *mptcp.Client
+	// before is called before each operation that is tried, with its place; an
+	// error that it returns is the operation's. Tests let operations fail by it.
+	before func(i int) error
 }
 
 // Open opens the namespace of the calling thread. It needs no privilege; Apply
@@ -28,7 +31,7 @@ func Open() (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("route netlink: %w", err)
 	}
-	return &Kernel{route: route}, nil
+	return &Kernel{route: route, before: func(int) error { return nil }}, nil
 }
 
 // Close closes the sockets.

@@ -140,7 +140,7 @@ func (r *router) observe(tables ...uint32) plan.State {
 // do applies operations that must succeed.
 func (r *router) do(ops ...plan.Op) {
 	r.t.Helper()
-	for _, err := range r.Apply(ops, nil) {
+	for _, err := range r.Apply(ops) {
 		r.must(err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // the namespace of the calling thread. Changes that come together give one
 // value; what changed is to be read from the kernel. The channel is closed
 // when ctx ends, or when the socket fails.
-func (k *Kernel) Notifications(ctx context.Context) (<-chan struct{}, error) {
+func Notifications(ctx context.Context) (<-chan struct{}, error) {
 	nl, err := subscribe()
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -87,7 +88,7 @@ func (o *observation) family(f plan.Family, tables []uint32) error {
 
 // table reads one table. The kernel's own are never ours, and may be long.
 func (o *observation) table(f plan.Family, table uint32) error {
-	if table == 0 || table >= 253 && table <= 255 {
+	if config.ReservedTable(table) {
 		return nil
 	}
 	routes, err := o.routes(f, routeFilter{table: table})

@@ -81,7 +81,7 @@ func TestRoutesOfOtherProtocolsSurvive(t *testing.T) {
 				// nexthop of theirs.
 				second := r.route(2, f, table)
 				second.Metric = theirs.Metric
-				if err := r.Apply([]plan.Op{addRoute(second)}, nil)[0]; !errors.Is(err, unix.EEXIST) {
+				if err := r.Apply([]plan.Op{addRoute(second)})[0]; !errors.Is(err, unix.EEXIST) {
 					t.Errorf("error %v, want EEXIST", err)
 				}
 				r.do(delRoute(theirs), delRoute(second))
@@ -160,7 +160,7 @@ func TestRefusalsKeepTheErrnoAndTheKernelsWords(t *testing.T) {
 	r := newRouter(t)
 	far := r.route(1, plan.IPv4, 5)
 	far.Gateway = addr("192.0.2.1")
-	err := r.Apply([]plan.Op{addRoute(far)}, nil)[0]
+	err := r.Apply([]plan.Op{addRoute(far)})[0]
 	if !errors.Is(err, unix.ENETUNREACH) || !strings.Contains(err.Error(), "gateway") ||
 		!strings.HasPrefix(err.Error(), "ip route add default via 192.0.2.1 dev eth1 table 5 proto 77: ") {
 		t.Errorf("error %v", err)

@@ -80,7 +80,7 @@ func TestARuleThatTheKernelTakesForAnotherIsAnError(t *testing.T) {
 	// To the kernel a rule "from all" exists when one with a source does.
 	there, wider := source(plan.IPv4, 502, "10.0.1.2/32", 300, -1), source(plan.IPv4, 502, "", 300, -1)
 	r.do(addRule(there))
-	if err := r.Apply([]plan.Op{addRule(wider)}, nil)[0]; !errors.Is(err, unix.EEXIST) {
+	if err := r.Apply([]plan.Op{addRule(wider)})[0]; !errors.Is(err, unix.EEXIST) {
 		t.Errorf("error %v, want EEXIST", err)
 	}
 }
@@ -174,7 +174,7 @@ func TestHandMadeRulesOfOurProtocolAreLeftAlone(t *testing.T) {
 
 	r.do(addRule(ours))
 	same(t, "rules", []plan.Rule{ours}, r.observe().Rules)
-	if err := r.Apply([]plan.Op{delRule(ours)}, nil)[0]; err == nil {
+	if err := r.Apply([]plan.Op{delRule(ours)})[0]; err == nil {
 		t.Error("the rule was deleted although another one would have been hit")
 	}
 	r.must(vnl.RuleDel(marked))

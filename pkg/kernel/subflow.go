@@ -14,7 +14,7 @@ import (
 // Subflows lists the established MPTCP subflows of the calling thread's
 // namespace. known is false when the kernel cannot list them, for it lacks
 // CONFIG_INET_DIAG or CONFIG_INET_TCP_DIAG.
-func (k *Kernel) Subflows() (subflows []plan.Subflow, known bool, err error) {
+func Subflows() (subflows []plan.Subflow, known bool, err error) {
 	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
 		subflows = append(subflows, plan.Subflow{Token: s.Token, Local: s.Local.Addr()})
 		return nil

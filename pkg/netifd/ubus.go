@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Timeout bounds the answer of netifd, 5 s; ubus gets it as "-t 5", and is
-// killed a little later should it not keep to that.
+// ubus waits 5 s for the answer of netifd, and is killed a little later should
+// it not keep to that.
 const (
-	Timeout     = "5"
+	ubusSeconds = "5"
 	killTimeout = 6 * time.Second
 )
 
@@ -49,12 +49,12 @@ func Dump(ctx context.Context) ([]Interface, error) {
 	ctx, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	stdout, stderr := capped{}, capped{}
-	cmd := exec.CommandContext(ctx, path, "-t", Timeout, "call", "network.interface", "dump")
+	cmd := exec.CommandContext(ctx, path, "-t", ubusSeconds, "call", "network.interface", "dump")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("no answer within " + Timeout + " s")
+			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(stderr.buffer.String()), "\n")
 		if line != "" {

@@ -9,7 +9,7 @@
 //
 //	lab, err := netlab.New(netlab.Config{Lines: []netlab.LineConfig{{}, {}}})
 //	events, err := lab.Unplug("wan1")
-//	result, err := lab.Router.Transfer(ctx, netlab.Transfer{Server: server.Addr4, Up: 1 << 20})
+//	result, err := lab.Router.Transfer(ctx, netlab.Transfer{Server: netlab.Addr4, Up: 1 << 20})
 //
 // A test binary hands its testing.M to Tests first, so that it has the privileges it needs.
 package netlab

@@ -3,10 +3,12 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
 // How much of the main table rule 501 looks at: a prefix of this length or
@@ -190,9 +192,9 @@ func source(a lineAddress) netip.Addr {
 // per destination.
 func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 	routes := slices.Clone(l.Netifd.Routes)
-	slices.SortStableFunc(routes, func(a, b netifdRoute) int { return int(int64(a.Metric) - int64(b.Metric)) })
+	slices.SortStableFunc(routes, func(a, b netifd.Route) int { return cmp.Compare(a.Metric, b.Metric) })
 	for _, known := range routes {
-		if known.Default() || known.Table != 0 || known.Type > 1 || FamilyOf(known.Target.Addr()) != f {
+		if known.Default() || !ordinary(known, f) {
 			continue
 		}
 		r := base

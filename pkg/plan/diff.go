@@ -179,7 +179,6 @@ func (p *planner) diffRoutes() {
 			p.draft.add(phaseRoute, op)
 		}
 	}
-	handed := p.changedHands()
 	for _, r := range p.State.Routes {
 		if i, ok := p.draft.routeKeys[r.key()]; ok && (p.draft.routes[i].Route == r || !slices.Contains(current[r.key()], r)) {
 			continue
@@ -188,7 +187,7 @@ func (p *planner) diffRoutes() {
 			continue
 		}
 		phase := phaseRouteDelete
-		if _, ok := handed[tableKey{r.Family, r.Table}]; ok {
+		if p.handed[tableKey{r.Family, r.Table}] {
 			phase = phaseRouteClear
 		}
 		name := p.interfaceOf(r.Device, r.Family)

@@ -5,7 +5,7 @@
 // endpoints and settings, and the ordered operations that lead to it. It is
 // pure: it reads nothing, writes nothing and imports no netlink library.
 //
-//	lines := plan.Resolve(cfg, interfaces)
-//	state := observe(plan.Needs(cfg, lines, hint)) // package kernel
-//	result := plan.Make(plan.Input{Config: cfg, Lines: lines, State: state})
+//	lines := plan.Resolve(&cfg, interfaces)
+//	state := observe(plan.Needs(&cfg, lines, hint)) // package kernel
+//	result := plan.Make(plan.Input{Config: &cfg, Lines: lines, State: state})
 package plan

@@ -14,8 +14,10 @@ import (
 // EndpointUse is an endpoint that stands in the kernel, for status.
 type EndpointUse struct {
 	mptcp.Endpoint
-	Device string
-	// Interface is the UCI name; empty for an endpoint that is not ours.
+	// Own says that it is ours.
+	Own    bool
+	Device string // empty: none, or one that is gone
+	// Interface is the UCI name of the line, as far as it is known.
 	Interface string
 }
 
@@ -30,7 +32,7 @@ type wantedEndpoint struct {
 	giveBack bool
 }
 
-// endpointFlags are those that SET_FLAGS changes in place
+// changeable are the flags that SET_FLAGS changes in place
 // (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags).
 const changeable = mptcp.FlagBackup | mptcp.FlagFullmesh
 

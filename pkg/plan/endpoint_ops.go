@@ -83,8 +83,8 @@ func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
 		used[there.ID] = true
 	}
 	id := e.result.LastID
-	for range 255 {
-		id = id%255 + 1
+	for range mptcp.MaxID {
+		id = id%mptcp.MaxID + 1
 		if !used[id] {
 			break
 		}
@@ -174,8 +174,8 @@ func (e *endpointPlan) standing() []mptcp.Endpoint {
 func (e *endpointPlan) report() {
 	for _, there := range e.State.Endpoints {
 		d := e.State.deviceByIndex(there.IfIndex)
-		use := EndpointUse{Endpoint: there, Device: d.Name}
-		if e.own[there.ID] {
+		use := EndpointUse{Endpoint: there, Own: e.own[there.ID], Device: d.Name}
+		if use.Own {
 			use.Interface = e.interfaceOf(d.Name, FamilyOf(there.Addr))
 		}
 		e.result.Endpoints = append(e.result.Endpoints, use)

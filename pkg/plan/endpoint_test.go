@@ -458,8 +458,8 @@ func TestCarrierMattersWhereItsReturnIsSeen(t *testing.T) {
 			if got := r.Lines[1].Use[IPv4].Usable; got != tt.usable {
 				t.Errorf("usable %v, want %v", got, tt.usable)
 			}
-			if settles := len(r.Waiting) > 0; settles == tt.watch {
-				t.Errorf("waiting %q, watch %v: one of them looks after the carrier", r.Waiting, tt.watch)
+			if len(r.Waiting) == 0 {
+				t.Error("somebody must look after the carrier")
 			}
 			key := LinkdownKey(IPv4, "eth1")
 			if s.state.Sysctls[key] != "1" {

@@ -37,7 +37,7 @@ func (l *Line) netifdTable(f Family) uint32 {
 	if f == IPv6 {
 		table = cmp.Or(l.Netifd.IP6Table, l.IP6Table)
 	}
-	if reserved(table) {
+	if config.ReservedTable(table) {
 		return 0
 	}
 	return table
@@ -87,15 +87,22 @@ func newLine(section config.Interface, known netifd.Interface) Line {
 func (l *Line) defaultRoute(f Family) (best netifd.Route, ok bool) {
 	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
 		for _, r := range routes {
-			if !r.Default() || FamilyOf(r.Target.Addr()) != f || r.Table != 0 || r.Type > 1 {
-				continue
-			}
-			if !ok || r.Metric < best.Metric {
+			if r.Default() && ordinary(r, f) && (!ok || r.Metric < best.Metric) {
 				best, ok = r, true
 			}
 		}
 	}
 	return best, ok
+}
+
+// typeUnicast is the rtnetlink type of a route that leads on (RTN_UNICAST,
+// include/uapi/linux/rtnetlink.h).
+const typeUnicast = 1
+
+// ordinary reports whether a route is one of a family that leads on and
+// belongs into no table of its own.
+func ordinary(r netifd.Route, f Family) bool {
+	return FamilyOf(r.Target.Addr()) == f && r.Table == 0 && (r.Type == 0 || r.Type == typeUnicast)
 }
 
 // Reason says why a line is not used in a family, or how.
@@ -116,7 +123,7 @@ const (
 	ReasonTableBlocked Reason = "its table still serves a line with a bad value"
 )
 
-// Address order and facts of a line in one family, as the kernel confirms them.
+// lineAddress is one address of a line, as the kernel has it.
 type lineAddress struct {
 	Address
 	connected netip.Prefix // zero: none
@@ -136,9 +143,6 @@ type Use struct {
 	// Prefixes are the delegated prefixes (IPv6 only).
 	Prefixes []netip.Prefix
 	Gateway  netip.Addr
-	// Endpoint is the address that wants an endpoint; the zero Addr while all
-	// are tentative.
-	Endpoint netip.Addr
 	// NoEndpoint says why the line has none; empty when it has one or wants
 	// none.
 	NoEndpoint string
@@ -182,9 +186,6 @@ func examine(l *Line, f Family, s *State, carrier bool) Use {
 	u.addresses = confirmed(l, f, s, u.Device.Index)
 	for _, a := range u.addresses {
 		u.Addresses = append(u.Addresses, a.Prefix)
-		if !a.Tentative && !u.Endpoint.IsValid() {
-			u.Endpoint = a.Prefix.Addr()
-		}
 	}
 	if f == IPv6 {
 		u.Prefixes = l.Netifd.Prefixes

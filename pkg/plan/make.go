@@ -20,7 +20,7 @@ type Input struct {
 	Netifd bool
 	// LastID is the endpoint id that was given last; 0 when that is unknown.
 	LastID uint8
-	// Settling says that this is a run of settle, not one for an event.
+	// Settling says that this is a background run, not one for an event.
 	Settling bool
 	// Renew names devices whose carrier came back after their endpoint was
 	// added.
@@ -48,16 +48,13 @@ type Result struct {
 	NoList [2]string
 	// Endpoints are those that stand in the kernel, ours and foreign.
 	Endpoints []EndpointUse
-	// PathManager is copied from the state: not PathManagerKernel means that
-	// endpoints were left alone.
-	PathManager PathManager
 	// LastID is the endpoint id to remember.
 	LastID uint8
 	// Tables are the tables in which routes of ours stand after the plan.
 	Tables []uint32
 	// NeedSubflows asks for another call with State.Subflows filled in.
 	NeedSubflows bool
-	// Waiting names what settle has to look after.
+	// Waiting names what a background run has to look after.
 	Waiting []string
 	// NoCarrier names the devices of endpoints that wait for a carrier.
 	NoCarrier []string
@@ -73,12 +70,13 @@ type planner struct {
 	draft  draft
 	// frozenTables hold lines with a bad value, by family.
 	frozenTables [2]map[uint32]bool
-	marked       map[string]bool // devices with an object of protocol 77
+	marked       map[string]bool   // devices with an object of protocol 77
+	handed       map[tableKey]bool // tables that get another line's routes
 }
 
 // Make works out the plan. It is a pure function of its input.
 func Make(in Input) Result {
-	p := &planner{Input: in, result: &Result{PathManager: in.State.PathManager, LastID: in.LastID}}
+	p := &planner{Input: in, result: &Result{LastID: in.LastID}}
 	p.result.Warnings = append(p.result.Warnings, in.Config.Warnings...)
 	p.markDevices()
 	p.examine()
@@ -91,12 +89,13 @@ func Make(in Input) Result {
 	}
 	p.linkdownSettings()
 	p.diffRules()
+	p.handed = p.changedHands()
 	p.diffRoutes()
 	p.diffSysctls()
 	if in.State.PathManager == PathManagerKernel {
 		p.endpoints()
 	}
-	p.draft.link(p.changedHands())
+	p.draft.link(p.handed)
 	p.result.Lines = p.lines
 	p.result.Ops = p.draft.ordered()
 	p.rememberTables()
@@ -187,8 +186,8 @@ func (p *planner) markDevices() {
 	}
 }
 
-// awaited notes what settle has to look after: a tentative address, and a
-// carrier that no watch service looks after.
+// awaited notes what somebody has to look after: a tentative address, a
+// carrier.
 func (p *planner) awaited() {
 	for i := range p.lines {
 		l := &p.lines[i]
@@ -200,7 +199,7 @@ func (p *planner) awaited() {
 			if slices.ContainsFunc(u.addresses, func(a lineAddress) bool { return a.Tentative }) {
 				p.wait(l.Name + ": a tentative address")
 			}
-			if !u.Device.Carrier && !p.Config.Globals.Watch {
+			if !u.Device.Carrier {
 				p.wait(l.Name + ": no carrier")
 			}
 		}
@@ -251,7 +250,7 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	for _, f := range Families {
 		req.Tables[f] = append(req.Tables[f], hint...)
 	}
-	req.Sysctls = []string{keyEnabled, keyPMType, keyPathManager}
+	req.Sysctls = []string{keyEnabled}
 	for _, s := range cfg.Globals.Sysctls {
 		req.Sysctls = append(req.Sysctls, strings.ReplaceAll(s.Key, ".", "/"))
 	}

@@ -6,10 +6,7 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
-
-type netifdRoute = netifd.Route
 
 // listRank is the order of preference of the master list; modes that are
 // missing have no place in it.
@@ -122,7 +119,7 @@ func (p *planner) lowerDefault(f Family, first *LineUse) string {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {
-			if r.Default() && FamilyOf(r.Target.Addr()) == f && r.Table == 0 && r.Type <= 1 && r.Metric < first.Use[f].route.Metric {
+			if r.Default() && ordinary(r, f) && r.Metric < first.Use[f].route.Metric {
 				return l.Name
 			}
 		}

@@ -39,7 +39,7 @@ func newScene(t *testing.T, modes ...string) *scene {
 	s := &scene{t: t, uci: lanSection}
 	s.state = State{
 		Limits: mptcp.Limits{Subflows: 2}, MaxEndpoints: 8, MaxLimit: 8,
-		Sysctls: map[string]string{keyEnabled: "1", keyPMType: "0"},
+		Sysctls: map[string]string{keyEnabled: "1"},
 	}
 	s.input = Input{Netifd: true}
 	s.device("lan0", 10)

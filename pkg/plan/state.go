@@ -48,6 +48,9 @@ const (
 	PathManagerOther
 )
 
+// String is "kernel", "missing" or "other".
+func (p PathManager) String() string { return [...]string{"kernel", "missing", "other"}[p] }
+
 // Device is one link.
 type Device struct {
 	Name  string

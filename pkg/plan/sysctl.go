@@ -8,13 +8,8 @@ import (
 	"strings"
 )
 
-// Settings of MPTCP (Documentation/networking/mptcp-sysctl.rst); path_manager
-// exists from 6.15 on, pm_type from 5.18 on.
-const (
-	keyEnabled     = "net/mptcp/enabled"
-	keyPMType      = "net/mptcp/pm_type"
-	keyPathManager = "net/mptcp/path_manager"
-)
+// keyEnabled switches MPTCP on (Documentation/networking/mptcp-sysctl.rst).
+const keyEnabled = "net/mptcp/enabled"
 
 // LinkdownKey is the setting that makes the kernel skip routes of a device
 // without carrier (Documentation/networking/ip-sysctl.rst).

@@ -7,11 +7,6 @@ import "github.com/mptcpctl/mptcpctl/pkg/config"
 // firstFree is where numbers start for interfaces whose own is taken.
 const firstFree = 1000
 
-// reserved are the numbers that no line may use: 0 (RT_TABLE_UNSPEC), the
-// user's VPN (1), and the kernel's default, main and local (253-255,
-// include/uapi/linux/rtnetlink.h).
-func reserved(table uint32) bool { return table < 2 || table >= 253 && table <= 255 }
-
 // numberTables gives every line its table numbers: a fixed one, else 1 + its
 // position, else, when that is taken, the first free one from 1000 up.
 func numberTables(cfg *config.Config, lines []Line) {
@@ -63,7 +58,7 @@ func number(l *Line, f Family, owner map[uint32]string) uint32 {
 		return table
 	}
 	table := uint32(l.Position) + 1
-	if name, taken := owner[table]; reserved(table) || taken && name != parentName(l) {
+	if name, taken := owner[table]; config.ReservedTable(table) || taken && name != parentName(l) {
 		return 0
 	}
 	return table

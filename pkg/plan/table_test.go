@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
@@ -93,7 +94,7 @@ func TestPositions253To255AreSkipped(t *testing.T) {
 	}
 	seen := make(map[uint32]bool)
 	for _, l := range Resolve(s.config(), nil) {
-		if reserved(l.Tables[IPv4]) || seen[l.Tables[IPv4]] {
+		if config.ReservedTable(l.Tables[IPv4]) || seen[l.Tables[IPv4]] {
 			t.Errorf("position %d has table %d", l.Position, l.Tables[IPv4])
 		}
 		seen[l.Tables[IPv4]] = true

@@ -5,7 +5,6 @@ package uci
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -119,12 +118,6 @@ func (p *Package) String() string { return p.format(true) }
 // Unnamed returns what "uci export" prints: as String, but anonymous sections
 // have no name.
 func (p *Package) Unnamed() string { return p.format(false) }
-
-// WriteTo writes String to w.
-func (p *Package) WriteTo(w io.Writer) (int64, error) {
-	n, err := io.WriteString(w, p.String())
-	return int64(n), err
-}
 
 func (p *Package) format(named bool) string {
 	var b strings.Builder

@@ -158,11 +158,6 @@ func TestUnnamedLeavesOutMadeUpNames(t *testing.T) {
 	if diff := cmp.Diff(want, p.Unnamed()); diff != "" {
 		t.Errorf("Unnamed (-want +got):\n%s", diff)
 	}
-	var b bytes.Buffer
-	n, err := p.WriteTo(&b)
-	if err != nil || int(n) != b.Len() || b.String() != p.String() {
-		t.Errorf("WriteTo wrote %d bytes, error %v: %q", n, err, b.String())
-	}
 }
 
 func TestParseRefuses(t *testing.T) {
