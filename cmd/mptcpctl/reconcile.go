@@ -55,10 +55,8 @@ func (o *options) reconcileLocked(ctx context.Context, lock *lockFile) (reconcil
 	}
 	defer k.Close()
 	r, err := v.reconcile(k, lock, request{})
-	if len(r.result.Waiting) > 0 {
-		if e := o.startSettle(); e != nil {
-			r.warnings = append(r.warnings, "settle does not start: "+e.Error())
-		}
+	if e := o.callSettle(r.result); e != nil {
+		r.warnings = append(r.warnings, "settle is not called: "+e.Error())
 	}
 	return r, err
 }

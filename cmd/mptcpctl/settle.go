@@ -19,9 +19,6 @@ const (
 	settleInterval = time.Second
 	settleDebounce = 100 * time.Millisecond
 	settleLifetime = 60 * time.Second
-	// settleHandover is how long a new settle waits for an old one to end; an
-	// old one that goes on has seen the event by its file.
-	settleHandover = 3 * time.Second
 )
 
 func newSettleCmd(o *options) *cobra.Command {
@@ -31,7 +28,7 @@ func newSettleCmd(o *options) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			alone, err := acquireThere(c.Context(), o.settleFile(), settleHandover)
+			alone, err := acquireThere(c.Context(), o.settleFile(), 0)
 			if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
@@ -51,9 +48,10 @@ type settler struct {
 	kernel *kernel.Kernel
 	log    *logger
 	view   *view // nil: read everything anew
+	// event is when the last run for an event looked, by the settle file.
+	event time.Time
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
-	waiting  bool
 }
 
 // settle reconciles until nothing waits any more.
@@ -69,14 +67,9 @@ func (o *options) settle(ctx context.Context, alone *lockFile) error {
 	}
 	s := &settler{options: o, alone: alone, kernel: k, log: newLogger(o), carriers: make(map[string]bool)}
 	defer s.log.close()
-	event := s.lastEvent()
 	tick := time.NewTicker(settleInterval)
 	defer tick.Stop()
-	for {
-		s.once(ctx)
-		if !s.waiting || time.Since(event) > settleLifetime {
-			return nil
-		}
+	for !s.once(ctx) {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -85,15 +78,13 @@ func (o *options) settle(ctx context.Context, alone *lockFile) error {
 				wake = nil // the socket failed: the clock goes on
 				continue
 			}
-			event, s.view = time.Now(), nil
+			s.view = nil
 			time.Sleep(settleDebounce)
 			drain(wake)
 		case <-tick.C:
-			if last := s.lastEvent(); last.After(event) {
-				event, s.view = last, nil
-			}
 		}
 	}
+	return nil
 }
 
 func drain(wake <-chan struct{}) {
@@ -103,43 +94,62 @@ func drain(wake <-chan struct{}) {
 	}
 }
 
-// once is one reconcile. A run that fails is logged and tried again with the
-// next turn.
-func (s *settler) once(ctx context.Context) {
-	r, err := s.reconcileOnce(ctx)
-	if ctx.Err() != nil {
-		return
-	}
-	s.log.run("settle", r, err)
-	var coded exitError
-	if errors.As(err, &coded) && (coded.code == exitFailed || coded.code == exitLocked) {
-		s.view, s.waiting = nil, true
-	}
-}
-
-func (s *settler) reconcileOnce(ctx context.Context) (reconciled, error) {
+// once is one reconcile; done says that settle has nothing more to do. Whether
+// it goes on is decided under the lock, and so is its own lock given up: a run
+// that leaves something waiting finds either a settle that will look again, or
+// none.
+func (s *settler) once(ctx context.Context) (done bool) {
 	lock, err := s.enter(ctx)
 	if err != nil {
-		return reconciled{}, err
+		s.log.run("settle", reconciled{}, err)
+		return ctx.Err() != nil
 	}
 	defer lock.release()
 	if !s.called(s.alone) {
-		s.waiting = false
-		return reconciled{}, nil
+		return true
+	}
+	r, err := s.reconcile(ctx, lock)
+	if ctx.Err() == nil {
+		s.log.run("settle", r, err)
+	}
+	waiting := len(r.result.Waiting) > 0 || len(s.carriers) > 0
+	var coded exitError
+	if errors.As(err, &coded) && coded.code == exitFailed {
+		s.view, waiting = nil, true // it may do better next time
+	}
+	if done = !waiting || time.Since(s.event) > settleLifetime; done {
+		_ = s.alone.release() // it would be closed by the end of the process too
+	}
+	return done
+}
+
+// reconcile applies what the kernel's state asks for. Configuration and netifd
+// are read anew when a notification came, or another run was here.
+func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, error) {
+	event, carriers, err := s.alone.takeCall()
+	if err != nil {
+		return reconciled{}, exitError{exitFailed, err}
+	}
+	if event.After(s.event) {
+		s.event, s.view = event, nil
+	}
+	for _, name := range carriers {
+		s.carriers[name] = true
 	}
 	if s.view == nil {
 		if s.view, err = s.newView(ctx); err != nil {
-			s.waiting = false
 			return reconciled{}, err
 		}
 	}
 	r, err := s.view.reconcile(s.kernel, lock, request{settling: true, carriers: s.carriers})
-	for _, name := range returned(s.view.state.Devices, s.carriers) {
-		delete(s.carriers, name)
+	var coded exitError
+	if !errors.As(err, &coded) || coded.code != exitFailed {
+		for _, name := range returned(s.view.state.Devices, s.carriers) {
+			delete(s.carriers, name)
+		}
 	}
 	for _, name := range r.result.NoCarrier {
 		s.carriers[name] = true
 	}
-	s.waiting = len(r.result.Waiting) > 0 || len(s.carriers) > 0
 	return r, err
 }

@@ -5,32 +5,85 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 func (o *options) settleFile() string { return o.lock + ".settle" }
 
-// startSettle marks the event in settle's file and starts it, detached: the
-// queue of netifd waits for this process, and must not wait for that one.
-func (o *options) startSettle() error {
-	f, err := os.OpenFile(o.settleFile(), os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+// callSettle tells settle that a run has looked, and starts one, detached, where
+// something waits and none is running: the queue of netifd waits for this
+// process, and must not wait for that one. The caller holds the lock.
+func (o *options) callSettle(r plan.Result) error {
+	flags := os.O_RDWR | os.O_APPEND | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	if len(r.Waiting) > 0 {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(o.settleFile(), flags, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	now := unix.NsecToTimeval(time.Now().UnixNano())
-	err = unix.Futimes(int(f.Fd()), []unix.Timeval{now, now})
-	if err := errors.Join(err, f.Close()); err != nil {
+	running, err := (&lockFile{f}).call(r.NoCarrier)
+	// Closed before settle starts, which wants the lock that was tried here.
+	if err := errors.Join(err, f.Close()); err != nil || running || len(r.Waiting) == 0 {
 		return err
 	}
+	return o.startSettle()
+}
+
+// call leaves what settle has to know in its file: that there was an event, by
+// the time of the change, and the devices that wait for a carrier, a line each.
+// It reports whether a settle runs, which will look again.
+func (l *lockFile) call(carriers []string) (running bool, err error) {
+	text := strings.Join(append([]string{""}, carriers...), "\n")
+	if _, err := l.f.WriteString(text + "\n"); err != nil {
+		return false, fmt.Errorf("settle: %w", err)
+	}
+	err = unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// takeCall reads what runs have left, and takes it out.
+func (l *lockFile) takeCall() (event time.Time, carriers []string, err error) {
+	info, err := l.f.Stat()
+	if err != nil {
+		return event, nil, fmt.Errorf("settle: %w", err)
+	}
+	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
+	if err != nil {
+		return event, nil, fmt.Errorf("settle: %w", err)
+	}
+	if len(data) == 0 {
+		return event, nil, nil
+	}
+	for line := range strings.Lines(string(data)) {
+		if name := strings.TrimSuffix(line, "\n"); name != "" {
+			carriers = append(carriers, name)
+		}
+	}
+	return info.ModTime(), carriers, l.f.Truncate(0)
+}
+
+// startSettle starts it in a session of its own.
+func (o *options) startSettle() error {
 	cmd := exec.Command("/proc/self/exe", "settle", "--config-dir", o.configDir, "--state-dir", o.stateDir,
 		"--lock", o.lock, "--lock-timeout", o.lockTimeout.String(), "--syslog-socket", o.syslog)
-	cmd.Args[0] = "mptcpctl" // not what this run was called as, which may be multipath
+	cmd.Args[0] = "mptcpctl" // not the path below /proc
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -56,13 +109,4 @@ func (o *options) called(alone *lockFile) bool {
 	}
 	now, err := os.Stat(o.settleFile())
 	return err == nil && os.SameFile(mine, now)
-}
-
-// lastEvent is when a run last asked for settle.
-func (o *options) lastEvent() time.Time {
-	info, err := os.Stat(o.settleFile())
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
 }
