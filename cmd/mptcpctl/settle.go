@@ -144,9 +144,7 @@ func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, er
 	r, err := s.view.reconcile(s.kernel, lock, request{settling: true, carriers: s.carriers})
 	var coded exitError
 	if !errors.As(err, &coded) || coded.code != exitFailed {
-		for _, name := range returned(s.view.state.Devices, s.carriers) {
-			delete(s.carriers, name)
-		}
+		clear(s.carriers) // they are renewed, or nobody wants them any more
 	}
 	for _, name := range r.result.NoCarrier {
 		s.carriers[name] = true

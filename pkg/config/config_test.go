@@ -158,6 +158,23 @@ func TestFixedTables(t *testing.T) {
 	}
 }
 
+func TestFixedTableOfAnothersRoutes(t *testing.T) {
+	cfg := mustParse(t, `
+config interface 'wan1'
+	option multipath 'on'
+	option multipath_table '103'
+	option ip4table '103'
+config interface 'wan2'
+	option multipath 'on'
+	option multipath_table '104'
+config interface 'wan3'
+	option ip4table '104'
+`)
+	if len(cfg.Problems) != 1 || cfg.Problems[0].Section != "wan2" || cfg.Interfaces[0].Frozen {
+		t.Errorf("problems %v", cfg.Problems)
+	}
+}
+
 func TestTakingOverAMode(t *testing.T) {
 	for _, tt := range []struct {
 		name, uci string

@@ -159,7 +159,7 @@ func (p *parser) sharedTables() {
 	for i := range p.cfg.Interfaces {
 		a := &p.cfg.Interfaces[i]
 		for _, b := range p.cfg.Interfaces {
-			if a.Table != 0 && a.Table == b.Table && a.Name != b.Name {
+			if a.Name != b.Name && a.Table != 0 && (a.Table == b.Table || a.Table == b.IP4Table || a.Table == b.IP6Table) {
 				a.Frozen = true
 				p.cfg.Problems = append(p.cfg.Problems, p.problem(a.Name, optionTable, strconv.FormatUint(uint64(a.Table), 10),
 					fmt.Sprintf("a number that no other section has ('%s' has it)", b.Name)))

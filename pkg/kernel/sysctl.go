@@ -18,7 +18,11 @@ var errKey = errors.New("not the name of a network setting")
 // sysctlPath is the file of a setting. Parts of a key come from the
 // configuration, so what could lead out of /proc/sys/net is refused.
 func sysctlPath(key string) (string, error) {
-	if !strings.HasPrefix(key, "net/") || !fs.ValidPath(key) || strings.ContainsRune(key, 0) {
+	rest, ok := strings.CutPrefix(key, "net/")
+	for part := range strings.SplitSeq(rest, "/") {
+		ok = ok && part != "" && part != "." && part != ".." && !strings.Contains(part, "\x00")
+	}
+	if !ok {
 		return "", fmt.Errorf("%q: %w", key, errKey)
 	}
 	return "/proc/sys/" + key, nil

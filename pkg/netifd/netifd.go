@@ -11,12 +11,15 @@ import (
 )
 
 // Interface is what netifd knows of one interface (netifd ubus.c,
-// netifd_dump_status). A down interface has Name, Device and Dynamic only.
+// netifd_dump_status). A down interface has Name, Proto, Device and
+// Dynamic only.
 type Interface struct {
 	Name string
 	Up   bool
 	// Dynamic says that netifd made the interface itself ("wan_6").
 	Dynamic bool
+	// Proto is the protocol ("dhcp", "pppoe"); empty without netifd.
+	Proto string
 	// L3Device carries the addresses ("pppoe-wan"); empty while down.
 	L3Device string
 	// Device is the device below ("eth0").
@@ -87,6 +90,7 @@ func parseInterface(v *fastjson.Value) (Interface, error) {
 		Name:     text(v, "interface"),
 		Up:       v.GetBool("up"),
 		Dynamic:  v.GetBool("dynamic"),
+		Proto:    text(v, "proto"),
 		L3Device: text(v, "l3_device"),
 		Device:   text(v, "device"),
 		Metric:   uint32(v.GetUint("metric")),

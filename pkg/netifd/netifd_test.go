@@ -57,10 +57,10 @@ func TestParseRecordedDump(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Interface{
-		{Name: "lan", Up: true, L3Device: "lan0", Device: "lan0", Addresses: []Address{{Prefix: prefix("192.168.1.1/24")}}},
-		{Name: "loopback", Up: true, L3Device: "lo", Device: "lo", Addresses: []Address{{Prefix: prefix("127.0.0.1/8")}}},
+		{Name: "lan", Up: true, Proto: "static", L3Device: "lan0", Device: "lan0", Addresses: []Address{{Prefix: prefix("192.168.1.1/24")}}},
+		{Name: "loopback", Up: true, Proto: "static", L3Device: "lo", Device: "lo", Addresses: []Address{{Prefix: prefix("127.0.0.1/8")}}},
 		{
-			Name: "wan1", Up: true, L3Device: "eth1", Device: "eth1", Metric: 1,
+			Name: "wan1", Up: true, Proto: "static", L3Device: "eth1", Device: "eth1", Metric: 1,
 			Addresses: []Address{{Prefix: prefix("10.0.1.2/24")}, {Prefix: prefix("fd00:1::2/64")}},
 			Routes: []Route{
 				{Target: prefix("::/0"), Nexthop: addr("fd00:1::1"), Metric: 1},
@@ -68,12 +68,12 @@ func TestParseRecordedDump(t *testing.T) {
 			},
 		},
 		{
-			Name: "wan2", Up: true, L3Device: "eth2", Device: "eth2", Metric: 2,
+			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
 			Addresses: []Address{{Prefix: prefix("10.0.2.101/24")}},
 			Routes:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2}},
 		},
 		{
-			Name: "wan3", Up: true, L3Device: "eth3", Device: "eth3", Metric: 3, IP4Table: 103, IP6Table: 103,
+			Name: "wan3", Up: true, Proto: "static", L3Device: "eth3", Device: "eth3", Metric: 3, IP4Table: 103, IP6Table: 103,
 			Addresses: []Address{{Prefix: prefix("10.0.3.2/24")}, {Prefix: prefix("10.0.3.3/24")}, {Prefix: prefix("fd00:3::2/64")}},
 			Routes: []Route{
 				{Target: prefix("::/0"), Nexthop: addr("fd00:3::1"), Metric: 3},
@@ -88,7 +88,7 @@ func TestParseRecordedDump(t *testing.T) {
 
 func TestParseRecordedStatus(t *testing.T) {
 	static2 := Interface{
-		Name: "wan2", Up: true, L3Device: "eth2", Device: "eth2", Metric: 2,
+		Name: "wan2", Up: true, Proto: "static", L3Device: "eth2", Device: "eth2", Metric: 2,
 		Addresses: []Address{{Prefix: prefix("10.0.2.2/24")}},
 		Routes:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2}},
 	}
@@ -98,13 +98,13 @@ func TestParseRecordedStatus(t *testing.T) {
 	}{
 		{"wan2-status-static.json", static2},
 		{"wan2-status-link-lost.json", static2},
-		{"wan2-status-admin-down.json", Interface{Name: "wan2", Device: "eth2"}},
-		{"wan2-status-dhcp-link-lost.json", Interface{Name: "wan2", Device: "eth2"}},
-		{"wan2-status-dhcp-expired.json", Interface{Name: "wan2", Device: "eth2"}},
-		{"wan1-status-static-forcelink0-link-lost.json", Interface{Name: "wan1", Device: "eth1"}},
-		{"wan3-status-device-gone.json", Interface{Name: "wan3", Device: "eth3"}},
+		{"wan2-status-admin-down.json", Interface{Name: "wan2", Proto: "static", Device: "eth2"}},
+		{"wan2-status-dhcp-link-lost.json", Interface{Name: "wan2", Proto: "dhcp", Device: "eth2"}},
+		{"wan2-status-dhcp-expired.json", Interface{Name: "wan2", Proto: "dhcp", Device: "eth2"}},
+		{"wan1-status-static-forcelink0-link-lost.json", Interface{Name: "wan1", Proto: "static", Device: "eth1"}},
+		{"wan3-status-device-gone.json", Interface{Name: "wan3", Proto: "static", Device: "eth3"}},
 		{"wan2-status-dhcp-defaultroute0.json", Interface{
-			Name: "wan2", Up: true, L3Device: "eth2", Device: "eth2", Metric: 2,
+			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
 			Addresses: []Address{{Prefix: prefix("10.0.2.151/24")}},
 			Inactive:  []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.254"), Metric: 2}},
 		}},

@@ -98,15 +98,26 @@ func (p *planner) keepMarks(f Family) {
 		if r.Family != f || r.Priority != PriorityDevice {
 			continue
 		}
+		if l := p.markedLine(r); l != nil {
+			r.Table = l.Tables[f]
+			p.wantRule(r, l.Name, "keeps the mark of its last endpoint")
+		}
+	}
+}
+
+// markedLine is the participating line whose device a rule 503 names, or else
+// the one into whose table it leads: a device may have gone with its line.
+func (p *planner) markedLine(r Rule) *LineUse {
+	byDevice := func(l *LineUse) bool { return l.Device == r.OIF }
+	byTable := func(l *LineUse) bool { return l.Device == "" && l.Tables[r.Family] == r.Table }
+	for _, fits := range []func(*LineUse) bool{byDevice, byTable} {
 		for i := range p.lines {
-			l := &p.lines[i]
-			if l.Participates() && (l.Device == r.OIF || l.Tables[f] == r.Table) {
-				r.Table = l.Tables[f]
-				p.wantRule(r, l.Name, "keeps the mark of its last endpoint")
-				break
+			if l := &p.lines[i]; l.Participates() && fits(l) {
+				return l
 			}
 		}
 	}
+	return nil
 }
 
 func (p *planner) familyUsable(f Family) bool {
@@ -151,14 +162,12 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 	if f == IPv6 {
 		base.Metric = metricIPv6
 	}
-	gatewayOnLink := f == IPv6 && u.Gateway.IsLinkLocalUnicast()
 	for _, a := range u.addresses {
 		if !a.connected.IsValid() {
 			continue
 		}
 		r := base
 		r.Dst, r.Src = a.connected, source(a)
-		gatewayOnLink = gatewayOnLink || r.Dst.Contains(u.Gateway)
 		p.wantRoute(r, l.Name, "connected network")
 	}
 	if f == IPv6 {
@@ -169,11 +178,27 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 	p.netifdRoutes(l, f, base)
 	r := base
 	r.Dst, r.Gateway = f.everything(), u.Gateway
-	r.OnLink = u.Gateway.IsValid() && !gatewayOnLink
+	r.OnLink = l.needsOnLink(f, u.Gateway)
 	if len(u.addresses) > 0 {
 		r.Src = source(u.addresses[0])
 	}
 	p.wantRoute(r, l.Name, "default route of table "+tableText(r.Table))
+}
+
+// needsOnLink reports whether a gateway stands in none of the prefixes that are
+// on the link: the kernel takes it only when told.
+func (l *LineUse) needsOnLink(f Family, gateway netip.Addr) bool {
+	if !gateway.IsValid() || f == IPv6 && gateway.IsLinkLocalUnicast() {
+		return false
+	}
+	for _, a := range l.Use[f].addresses {
+		if a.connected.IsValid() && a.connected.Contains(gateway) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
+		return ordinary(r, f) && !r.Default() && !r.Nexthop.IsValid() && r.Target.Contains(gateway)
+	})
 }
 
 // linkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
@@ -199,6 +224,7 @@ func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 		}
 		r := base
 		r.Dst, r.Gateway = known.Target, known.Nexthop
+		r.OnLink = l.needsOnLink(f, known.Nexthop)
 		p.wantRoute(r, l.Name, "route of the interface")
 	}
 }

@@ -133,25 +133,6 @@ func (p *planner) diffList(f Family) {
 	}
 }
 
-// frozenSources are the sources whose rules lead into a frozen table.
-func (p *planner) frozenSources() map[selector]bool {
-	sources := make(map[selector]bool)
-	for _, r := range p.State.Rules {
-		if p.frozenTables[r.Family][r.Table] && r.Src.IsValid() {
-			sources[selector{family: r.Family, src: r.Src}] = true
-		}
-	}
-	return sources
-}
-
-// carriedRule reports whether a rule belongs to a line with a bad value.
-func (p *planner) carriedRule(r Rule, sources map[selector]bool) bool {
-	if p.frozenTables[r.Family][r.Table] {
-		return true
-	}
-	return r.Priority == PriorityLocal && sources[selector{family: r.Family, src: r.Src}]
-}
-
 // diffRoutes compares the routes by their identity in the kernel.
 func (p *planner) diffRoutes() {
 	current := make(map[routeKey][]Route)
@@ -195,12 +176,11 @@ func (p *planner) diffRoutes() {
 	}
 }
 
-// carriedRoute reports whether a route belongs to a line with a bad value.
-func (p *planner) carriedRoute(r Route) bool {
-	if p.frozenTables[r.Family][r.Table] {
-		return true
-	}
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Frozen && l.Device == r.Device })
+// leads reports whether the device that owns a rule's table from now on led
+// there before.
+func (p *planner) leads(r Rule, owner map[tableKey]string) bool {
+	device := owner[tableKey{r.Family, r.Table}]
+	return slices.Contains(p.State.Rules, Rule{Family: r.Family, Priority: PriorityDevice, OIF: device, Table: r.Table, Suppress: -1})
 }
 
 // tableKey is one table of one family.
@@ -231,7 +211,7 @@ func (p *planner) changedHands() map[tableKey]bool {
 		}
 	}
 	for _, op := range p.draft.ops {
-		if op.Object == ObjectRule && op.Action == Delete && op.Rule.Priority == PrioritySource {
+		if op.Object == ObjectRule && op.Action == Delete && op.Rule.Priority == PrioritySource && !p.leads(op.Rule, owner) {
 			note(op.Rule.Family, op.Rule.Table, "")
 		}
 	}

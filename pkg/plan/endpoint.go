@@ -62,10 +62,12 @@ func (p *planner) ownEndpoint(e mptcp.Endpoint) bool {
 		return false
 	}
 	d := p.State.deviceByIndex(e.IfIndex)
-	if d.Index == 0 || p.marked[d.Name] {
-		return true
-	}
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.HasMode() && l.Device == d.Name })
+	return d.Index == 0 || p.marked[IPv4][d.Name] || p.marked[IPv6][d.Name] || p.lineDevice(d.Name)
+}
+
+// lineDevice reports whether a device is that of an interface with a mode.
+func (p *planner) lineDevice(name string) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.HasMode() && l.Device == name })
 }
 
 // endpointPlan is the work on the endpoints of one plan.
@@ -171,6 +173,13 @@ func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
 	return flags
 }
 
+// markedOnly reports whether nothing but a rule or route of ours on its device
+// makes an endpoint ours: it must go before they do.
+func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
+	d := e.State.deviceByIndex(there.IfIndex)
+	return d.Index != 0 && !e.lineDevice(d.Name)
+}
+
 func (e *endpointPlan) primaryUsable() bool {
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
@@ -260,11 +269,6 @@ func (e *endpointPlan) match() {
 	}
 }
 
-func (e *endpointPlan) frozenEndpoint(there mptcp.Endpoint) bool {
-	d := e.State.deviceByIndex(there.IfIndex)
-	return d.Index != 0 && e.frozenDevice(d.Name)
-}
-
 // keepLast reports whether an endpoint stays because no line of its family is
 // usable: without one, connections would become silent zombies.
 func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
@@ -321,7 +325,7 @@ func (e *endpointPlan) retire() {
 			continue
 		}
 		blocks := slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr })
-		if blocks {
+		if blocks || e.markedOnly(there) {
 			e.clear = append(e.clear, there)
 		} else {
 			e.retired = append(e.retired, there)

@@ -30,17 +30,35 @@ func (e *endpointPlan) emit() {
 		}
 		e.delete(phaseEndpointClear, there, reason)
 	}
-	adds := make(map[Family][]int)
-	for _, w := range e.adds {
-		adds[w.f] = append(adds[w.f], e.add(w))
+	adds := make([]int, len(e.adds))
+	for i, w := range e.adds {
+		adds[i] = e.add(w)
 	}
 	for _, there := range e.retired {
-		id := e.delete(phaseEndpointDelete, there, "")
-		for _, before := range adds[FamilyOf(there.Addr)] {
-			e.draft.require(id, before)
-		}
+		e.retireOne(there, adds)
 	}
 	e.warnLast()
+}
+
+// retireOne deletes an endpoint after the adds of its family. It stays when the
+// new one of its line fails, or any one that would leave its family without.
+func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
+	f := FamilyOf(there.Addr)
+	name := e.interfaceOf(e.State.deviceByIndex(there.IfIndex).Name, f)
+	id := e.delete(phaseEndpointDelete, there, "")
+	alone := true
+	for _, w := range e.matched {
+		alone = alone && w.f != f
+	}
+	for i, w := range e.adds {
+		switch {
+		case w.f != f:
+		case alone || w.line.Name == name:
+			e.draft.require(id, adds[i])
+		default:
+			e.draft.order(id, adds[i])
+		}
+	}
 }
 
 // add makes an endpoint after the routes and rules of its line.

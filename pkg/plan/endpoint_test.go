@@ -219,6 +219,83 @@ func TestAnIDNeverComesAgainAtOnce(t *testing.T) {
 	}
 }
 
+func TestEndpointOnTheDeviceBelowAPPPoELineIsForeign(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.pppoe()
+	s.endpoint(77, "192.168.8.2", 11, subflow)
+	s.settled()
+	s.pppoeDown()
+	s.settled()
+	wantText(t, "endpoints", s.endpointsText(), `
+		77 192.168.8.2 dev 11 subflow
+		79 10.0.2.2 dev 12 subflow
+	`)
+}
+
+// failing plans, and obeys but for the operations that the kernel refuses and
+// those that need them.
+func (s *scene) failing(refused func(Op) bool) {
+	s.t.Helper()
+	r := s.make()
+	failed := make(map[int]bool)
+	for i, op := range r.Ops {
+		failed[i] = refused(op) || slices.ContainsFunc(op.After, func(before int) bool { return failed[before] })
+		if !failed[i] {
+			s.obey(op)
+		}
+	}
+	s.input.LastID = r.LastID
+}
+
+func TestAFailedLineKeepsNoOtherEndpoint(t *testing.T) {
+	s := newScene(t, "master", "on", "on")
+	s.settled()
+	s.down("wan1")
+	s.upWith(1, "10.0.1.9/24")
+	s.down("wan2")
+	s.upWith(2, "10.0.2.9/24")
+	s.failing(func(op Op) bool { return op.Object == ObjectRoute && op.Route.Default() && op.Route.Device == "eth2" })
+	wantText(t, "endpoints", s.endpointsText(), `
+		2 10.0.2.2 dev 12 subflow
+		3 10.0.3.2 dev 13 subflow
+		4 10.0.1.9 dev 11 subflow
+	`)
+}
+
+func TestTheLastEndpointStaysWhenItsSuccessorFails(t *testing.T) {
+	s := newScene(t, "master", "handover")
+	s.settled()
+	s.down("wan1")
+	s.failing(func(op Op) bool { return op.Object == ObjectEndpoint && op.Action == Add })
+	wantText(t, "endpoints", s.endpointsText(), `1 10.0.1.2 dev 11 subflow`)
+}
+
+// killed plans, and obeys only the first operations.
+func (s *scene) killed(after int) bool {
+	s.t.Helper()
+	r := s.make()
+	for _, op := range r.Ops[:min(after, len(r.Ops))] {
+		s.obey(op)
+	}
+	return after < len(r.Ops)
+}
+
+func TestAKillLeavesNoEndpointWithoutAMark(t *testing.T) {
+	for after, more := 0, true; more; after++ {
+		s := newScene(t, "on", "master", "off")
+		s.settled()
+		s.uci = lanSection
+		s.section("wan2", "eth2", "master")
+		s.section("wan3", "eth3", "on")
+		more = s.killed(after)
+		s.settled()
+		if text := s.endpointsText(); strings.Contains(text, "10.0.1.2") || !strings.Contains(text, "10.0.3.2") {
+			t.Errorf("killed after %d operations:\n%s", after, text)
+		}
+		wantOwnTables(t, s)
+	}
+}
+
 func TestTheLastEndpointsStay(t *testing.T) {
 	s := newScene(t, "master", "on")
 	s.settled()

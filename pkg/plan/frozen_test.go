@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
 // objectsOf are the objects of the line on a device with a table.
@@ -131,4 +132,53 @@ func TestFrozenLineKeepsHandoverWaiting(t *testing.T) {
 	if slices.ContainsFunc(s.state.Endpoints, func(e mptcp.Endpoint) bool { return e.IfIndex == 12 }) {
 		t.Error("the handover line took over from a line that works")
 	}
+}
+
+func TestBadValueBesideALineOnTheSameDevice(t *testing.T) {
+	s := newScene(t, "master")
+	s.section("wan1b", "eth1", "on")
+	s.netifd = append(s.netifd, netifd.Interface{Name: "wan1b", Up: true, L3Device: "eth1", Device: "eth1"})
+	s.address("wan1b", "10.0.9.2/24")
+	s.route("wan1b", "0.0.0.0/0", "10.0.9.1")
+	s.settled()
+	s.uci = strings.Replace(s.uci, "'on'", "'onn'", 1)
+	before := s.objectsOf("-", "10.0.9.2", 4)
+	s.state.Addresses[0].Prefix = prefix("10.0.1.7/24")
+	s.iface("wan1").Addresses[0].Prefix = prefix("10.0.1.7/24")
+	s.settled()
+	if diff := cmp.Diff(before, s.objectsOf("-", "10.0.9.2", 4)); diff != "" {
+		t.Errorf("the line with the bad value, -before +after:\n%s", diff)
+	}
+	wantText(t, "endpoints", s.endpointsText(), `
+		2 10.0.9.2 dev 11 subflow
+		3 10.0.1.7 dev 11 subflow
+	`)
+}
+
+// pppoe makes wan1 a PPPoE line over eth1.
+func (s *scene) pppoe() {
+	s.device("pppoe-wan1", 50)
+	*s.iface("wan1") = netifd.Interface{Name: "wan1", Proto: "pppoe", Up: true, L3Device: "pppoe-wan1", Device: "eth1"}
+	s.state.Addresses = slices.DeleteFunc(s.state.Addresses, func(a Address) bool { return a.Index == 11 })
+	s.address("wan1", "100.64.1.7/32")
+	s.route("wan1", "0.0.0.0/0", "")
+}
+
+// pppoeDown takes it away, its device too.
+func (s *scene) pppoeDown() {
+	s.down("wan1")
+	s.iface("wan1").Proto = "pppoe"
+	s.state.Devices = slices.DeleteFunc(s.state.Devices, func(d Device) bool { return d.Name == "pppoe-wan1" })
+}
+
+func TestBadValueOfAPPPoELineThatGoesDown(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.pppoe()
+	s.settled()
+	s.uci = strings.Replace(s.uci, "'master'", "'mster'", 1)
+	s.pppoeDown()
+	before, endpoints := s.rulesOf(IPv4), s.endpointsText()
+	s.settled()
+	wantText(t, "rules", s.rulesOf(IPv4), before)
+	wantText(t, "endpoints", s.endpointsText(), endpoints)
 }

@@ -17,7 +17,7 @@ type Line struct {
 	config.Interface
 	// Netifd is the zero value when netifd does not know the interface.
 	Netifd netifd.Interface
-	// Device is the link that carries the addresses.
+	// Device is the link that carries the addresses; empty while it is unknown.
 	Device string
 	// Tables are the table numbers by family.
 	Tables [2]uint32
@@ -75,12 +75,20 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 }
 
 func newLine(section config.Interface, known netifd.Interface) Line {
-	device := cmp.Or(known.L3Device, known.Device, section.Device)
+	device := known.L3Device
+	if device == "" && slices.Contains(ownDevice, known.Proto) {
+		device = cmp.Or(known.Device, section.Device)
+	}
 	if len(device) > 0 && device[0] == '@' {
 		device = ""
 	}
 	return Line{Interface: section, Netifd: known, Device: device}
 }
+
+// ownDevice are the protocols whose addresses stand on the device of the
+// configuration, so that it is known while the interface is down too. PPP and
+// tunnels make another one. Without netifd there is no protocol.
+var ownDevice = []string{"", "static", "dhcp", "dhcpv6", "none"}
 
 // defaultRoute is the line's default route in a family: in force or held back
 // by netifd, the first with the lowest metric.

@@ -70,8 +70,8 @@ type planner struct {
 	draft  draft
 	// frozenTables hold lines with a bad value, by family.
 	frozenTables [2]map[uint32]bool
-	marked       map[string]bool   // devices with an object of protocol 77
-	handed       map[tableKey]bool // tables that get another line's routes
+	marked       [2]map[string]bool // devices with an object of protocol 77
+	handed       map[tableKey]bool  // tables that get another line's routes
 }
 
 // Make works out the plan. It is a pure function of its input.
@@ -128,61 +128,18 @@ func (p *planner) examine() {
 
 func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
 
-// freeze collects the tables of lines with a bad value, and leaves lines alone
-// whose own number has become one of them.
-func (p *planner) freeze() {
-	for again := true; again; {
-		again = false
-		for _, f := range Families {
-			p.frozenTables[f] = make(map[uint32]bool)
-			for i := range p.lines {
-				if p.lines[i].Frozen {
-					p.collectFrozen(&p.lines[i], f)
-				}
-			}
-		}
-		for i := range p.lines {
-			l := &p.lines[i]
-			if !l.Participates() {
-				continue
-			}
-			for _, f := range Families {
-				if p.frozenTables[f][l.Tables[f]] {
-					l.Frozen, again = true, true
-					for g := range l.Use {
-						l.Use[g].Usable, l.Use[g].Reason = false, ReasonTableBlocked
-					}
-				}
-			}
-		}
-	}
-}
-
-func (p *planner) collectFrozen(l *LineUse, f Family) {
-	for _, r := range p.State.Rules {
-		if r.Family != f || r.Table == Main {
-			continue
-		}
-		own := r.OIF == l.Device && l.Device != ""
-		for _, a := range l.Netifd.Addresses {
-			own = own || r.Priority == PrioritySource && r.Src.IsValid() && r.Src.IsSingleIP() && r.Src.Addr() == a.Prefix.Addr()
-		}
-		if own {
-			p.frozenTables[f][r.Table] = true
-		}
-	}
-}
-
 // markDevices notes the devices on which an object of ours stands.
 func (p *planner) markDevices() {
-	p.marked = make(map[string]bool)
+	for f := range p.marked {
+		p.marked[f] = make(map[string]bool)
+	}
 	for _, r := range p.State.Rules {
 		if r.OIF != "" {
-			p.marked[r.OIF] = true
+			p.marked[r.Family][r.OIF] = true
 		}
 	}
 	for _, r := range p.State.Routes {
-		p.marked[r.Device] = true
+		p.marked[r.Family][r.Device] = true
 	}
 }
 
@@ -250,7 +207,7 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	for _, f := range Families {
 		req.Tables[f] = append(req.Tables[f], hint...)
 	}
-	req.Sysctls = []string{keyEnabled}
+	req.Sysctls = []string{keyEnabled, keySchedulers}
 	for _, s := range cfg.Globals.Sysctls {
 		req.Sysctls = append(req.Sysctls, strings.ReplaceAll(s.Key, ".", "/"))
 	}

@@ -56,7 +56,8 @@ func (d *draft) require(id, before int) {
 // link adds the edges between routes and rules: a rule into a table waits for
 // the table's default route, the deletion of a rule for its replacement, and
 // the filling of a table that changes hands for the deletion of the rules that
-// led there.
+// led there, and a rule or route that marks a device as ours for the endpoints
+// that are deleted there.
 func (d *draft) link(handed map[tableKey]bool) {
 	defaults := make(map[tableKey]int)
 	replacement := make(map[selector][]int)
@@ -74,8 +75,19 @@ func (d *draft) link(handed map[tableKey]bool) {
 			leading[key] = append(leading[key], id)
 		}
 	}
+	cleared := make(map[string][]int) // endpoints deleted first, by device
+	for id := range d.ops {
+		if op := &d.ops[id]; op.phase == phaseEndpointClear && op.Device != "" {
+			cleared[op.Device] = append(cleared[op.Device], id)
+		}
+	}
 	for id := range d.ops {
 		op := &d.ops[id]
+		if op.Action == Delete && (op.Object == ObjectRule || op.Object == ObjectRoute) {
+			for _, endpoint := range cleared[op.mark()] {
+				d.require(id, endpoint)
+			}
+		}
 		switch {
 		case op.Object == ObjectRule && op.Action == Add:
 			if route, ok := defaults[tableKey{op.Rule.Family, op.Rule.Table}]; ok {
@@ -92,6 +104,14 @@ func (d *draft) link(handed map[tableKey]bool) {
 			}
 		}
 	}
+}
+
+// mark is the device that a rule or route marks as ours.
+func (o *pendingOp) mark() string {
+	if o.Object == ObjectRule {
+		return o.Rule.OIF
+	}
+	return o.Route.Device
 }
 
 // ordered gives the operations in an order that honours all edges, by phase

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -53,4 +54,30 @@ func TestModeChangesInPlace(t *testing.T) {
 	wantLines(t, s.settled(), `
 		~ ip mptcp endpoint change id 2 backup
 	`)
+}
+
+func TestGlobalSettings(t *testing.T) {
+	for _, tt := range []struct{ name, option, key, have, want, warning string }{
+		{"written where it differs", "mptcp_stale_loss_cnt '8'", "net/mptcp/stale_loss_cnt", "4", "8", ""},
+		{"the same number in other words", "mptcp_add_addr_timeout '0170'", "net/mptcp/add_addr_timeout", "120", "120", ""},
+		{"a scheduler that the kernel has", "mptcp_scheduler 'burst'", keyScheduler, "default", "burst", ""},
+		{"a scheduler that it lacks", "mptcp_scheduler 'blest'", keyScheduler, "default", "default", "option mptcp_scheduler 'blest': this kernel has default burst"},
+		{"a setting that it lacks", "mptcp_blackhole_timeout '0'", "", "", "", "option mptcp_blackhole_timeout: this kernel has no net.mptcp.blackhole_timeout"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "master")
+			s.uci = strings.Replace(s.uci, "'enable'\n", "'enable'\n option "+tt.option+"\n", 1)
+			s.state.Sysctls[keySchedulers] = "default burst"
+			if tt.key != "" {
+				s.state.Sysctls[tt.key] = tt.have
+			}
+			s.settled()
+			if got := s.state.Sysctls[tt.key]; got != tt.want {
+				t.Errorf("%s=%s, want %s", tt.key, got, tt.want)
+			}
+			if got := strings.Join(s.make().Warnings, "\n"); got != tt.warning {
+				t.Errorf("warning %q, want %q", got, tt.warning)
+			}
+		})
+	}
 }

@@ -80,6 +80,19 @@ func TestRoutesOfALine(t *testing.T) {
 			10.9.0.0/16 via 10.0.1.9 dev eth1
 			default via 10.0.1.1 dev eth1 src 10.0.1.2
 		`},
+		{"gateways of further routes are onlink too, unless a route on the link leads to them", func(s *scene) {
+			i := s.iface("wan1")
+			i.Routes = append(i.Routes,
+				netifd.Route{Target: prefix("172.16.0.0/16")},
+				netifd.Route{Target: prefix("10.9.0.0/16"), Nexthop: addr("172.16.0.8")},
+				netifd.Route{Target: prefix("10.8.0.0/16"), Nexthop: addr("172.17.0.8")})
+		}, `
+			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+			172.16.0.0/16 dev eth1 scope link
+			10.9.0.0/16 via 172.16.0.8 dev eth1
+			10.8.0.0/16 via 172.17.0.8 dev eth1 onlink
+			default via 10.0.1.1 dev eth1 src 10.0.1.2
+		`},
 		{"the gateway that netifd keeps back (defaultroute 0)", func(s *scene) {
 			i := s.iface("wan1")
 			i.Inactive, i.Routes = i.Routes, nil
@@ -109,6 +122,33 @@ func TestChangedGatewayIsReplaced(t *testing.T) {
 	s.settled()
 	s.iface("wan1").Routes[0].Nexthop = addr("10.0.1.254")
 	wantLines(t, s.settled(), `~ ip route replace default via 10.0.1.254 dev eth1 src 10.0.1.2 table 3 proto 77`)
+}
+
+func TestAChangedAddressTakesItsRulesLast(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.down("wan2")
+	s.upWith(2, "10.0.2.9/24")
+	wantLines(t, s.settled(), `
+		+ ip route add 10.0.2.0/24 dev eth2 scope link src 10.0.2.9 table 4 proto 77
+		+ ip route add default via 10.0.2.1 dev eth2 src 10.0.2.9 table 4 proto 77
+		+ ip rule add pref 501 from 10.0.2.9 lookup main suppress_prefixlength 1 protocol 77
+		+ ip rule add pref 502 from 10.0.2.9 lookup 4 protocol 77
+		+ ip mptcp endpoint add 10.0.2.9 dev eth2 id 3 subflow
+		- ip mptcp endpoint delete id 2
+		- ip rule del pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1 protocol 77
+		- ip rule del pref 502 from 10.0.2.2 lookup 4 protocol 77
+	`)
+}
+
+func TestTheUsersSettingInAFamilyWithoutLineStays(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.state.Sysctls[LinkdownKey(IPv6, "eth1")] = "1"
+	s.settled()
+	s.settled()
+	if s.state.Sysctls[LinkdownKey(IPv6, "eth1")] != "1" {
+		t.Error("the setting was changed")
+	}
 }
 
 func TestEmptiedTableIsFilledAgain(t *testing.T) {

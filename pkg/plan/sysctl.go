@@ -5,11 +5,17 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// keyEnabled switches MPTCP on (Documentation/networking/mptcp-sysctl.rst).
-const keyEnabled = "net/mptcp/enabled"
+// Settings of MPTCP (Documentation/networking/mptcp-sysctl.rst);
+// available_schedulers exists from 6.10 on.
+const (
+	keyEnabled    = "net/mptcp/enabled"
+	keyScheduler  = "net/mptcp/scheduler"
+	keySchedulers = "net/mptcp/available_schedulers"
+)
 
 // LinkdownKey is the setting that makes the kernel skip routes of a device
 // without carrier (Documentation/networking/ip-sysctl.rst).
@@ -31,6 +37,10 @@ func (p *planner) globalSettings() {
 			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s: this kernel has no %s", s.Option, s.Key))
 			continue
 		}
+		if all, known := p.State.Sysctls[keySchedulers]; known && key == keyScheduler && !slices.Contains(strings.Fields(all), s.Value) {
+			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s '%s': this kernel has %s", s.Option, s.Value, all))
+			continue
+		}
 		p.wantSysctl(Sysctl{Key: key, Value: s.Value, Optional: true}, "", "option "+s.Option)
 	}
 }
@@ -49,7 +59,7 @@ func (p *planner) linkdownSettings() {
 			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
 		}
 		for _, d := range p.State.Devices {
-			if p.marked[d.Name] && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
+			if p.marked[f][d.Name] && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
 				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line any more")
 			}
 		}
@@ -73,15 +83,11 @@ func (p *planner) frozenLines(f Family) int {
 	n := 0
 	for i := range p.lines {
 		l := &p.lines[i]
-		if _, route := l.defaultRoute(f); route && l.Frozen && p.marked[l.Device] && len(l.Use[f].addresses) > 0 {
+		if _, route := l.defaultRoute(f); route && l.Frozen && p.marked[f][l.Device] && len(l.Use[f].addresses) > 0 {
 			n++
 		}
 	}
 	return n
-}
-
-func (p *planner) frozenDevice(name string) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Frozen && l.Device == name })
 }
 
 func (p *planner) wantSysctl(s Sysctl, iface, reason string) {
@@ -92,8 +98,15 @@ func (p *planner) wantSysctl(s Sysctl, iface, reason string) {
 // kernel lacks is left out.
 func (p *planner) diffSysctls() {
 	for _, w := range p.draft.sysctls {
-		if have, there := p.State.Sysctls[w.Key]; there && have != w.Value {
+		if have, there := p.State.Sysctls[w.Key]; there && !sameSetting(have, w.Value) {
 			p.draft.add(phaseSetting, Op{Action: Change, Object: ObjectSysctl, Sysctl: w.Sysctl, Interface: w.iface, Reason: w.reason})
 		}
 	}
+}
+
+// sameSetting compares as the kernel does: numbers by their value.
+func sameSetting(a, b string) bool {
+	x, errA := strconv.ParseInt(a, 0, 64)
+	y, errB := strconv.ParseInt(b, 0, 64)
+	return a == b || errA == nil && errB == nil && x == y
 }
