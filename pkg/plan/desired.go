@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
@@ -216,10 +215,11 @@ func source(a lineAddress) netip.Addr {
 // netifdRoutes are the line's further routes, the one with the lowest metric
 // per destination.
 func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
-	routes := slices.Clone(l.Netifd.Routes)
-	slices.SortStableFunc(routes, func(a, b netifd.Route) int { return cmp.Compare(a.Metric, b.Metric) })
-	for _, known := range routes {
-		if known.Default() || !ordinary(known, f) {
+	for _, known := range l.Netifd.Routes {
+		beaten := func(other netifd.Route) bool {
+			return other.Target == known.Target && other.Metric < known.Metric && ordinary(other, f)
+		}
+		if known.Default() || !ordinary(known, f) || slices.ContainsFunc(l.Netifd.Routes, beaten) {
 			continue
 		}
 		r := base

@@ -55,23 +55,29 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 	for _, section := range cfg.Interfaces {
 		lines = append(lines, newLine(section, byName[section.Name]))
 		delete(byName, section.Name)
+		for _, i := range interfaces {
+			if !i.Dynamic || hasSection(cfg, i.Name) {
+				continue
+			}
+			if child, ok := cfg.Dynamic(i.Name); ok && child.Position == section.Position {
+				lines = append(lines, newLine(child, i))
+				delete(byName, i.Name)
+			}
+		}
 	}
 	for _, i := range interfaces {
-		if _, left := byName[i.Name]; !left {
-			continue
+		if _, left := byName[i.Name]; left {
+			section := config.Interface{Name: i.Name, Position: len(cfg.Interfaces) + 1}
+			lines = append(lines, newLine(section, i))
 		}
-		section, ok := config.Interface{}, false
-		if i.Dynamic {
-			section, ok = cfg.Dynamic(i.Name)
-		}
-		if !ok {
-			section = config.Interface{Name: i.Name, Position: len(cfg.Interfaces) + 1}
-		}
-		lines = append(lines, newLine(section, i))
 	}
-	slices.SortStableFunc(lines, func(a, b Line) int { return cmp.Compare(a.Position, b.Position) })
 	numberTables(cfg, lines)
 	return lines
+}
+
+func hasSection(cfg *config.Config, name string) bool {
+	_, ok := cfg.Interface(name)
+	return ok
 }
 
 func newLine(section config.Interface, known netifd.Interface) Line {

@@ -76,8 +76,8 @@ func TestRoutesOfALine(t *testing.T) {
 				netifd.Route{Target: prefix("10.5.0.0/16"), Type: 7})
 		}, `
 			10.0.1.0/24 dev eth1 scope link src 10.0.1.2
-			10.8.0.0/16 dev eth1 scope link
 			10.9.0.0/16 via 10.0.1.9 dev eth1
+			10.8.0.0/16 dev eth1 scope link
 			default via 10.0.1.1 dev eth1 src 10.0.1.2
 		`},
 		{"gateways of further routes are onlink too, unless a route on the link leads to them", func(s *scene) {
