@@ -82,7 +82,7 @@ func TestWhatIsTooLargeIsNotShipped(t *testing.T) {
 	for _, dir := range order {
 		for _, name := range all[dir] {
 			if slices.Contains([]string{"encoding/json", "log/syslog", "net/http", "regexp", "testing", "text/template"}, name) ||
-				strings.HasSuffix(name, "cobra/doc") || strings.HasSuffix(name, "pkg/netlab") {
+				strings.HasSuffix(name, "cobra/doc") || strings.Contains(name, "pkg/netlab") {
 				t.Errorf("%s imports %s", dir, name)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // TestMain lets the test binary be the program and the stand-ins too, each by
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	case "uci":
 		os.Exit(netlab.UciMain())
 	}
-	os.Exit(netlab.Tests(withProgram{m}).Run())
+	os.Exit(userns.Tests(withProgram{m}).Run())
 }
 
 // withProgram runs the tests with mptcpctl on the PATH. The stand-ins are not:

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // What the demo carries: at 20 Mbit/s a line brings 2.5 MB in a second.
@@ -32,7 +33,7 @@ func newDemoCmd() *cobra.Command {
 		Short: "Show what mptcpctl does: two lines, one pulled and plugged in again",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := netlab.Reexec(syscall.CLONE_NEWNS); err != nil {
+			if err := userns.Reexec(syscall.CLONE_NEWNS); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), demoTimeout)

@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // hookTimeout bounds all hotplug scripts of one fault.

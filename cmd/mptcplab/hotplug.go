@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 func newEventsCmd() *cobra.Command {

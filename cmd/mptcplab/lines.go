@@ -7,8 +7,9 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 func newLinesCmd() *cobra.Command {

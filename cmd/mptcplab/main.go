@@ -16,8 +16,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 func main() {

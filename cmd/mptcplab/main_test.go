@@ -7,8 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 func TestMain(m *testing.M) {

@@ -16,8 +16,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // labFlags say what lab to build.
@@ -117,7 +119,7 @@ func (f *labFlags) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := netlab.Reexec(syscall.CLONE_NEWNS); err != nil {
+	if err := userns.Reexec(syscall.CLONE_NEWNS); err != nil {
 		return err
 	}
 	// The terminal's interrupt is for the program; its end is the end of the lab.

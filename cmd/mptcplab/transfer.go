@@ -15,8 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // transferFlags say what to carry.

@@ -3,14 +3,11 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,32 +15,12 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// TestMain gives the tests the right to make network namespaces: a user who is
-// not root runs them as root of a new user namespace.
-func TestMain(m *testing.M) {
-	if os.Geteuid() == 0 {
-		os.Exit(m.Run())
-	}
-	runtime.LockOSThread()
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		fmt.Fprintln(os.Stderr, "user namespace:", err)
-		os.Exit(1)
-	}
-	os.Exit(cmd.ProcessState.ExitCode())
-}
+// TestMain gives the tests the right to make network namespaces.
+func TestMain(m *testing.M) { os.Exit(userns.Tests(m).Run()) }
 
 // router is a namespace with two lines, eth1 and eth2. Line N has the addresses
 // 10.0.N.2/24 and 2001:db8:N::2/64; its far end is farN. The second library is

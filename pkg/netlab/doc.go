@@ -11,5 +11,6 @@
 //	events, err := lab.Unplug("wan1")
 //	result, err := lab.Router.Transfer(ctx, netlab.Transfer{Server: netlab.Addr4, Up: 1 << 20})
 //
-// A test binary hands its testing.M to Tests first, so that it has the privileges it needs.
+// A test binary hands its testing.M to userns.Tests first, so that it has the
+// privileges it needs.
 package netlab

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // TestMain lets the test binary be the stand-ins too.
@@ -18,10 +20,7 @@ func TestMain(m *testing.M) {
 	case "uci":
 		os.Exit(UciMain())
 	}
-	if os.Getenv(forbidden) != "" {
-		os.Exit(forbiddenMain())
-	}
-	os.Exit(Tests(m).Run())
+	os.Exit(userns.Tests(m).Run())
 }
 
 // newLab builds a lab that ends with the test.

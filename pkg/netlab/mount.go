@@ -14,7 +14,7 @@ import (
 
 // Mount lays the lab's directories over /etc/config, /var/state and /var/lock for
 // this process and those that it starts, so that programs need no flags. It must
-// run in a mount namespace of its own (Reexec with CLONE_NEWNS) and leaves the
+// run in a mount namespace of its own (userns.Reexec with CLONE_NEWNS) and leaves the
 // machine as it is. The three may be missing there and an unprivileged user may
 // not make them, so /etc and /var become a tmpfs each, filled with links to what
 // they held. The machine's system log is hidden: what happens in a lab is none of

@@ -14,6 +14,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // A Namespace is one host of the lab. It lives as long as a process, a socket or
@@ -35,7 +37,7 @@ func newNamespace(name string) (*Namespace, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make namespace %s: %w", name, explain(err))
+		return nil, fmt.Errorf("make namespace %s: %w", name, userns.Explain(err))
 	}
 	n, err := attach(name, handle)
 	if err != nil {

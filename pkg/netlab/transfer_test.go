@@ -6,8 +6,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/vishvananda/netlink"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
 // serve starts the far server for the length of the test.

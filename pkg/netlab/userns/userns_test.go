@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package netlab
+package userns
 
 import (
 	"errors"
@@ -12,8 +12,15 @@ import (
 	"testing"
 )
 
+func TestMain(m *testing.M) {
+	if os.Getenv(forbidden) != "" {
+		os.Exit(forbiddenMain())
+	}
+	os.Exit(Tests(m).Run())
+}
+
 // forbidden is set in a process that is to forbid itself user namespaces.
-const forbidden = "NETLAB_TEST_FORBIDDEN"
+const forbidden = "USERNS_TEST_FORBIDDEN"
 
 // forbiddenMain runs in a user namespace of its own, whose limit it sets to none.
 func forbiddenMain() int {
@@ -32,8 +39,10 @@ func forbiddenMain() int {
 func TestWhoMayMakeNoNamespacesIsToldTheSysctl(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
-	must(t, err)
-	cmd := exec.CommandContext(limited(t), self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(os.Environ(), forbidden+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
@@ -43,22 +52,5 @@ func TestWhoMayMakeNoNamespacesIsToldTheSysctl(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "set sysctl user.max_user_namespaces=10000") {
 		t.Errorf("%v: %s", err, out)
-	}
-}
-
-func TestWhatRunsInALabEndsWithIt(t *testing.T) {
-	t.Parallel()
-	l, err := New(Config{Lines: []LineConfig{{}}})
-	must(t, err)
-	cmd := exec.CommandContext(limited(t), "sleep", "100")
-	must(t, l.Router.Start(cmd))
-	pids, err := l.Processes()
-	must(t, err)
-	if len(pids) != 1 || pids[0] != cmd.Process.Pid {
-		t.Errorf("processes %v, want %d", pids, cmd.Process.Pid)
-	}
-	must(t, l.Close())
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Errorf("the program ended with %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package netlab
+package userns
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ var ErrForbidden = errors.New("user namespaces are not allowed here")
 // namespaces, with the flags that it got.
 const marker = "MPTCPLAB_INSIDE"
 
-// Tests makes a test binary able to build labs: its Run starts the binary again
+// Tests makes a test binary able to make namespaces: its Run starts the binary again
 // inside a user namespace when the process lacks the privileges, and runs the
 // tests directly when it has them. It fits testscript.Main as well as os.Exit(Tests(m).Run()).
 func Tests(m interface{ Run() int }) TestRunner { return TestRunner{m} }
@@ -34,7 +34,7 @@ type TestRunner struct{ tests interface{ Run() int } }
 // privileges cannot be had.
 func (r TestRunner) Run() int {
 	if err := Reexec(0); err != nil {
-		fmt.Fprintln(os.Stderr, "netlab:", err)
+		fmt.Fprintln(os.Stderr, "userns:", err)
 		return 1
 	}
 	return r.tests.Run()
@@ -85,7 +85,7 @@ func startAgain(attr *syscall.SysProcAttr) (int, error) {
 	cmd.Env = append(os.Environ(), marker+"=1")
 	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("start in new namespaces: %w", explain(err))
+		return 0, fmt.Errorf("start in new namespaces: %w", Explain(err))
 	}
 	// The terminal sends its signals to both; the child decides what they mean.
 	signals := make(chan os.Signal, 4)
@@ -119,13 +119,13 @@ func privileged() error {
 	}
 	need := uint32(1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_SYS_ADMIN)
 	if data[0].Effective&need != need {
-		return explain(unix.EPERM)
+		return Explain(unix.EPERM)
 	}
 	return nil
 }
 
-// explain names the setting that stands in the way of a user namespace.
-func explain(err error) error {
+// Explain names the setting that stands in the way of a user namespace.
+func Explain(err error) error {
 	for _, s := range []struct{ file, bad, name, want string }{
 		{"/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone", "1"},
 		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns", "0"},
