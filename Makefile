@@ -36,7 +36,7 @@ lint: ## gofmt, go vet, staticcheck, shellcheck
 	@.ci/need shellcheck
 	.ci/lint $(STATICCHECK)
 
-bench: ## benchmarks, each beside a rival
+bench: ## benchmarks, an event beside its rivals
 	@.ci/need ip userns
 	go test -run '^$$' -bench . -benchtime 20x ./...
 
