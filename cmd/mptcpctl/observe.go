@@ -54,7 +54,6 @@ type view struct {
 	cfg    config.Config
 	netifd bool
 	known  []netifd.Interface // while netifd is the source
-	lines  []plan.Line
 	state  plan.State
 	result plan.Result
 }
@@ -123,7 +122,7 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 			return exitError{exitFailed, err}
 		}
 	}
-	v.lines = plan.Resolve(&v.cfg, interfaces)
+	lines := plan.Resolve(&v.cfg, interfaces)
 	if !req.hint.known || req.search {
 		own, err := k.OwnTables()
 		if err != nil {
@@ -131,13 +130,13 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 		}
 		req.hint.tables = slices.Concat(own[plan.IPv4], own[plan.IPv6])
 	}
-	state, err := k.Observe(plan.Needs(&v.cfg, v.lines, req.hint.tables))
+	state, err := k.Observe(plan.Needs(&v.cfg, lines, req.hint.tables))
 	if err != nil {
 		return exitError{exitFailed, fmt.Errorf("reading the kernel's state: %w", err)}
 	}
 	v.state = state
 	input := plan.Input{
-		Config: &v.cfg, Lines: v.lines, State: state, Netifd: v.netifd,
+		Config: &v.cfg, Lines: lines, State: state, Netifd: v.netifd,
 		LastID: req.hint.lastID, Settling: req.settling, Renew: returned(state.Devices, req.carriers),
 	}
 	v.result = plan.Make(input)

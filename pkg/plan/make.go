@@ -4,7 +4,6 @@ package plan
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
@@ -209,7 +208,7 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	}
 	req.Sysctls = []string{keyEnabled, keySchedulers}
 	for _, s := range cfg.Globals.Sysctls {
-		req.Sysctls = append(req.Sysctls, strings.ReplaceAll(s.Key, ".", "/"))
+		req.Sysctls = append(req.Sysctls, settingPath(s))
 	}
 	return req
 }

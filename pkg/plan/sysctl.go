@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
 // Settings of MPTCP (Documentation/networking/mptcp-sysctl.rst);
@@ -23,6 +25,10 @@ func LinkdownKey(f Family, device string) string {
 	return "net/" + f.String() + "/conf/" + device + "/ignore_routes_with_linkdown"
 }
 
+// settingPath is the path of a setting of "globals", whose names have dots only
+// between their parts.
+func settingPath(s config.Sysctl) string { return strings.ReplaceAll(s.Key, ".", "/") }
+
 type wantedSysctl struct {
 	Sysctl
 	wanted
@@ -32,7 +38,7 @@ type wantedSysctl struct {
 func (p *planner) globalSettings() {
 	p.wantSysctl(Sysctl{Key: keyEnabled, Value: "1"}, "", "multipath is on")
 	for _, s := range p.Config.Globals.Sysctls {
-		key := strings.ReplaceAll(s.Key, ".", "/")
+		key := settingPath(s)
 		if _, there := p.State.Sysctls[key]; !there {
 			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s: this kernel has no %s", s.Option, s.Key))
 			continue
