@@ -41,6 +41,9 @@ const commandTimeout = time.Minute
 //	sysctl NAME [VALUE]     prints or writes a setting of the router
 //	listen, heard           asserts that something was written since listen
 //	log                     prints what has come into the system log, which must be something
+//	connect WORD...         opens connections to the far server; see cmdConnect
+//	disconnect              resets them
+//	until PATTERN ARG...    runs mptcpctl until what it prints matches
 //	calls                   prints which stand-ins ran since the last calls
 //	processes               asserts that a process runs on in the lab
 //	without PROGRAM         takes ubus or uci off the PATH
@@ -58,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
 			"fault": cmdFault, "netifd": cmdNetifd, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
+			"connect": cmdConnect, "disconnect": cmdDisconnect, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
 		},
@@ -73,8 +77,9 @@ type script struct {
 	syslog *scriptLog
 	heard  *listener
 	lock   *lockFile
-	code   int // of the last mptcpctl
-	calls  int // that were printed already
+	connections
+	code  int // of the last mptcpctl
+	calls int // that were printed already
 }
 
 type scriptKey struct{}
@@ -103,7 +108,7 @@ func setupScript(env *testscript.Env) error {
 }
 
 func (s *script) close() error {
-	problems := []error{s.syslog.close()}
+	problems := []error{s.syslog.close(), s.connections.close()}
 	if s.heard != nil {
 		problems = append(problems, s.heard.close())
 	}
@@ -155,12 +160,15 @@ func cmdUnprivileged(ts *testscript.TestScript, neg bool, args []string) {
 func (s *script) runMptcpctl(ts *testscript.TestScript, neg bool, env, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	self, err := os.Executable()
-	ts.Check(err)
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Args[0] = "mptcpctl"
+	s.run(ts, neg, s.program(ctx, "mptcpctl", env, args))
+}
+
+// program is this test program as mptcpctl, under the name that it is called by.
+func (s *script) program(ctx context.Context, name string, env, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args[0] = name
 	cmd.Env = append(env, "PATH="+s.BinDir(), netlab.DirVariable+"="+s.Dir)
-	s.run(ts, neg, cmd)
+	return cmd
 }
 
 // run starts a program on the router and notes its exit code.

@@ -18,6 +18,12 @@ import (
 // (RTEXT_FILTER_SKIP_STATS, include/uapi/linux/rtnetlink.h).
 const skipStats = 1 << 3
 
+// DeviceName is the name of a link, or empty when there is none.
+func (k *Kernel) DeviceName(index int) (string, error) {
+	d, _, err := k.deviceByIndex(index)
+	return d.Name, err
+}
+
 // deviceByName looks a link up; ok is false when there is none.
 func (k *Kernel) deviceByName(name string) (d plan.Device, ok bool, err error) {
 	if name == "" || len(name) >= unix.IFNAMSIZ {

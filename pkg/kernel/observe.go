@@ -164,7 +164,7 @@ func (o *observation) endpoints() error {
 		return err
 	}
 	for key, kernels := range map[string]string{keyPMType: "0", keyPathManager: "kernel"} {
-		value, ok, err := readSysctl(key)
+		value, ok, err := Sysctl(key)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (o *observation) sysctls(keys []string) error {
 	}
 	o.Sysctls = make(map[string]string, len(keys))
 	for _, key := range keys {
-		value, ok, err := readSysctl(key)
+		value, ok, err := Sysctl(key)
 		if err != nil {
 			return err
 		}

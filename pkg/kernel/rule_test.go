@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 
@@ -192,4 +193,36 @@ func TestAFamilyThatTheKernelLacksHasNoRules(t *testing.T) {
 	})
 	r.must(err)
 	same(t, "rules", 0, len(got))
+}
+
+func TestAllRulesAreThoseOfEverybodyInTheirOrder(t *testing.T) {
+	r := newRouter(t)
+	r.do(addRule(source(plan.IPv4, 502, "10.0.1.2/32", 4, -1)), addRule(source(plan.IPv6, 32765, "", 7, -1)))
+	theirs := vnl.NewRule()
+	theirs.Priority, theirs.Table, theirs.Mark, theirs.IifName = 100, 3, 0x100, "eth1"
+	mask := uint32(0x3f00)
+	theirs.Mask = &mask
+	_, theirs.Dst, _ = net.ParseCIDR("192.0.2.0/24")
+	r.must(vnl.RuleAdd(theirs))
+	texts := func(f plan.Family) []string {
+		all, err := r.AllRules(f)
+		r.must(err)
+		var texts []string
+		for _, rule := range all {
+			texts = append(texts, fmt.Sprintf("%s proto %d", rule, rule.Protocol))
+		}
+		return texts
+	}
+	same(t, "IPv4 rules", []string{
+		"0: from all lookup local proto 2",
+		"100: from all to 192.0.2.0/24 fwmark 0x100/0x3f00 iif eth1 lookup 3 proto 0",
+		"502: from 10.0.1.2 lookup 4 proto 77",
+		"32766: from all lookup main proto 2",
+		"32767: from all lookup default proto 2",
+	}, texts(plan.IPv4))
+	same(t, "IPv6 rules", []string{
+		"0: from all lookup local proto 2",
+		"32765: from all lookup 7 proto 77",
+		"32766: from all lookup main proto 2",
+	}, texts(plan.IPv6))
 }

@@ -28,8 +28,10 @@ func sysctlPath(key string) (string, error) {
 	return "/proc/sys/" + key, nil
 }
 
-// readSysctl reads a setting; ok is false when the kernel lacks it.
-func readSysctl(key string) (value string, ok bool, err error) {
+// Sysctl reads a network setting; key is its path below /proc/sys
+// ("net/mptcp/enabled"), ok is false when the kernel lacks it. The settings are
+// those of the network namespace of the calling thread.
+func Sysctl(key string) (value string, ok bool, err error) {
 	path, err := sysctlPath(key)
 	if err != nil {
 		return "", false, err

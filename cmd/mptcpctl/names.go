@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// lineNames says to which line an address or a device belongs.
+type lineNames struct {
+	lines    []plan.LineUse
+	byAddr   map[netip.Addr]lineName
+	byDevice map[string]string  // name of the interface by that of its device
+	devices  map[int]string     // name of the device by its index
+	holders  map[netip.Addr]int // index of the device that has the address
+}
+
+// lineName is an interface with its device.
+type lineName struct{ name, device string }
+
+// readNames reads what lineNames needs. Without a readable configuration the
+// names are those of the devices, and the error says why.
+func (o *options) readNames(ctx context.Context) (lineNames, error) {
+	k, err := openKernel()
+	if err != nil {
+		return lineNames{}, err
+	}
+	defer k.Close()
+	v, failed := o.newView(ctx)
+	if failed == nil {
+		failed = v.plan(k, request{hint: o.peekHint()})
+	}
+	if failed != nil {
+		v = &view{}
+		if v.state, err = k.Observe(plan.Request{}); err != nil {
+			return lineNames{}, wrapFailed("reading the addresses", err)
+		}
+	}
+	names, err := v.names(k)
+	if err != nil {
+		return names, err
+	}
+	return names, failed
+}
+
+// names takes the names from a view that was planned.
+func (v *view) names(k *kernel.Kernel) (lineNames, error) {
+	n := lineNames{
+		lines:  v.result.Lines,
+		byAddr: make(map[netip.Addr]lineName), byDevice: make(map[string]string),
+		devices: make(map[int]string), holders: make(map[netip.Addr]int),
+	}
+	// Of two interfaces on one device the first in the file names it.
+	for i := range n.lines {
+		l := &n.lines[i]
+		if _, taken := n.byDevice[l.Device]; !taken && l.Device != "" {
+			n.byDevice[l.Device] = l.Name
+		}
+		for _, a := range l.Netifd.Addresses {
+			if _, taken := n.byAddr[a.Prefix.Addr()]; !taken {
+				n.byAddr[a.Prefix.Addr()] = lineName{l.Name, l.Device}
+			}
+		}
+	}
+	for _, d := range v.state.Devices {
+		n.devices[d.Index] = d.Name
+	}
+	for _, a := range v.state.Addresses {
+		n.holders[a.Prefix.Addr()] = a.Index
+		if _, known := n.devices[a.Index]; known {
+			continue
+		}
+		name, err := k.DeviceName(a.Index)
+		if err != nil {
+			return n, wrapFailed("naming the devices", err)
+		}
+		n.devices[a.Index] = name
+	}
+	return n, nil
+}
+
+// of names the line of a socket with this local address that is bound to the
+// device with this index, 0 for none. What belongs to no interface of the
+// configuration has the name of its device, or "-".
+func (n lineNames) of(local netip.Addr, index int) string {
+	line, known := n.byAddr[local]
+	if index == 0 {
+		index = n.holders[local]
+	}
+	device := n.devices[index]
+	if known && (device == "" || device == line.device) {
+		return line.name
+	}
+	return cmp.Or(n.byDevice[device], device, line.name, "-")
+}
