@@ -13,16 +13,27 @@ import (
 )
 
 func newIfaceCmd(o *options) *cobra.Command {
-	var save, reset, asJSON bool
+	var save, reset, asJSON, yes bool
 	cmd := &cobra.Command{
-		Use:   "iface [NAME [MODE]]",
-		Short: "List, show or set the mode of an interface",
+		Use:   "iface [NAME [MODE|heal]]",
+		Short: "List, show or set the mode of an interface, or heal it",
 		Long: `Without MODE: lists the interfaces, or shows one. With MODE (` + strings.Join(config.Modes(), ", ") + `):
 sets it until the next reboot, through every later event, and applies it at
-once. --save makes it permanent, --reset drops what was set at run time.`,
+once. --save makes it permanent, --reset drops what was set at run time.
+
+heal brings back subflows that died while the line was out: the kernel tries a
+join only once. It gives the line's endpoint a new id, which interrupts the
+subflows that live there, and refuses where a connection has no other.`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
+		healing := len(args) == 2 && args[1] == heal
+		switch {
+		case healing && !save && !reset && !asJSON:
+			return o.healIface(c.Context(), args[0], yes)
+		case healing || yes:
+			return usage("usage: mptcpctl iface NAME heal [--yes]")
+		}
 		if !save && !reset && len(args) < 2 {
 			return o.listIfaces(c.Context(), args, asJSON)
 		}
@@ -42,6 +53,7 @@ once. --save makes it permanent, --reset drops what was set at run time.`,
 	f := cmd.Flags()
 	f.BoolVar(&save, "save", false, "set the mode for good: uci set and uci commit")
 	f.BoolVar(&reset, "reset", false, "drop the mode that was set at run time")
+	f.BoolVar(&yes, "yes", false, "heal: do not ask")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return o.completeIface(c.Context(), args), cobra.ShellCompDirectiveNoFileComp
@@ -52,7 +64,7 @@ once. --save makes it permanent, --reset drops what was set at run time.`,
 // completeIface offers interface names, then modes, to the shell.
 func (o *options) completeIface(ctx context.Context, args []string) []string {
 	if len(args) == 1 {
-		return config.Modes()
+		return append(config.Modes(), heal)
 	}
 	cfg, err := o.readConfig(ctx)
 	if err != nil || len(args) > 1 {

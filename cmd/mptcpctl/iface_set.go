@@ -36,7 +36,7 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 	if err := o.store(ctx, choice); err != nil {
 		return err
 	}
-	r, err := o.reconcileLocked(ctx, lock)
+	r, err := o.reconcileLocked(ctx, lock, request{})
 	return worst(err, o.showRun(r, choice.asJSON))
 }
 

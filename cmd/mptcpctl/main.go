@@ -17,13 +17,14 @@ var version = "devel"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, streams{os.Stdout, os.Stderr})
+	code := run(ctx, os.Args, streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
 }
 
-// streams are where a command writes.
+// streams are what a command reads and where it writes.
 type streams struct {
+	in       io.Reader
 	out, err io.Writer
 }
 

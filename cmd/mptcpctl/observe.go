@@ -109,6 +109,8 @@ type request struct {
 	hint     hint
 	search   bool // look for routes of ours in all tables
 	settling bool
+	// heal names a line whose endpoints are to be made anew.
+	heal string
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 }
@@ -137,7 +139,7 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 	v.state = state
 	input := plan.Input{
 		Config: &v.cfg, Lines: lines, State: state, Netifd: v.netifd,
-		LastID: req.hint.lastID, Settling: req.settling, Renew: returned(state.Devices, req.carriers),
+		LastID: req.hint.lastID, Settling: req.settling, Heal: req.heal, Renew: returned(state.Devices, req.carriers),
 	}
 	v.result = plan.Make(input)
 	if !v.result.NeedSubflows {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 
@@ -30,9 +29,9 @@ func wrapFailed(what string, err error) error {
 	return exitError{exitFailed, fmt.Errorf("%s: %w", what, err)}
 }
 
-// terminal reports whether w is a terminal (ioctl TCGETS).
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// terminal reports whether a stream is a terminal (ioctl TCGETS).
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

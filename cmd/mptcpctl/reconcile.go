@@ -26,7 +26,7 @@ func (o *options) reconcile(ctx context.Context) (reconciled, error) {
 		return reconciled{}, err
 	}
 	defer lock.release()
-	return o.reconcileLocked(ctx, lock)
+	return o.reconcileLocked(ctx, lock, request{})
 }
 
 // enter checks that the run may change anything and takes the lock.
@@ -44,7 +44,7 @@ func (o *options) enter(ctx context.Context) (*lockFile, error) {
 	return lock, nil
 }
 
-func (o *options) reconcileLocked(ctx context.Context, lock *lockFile) (reconciled, error) {
+func (o *options) reconcileLocked(ctx context.Context, lock *lockFile, req request) (reconciled, error) {
 	v, err := o.newView(ctx)
 	if err != nil {
 		return reconciled{}, err
@@ -54,7 +54,7 @@ func (o *options) reconcileLocked(ctx context.Context, lock *lockFile) (reconcil
 		return reconciled{}, err
 	}
 	defer k.Close()
-	r, err := v.reconcile(k, lock, request{})
+	r, err := v.reconcile(k, lock, req)
 	if e := o.callSettle(r.result); e != nil {
 		r.warnings = append(r.warnings, "settle is not called: "+e.Error())
 	}
@@ -70,6 +70,11 @@ func (v *view) reconcile(k *kernel.Kernel, lock *lockFile, req request) (reconci
 	req.hint = old
 	if err := v.plan(k, req); err != nil {
 		return reconciled{}, err
+	}
+	if req.heal != "" {
+		if _, err := v.healing(req.heal); err != nil {
+			return reconciled{}, err
+		}
 	}
 	r := reconciled{result: v.result, warnings: v.result.Warnings}
 	// Before the first operation, so that a killed run has left its traces.

@@ -283,9 +283,9 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 
 // renew reports whether an endpoint that stands must be made anew: its line
 // came back after all lines of the family had been lost, or its carrier came
-// only after its joins had failed.
+// only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) {
+	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
