@@ -77,8 +77,10 @@ func (o *observation) family(f plan.Family, tables []uint32) error {
 			return err
 		}
 	}
-	slices.Sort(tables)
-	for _, table := range slices.Compact(tables) {
+	for i, table := range tables {
+		if slices.Contains(tables[:i], table) {
+			continue
+		}
 		if err := o.table(f, table); err != nil {
 			return err
 		}
