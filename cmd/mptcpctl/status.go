@@ -24,7 +24,7 @@ func newStatusCmd(o *options) *cobra.Command {
 		if asJSON {
 			err = o.printJSON(statusJSON(v))
 		} else {
-			err = o.printStatus(v)
+			err = o.printf("%s", statusText(v))
 		}
 		if err != nil {
 			return err

@@ -12,10 +12,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// printStatus is a table of the lines and what concerns all of them.
-func (o *options) printStatus(v *view) error {
-	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "INTERFACE\tDEVICE\tMODE\tTABLE\tGATEWAY\tADDRESS\tENDPOINT\tSUBFLOWS\tSTATE")
+// statusText is two or three lines for every line and family, and below them
+// what concerns all.
+func statusText(v *view) string {
+	var rows, notes []string
 	for i := range v.result.Lines {
 		l := &v.result.Lines[i]
 		if !l.HasMode() && !l.Frozen {
@@ -23,14 +23,65 @@ func (o *options) printStatus(v *view) error {
 		}
 		for _, f := range shownFamilies(l) {
 			u := &l.Use[f]
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, dash(l.Device), modeText(l.Interface), tableText(l, f),
-				dash(addrText(u.Gateway)), dash(addressesText(u)), dash(endpointText(v, l, f)), subflowsText(&v.state, u), stateText(u))
+			state, note := stateText(u)
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
+				tableText(l, f), subflowsText(&v.state, u), state))
+			notes = append(notes, indented(pathText(v, l, f))+indented(note))
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return wrapFailed("writing the output", err)
+	var b strings.Builder
+	for i, row := range aligned("INTERFACE\tDEVICE\tMODE\tTABLE\tSUBFLOWS\tSTATE", rows) {
+		b.WriteString(row)
+		if i > 0 {
+			b.WriteString(notes[i-1])
+		}
 	}
-	return o.printf("\n%s", summary(v))
+	return b.String() + "\n" + summary(v)
+}
+
+// aligned are the heading and the rows, tabs between their columns, as lines of
+// a table.
+func aligned(heading string, rows []string) []string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, heading)
+	for _, row := range rows {
+		fmt.Fprintln(w, row)
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+	lines := strings.SplitAfter(b.String(), "\n")
+	return lines[:len(lines)-1]
+}
+
+// width is that of a terminal that nobody has widened; indent is where what
+// belongs to a line begins below it.
+const (
+	width  = 80
+	indent = "           "
+)
+
+// indented is text below a line, broken at commas and gateways that do not fit.
+func indented(text string) string {
+	if text == "" {
+		return ""
+	}
+	var b strings.Builder
+	column := 0
+	for word := range strings.SplitSeq(text, " ") {
+		if column > 0 && column+1+len(word) > width-len(indent) {
+			b.WriteString("\n")
+			column = 0
+		}
+		if column == 0 {
+			b.WriteString(indent)
+		} else {
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String() + "\n"
 }
 
 // shownFamilies are those of which a line has anything; IPv4 when it has
@@ -62,22 +113,23 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-func addressesText(u *plan.Use) string {
+// pathText is how packets of a line leave, and its endpoints.
+func pathText(v *view, l *plan.LineUse, f plan.Family) string {
+	u := &l.Use[f]
 	var words []string
 	for _, p := range slices.Concat(u.Addresses, u.Prefixes) {
 		words = append(words, p.String())
 	}
-	return strings.Join(words, " ")
-}
-
-func endpointText(v *view, l *plan.LineUse, f plan.Family) string {
-	var words []string
+	if u.Gateway.IsValid() {
+		words = append(words, "via "+u.Gateway.String())
+	}
+	text := strings.Join(words, " ")
 	for _, e := range v.result.Endpoints {
 		if e.Interface == l.Name && plan.FamilyOf(e.Addr) == f {
-			words = append(words, fmt.Sprintf("id %d %s", e.ID, e.Flags))
+			text += fmt.Sprintf(", endpoint %d %s", e.ID, e.Flags)
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.TrimPrefix(text, ", ")
 }
 
 // subflowsText counts the established subflows of a line; "?" where the kernel
@@ -99,11 +151,19 @@ func countSubflows(s *plan.State, u *plan.Use) int {
 	return n
 }
 
-func stateText(u *plan.Use) string {
-	if u.NoEndpoint != "" {
-		return string(u.Reason) + ", no endpoint: " + u.NoEndpoint
+// longestState is the longest reason that stands in the table.
+const longestState = 16
+
+// stateText is the state in a word or two, and the rest of what is to be said.
+func stateText(u *plan.Use) (state, note string) {
+	state = string(u.Reason)
+	if len(state) > longestState {
+		state, note = "not used", state
 	}
-	return string(u.Reason)
+	if u.NoEndpoint != "" {
+		state, note = "no endpoint", u.NoEndpoint
+	}
+	return state, note
 }
 
 // summary are the lines below the table.
