@@ -12,7 +12,7 @@ export CGO_ENABLED := 0
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
-.PHONY: help build demo test lint bench cross size clean
+.PHONY: help build demo test lint bench cross size man clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ dist/mptcpctl-%: FORCE
 size: cross ## the size budget
 	@.ci/need xz
 	.ci/size dist/mptcpctl-mipsle dist/mptcpctl-mips
+
+man: ## the man pages, into dist/man
+	@mkdir -p dist/man
+	@MAN_DIR="$(CURDIR)/dist/man" go test -count=1 -run TestEveryCommandHasAManPage ./cmd/mptcpctl
 
 clean: ## remove what was built
 	rm -rf bin dist
