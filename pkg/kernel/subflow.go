@@ -16,7 +16,10 @@ import (
 // CONFIG_INET_DIAG or CONFIG_INET_TCP_DIAG.
 func Subflows() (subflows []plan.Subflow, known bool, err error) {
 	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
-		subflows = append(subflows, plan.Subflow{Token: s.Token, Local: s.Local.Addr()})
+		// Without a token it is plain TCP that never tried MPTCP.
+		if s.Token != 0 {
+			subflows = append(subflows, plan.Subflow{Token: s.Token, Local: s.Local.Addr()})
+		}
 		return nil
 	}, sockdiag.Established)
 	switch {

@@ -13,38 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connections returns all MPTCP connections with their subflows. A connection
-// that appears during the listing is left out. The errors are ErrNoMPTCPDiag,
-// ErrNoTCPDiag and what a netlink socket can fail with.
-func Connections() ([]Connection, error) {
-	var connections []Connection
-	index := make(map[uint32]int)
-	err := dump(unix.IPPROTO_MPTCP, anyState, func(b []byte) error {
-		c, err := decodeConnection(b)
-		if err == nil {
-			index[c.Token] = len(connections)
-			connections = append(connections, c)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("MPTCP connections: %w", err)
-	}
-	if len(connections) == 0 {
-		return nil, nil
-	}
-	err = Subflows(func(s Subflow) error {
-		if i, ok := index[s.Token]; ok {
-			connections[i].Subflows = append(connections[i].Subflows, s)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return connections, nil
-}
-
 // Subflows calls fn for every subflow that is in one of the states, or in any
 // if none is given, and needs no CONFIG_INET_MPTCP_DIAG. It ends early with the
 // first error of fn and returns that. The other errors are ErrNoTCPDiag and
@@ -57,7 +25,17 @@ func Subflows(fn func(Subflow) error, states ...State) error {
 	if mask == 0 {
 		mask = anyState
 	}
-	err := dump(unix.IPPROTO_TCP, mask, func(b []byte) error {
+	k, err := open()
+	if err != nil {
+		return fmt.Errorf("subflows: %w", err)
+	}
+	defer k.close()
+	return k.subflows(mask, fn)
+}
+
+// subflows is Subflows for a set of 1<<State.
+func (k *kernel) subflows(states uint32, fn func(Subflow) error) error {
+	err := k.dump(unix.IPPROTO_TCP, states, func(b []byte) error {
 		s, ok, err := decodeSubflow(b)
 		if err != nil || !ok {
 			return err
@@ -100,39 +78,66 @@ const (
 	bufferLen = 32 << 10
 )
 
-// dump calls fn with the body of every reply, first those of IPv4 sockets, then
-// those of IPv6 sockets. fn must not keep the bytes.
-func dump(protocol uint32, states uint32, fn func([]byte) error) (err error) {
+// kernel is a socket to the kernel's lists.
+type kernel struct {
+	conn   *netlink.Conn
+	raw    syscall.RawConn
+	buffer []byte
+}
+
+func open() (*kernel, error) {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
 	raw, err := conn.SyscallConn()
 	if err != nil {
-		return err
+		return nil, errors.Join(err, conn.Close())
 	}
-	buffer := make([]byte, bufferLen)
+	return &kernel{conn: conn, raw: raw, buffer: make([]byte, bufferLen)}, nil
+}
+
+// close cannot fail in a way that says anything of what was read.
+func (k *kernel) close() { _ = k.conn.Close() }
+
+// dump calls fn with the body of every reply, first those of IPv4 sockets, then
+// those of IPv6 sockets. fn must not keep the bytes.
+func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) error {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		req, err := conn.Send(netlink.Message{
-			Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
-			Data:   encodeRequest(family, protocol, states),
-		})
-		if err != nil {
-			return err
-		}
-		// The library's Receive would hold a whole dump in memory.
-		for done := false; !done && err == nil; {
-			var n int
-			if n, err = receive(raw, buffer); err == nil {
-				done, err = decodeBatch(buffer[:n], req.Header.Sequence, protocol, fn)
-			}
-		}
-		if err != nil {
+		if err := k.ask(netlink.Dump, encodeRequest(family, protocol, states), protocol, fn); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// exists tells whether there is a connection with this token.
+func (k *kernel) exists(token uint32) (bool, error) {
+	found := false
+	err := k.ask(netlink.Acknowledge, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
+		found = true
+		return nil
+	})
+	if errors.Is(err, ErrNoMPTCPDiag) {
+		return false, nil // ENOENT is here the connection's.
+	}
+	return found, err
+}
+
+// ask sends a request and calls fn with the body of every reply, as it comes:
+// the library's Receive would hold a whole dump in memory.
+func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32, fn func([]byte) error) error {
+	req, err := k.conn.Send(netlink.Message{
+		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | flags},
+		Data:   request,
+	})
+	for done := false; !done && err == nil; {
+		var n int
+		if n, err = receive(k.raw, k.buffer); err == nil {
+			done, err = decodeBatch(k.buffer[:n], req.Header.Sequence, protocol, fn)
+		}
+	}
+	return err
 }
 
 // receive reads one batch of messages into buffer.

@@ -30,6 +30,23 @@ func ExampleConnections() {
 	}
 }
 
+func ExampleEach() {
+	var bytes uint64
+	err := sockdiag.Each(func(c sockdiag.Connection) error {
+		if c.Fallback {
+			fmt.Println(c.Local, c.Remote, "does plain TCP")
+		}
+		for _, s := range c.Subflows {
+			bytes += s.TCP.BytesSent + s.TCP.BytesReceived
+		}
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(bytes, "bytes")
+}
+
 func ExampleEstablishedTokens() {
 	tokens, err := sockdiag.EstablishedTokens()
 	if err != nil {

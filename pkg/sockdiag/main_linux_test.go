@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
@@ -17,11 +18,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
 // TestMain gives the tests the right to make network namespaces.
-func TestMain(m *testing.M) { os.Exit(userns.Tests(m).Run()) }
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == netlab.CrowdName {
+		os.Exit(netlab.CrowdMain())
+	}
+	os.Exit(userns.Tests(m).Run())
+}
 
 // namespace runs functions on a thread in a network namespace of its own.
 type namespace struct {
@@ -31,10 +38,9 @@ type namespace struct {
 	pm    *mptcp.Client
 }
 
-// newNamespace makes a namespace with loopback up and all MPTCP limits at 8.
-func newNamespace(t *testing.T) *namespace {
-	t.Helper()
-	n := &namespace{t: t, calls: make(chan func())}
+// thread starts the thread on which do runs functions.
+func (n *namespace) thread() {
+	n.calls = make(chan func())
 	go func() {
 		// The thread is never unlocked: the runtime ends it with the goroutine.
 		runtime.LockOSThread()
@@ -42,7 +48,23 @@ func newNamespace(t *testing.T) *namespace {
 			call()
 		}
 	}()
-	t.Cleanup(func() { close(n.calls) })
+	n.t.Cleanup(func() { close(n.calls) })
+}
+
+// twin is another thread in the namespace.
+func (n *namespace) twin() *namespace {
+	n.t.Helper()
+	other := *n
+	other.thread()
+	other.do(func() error { return unix.Setns(n.fd, unix.CLONE_NEWNET) })
+	return &other
+}
+
+// newNamespace makes a namespace with loopback up and all MPTCP limits at 8.
+func newNamespace(t *testing.T) *namespace {
+	t.Helper()
+	n := &namespace{t: t}
+	n.thread()
 	n.do(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
@@ -139,6 +161,15 @@ func addAddrs(device string, prefixes ...string) error {
 		}
 	}
 	return nil
+}
+
+func deleteAddr(device, prefix string) error {
+	link, linkErr := vnl.LinkByName(device)
+	addr, addrErr := vnl.ParseAddr(prefix)
+	if err := errors.Join(linkErr, addrErr); err != nil {
+		return err
+	}
+	return vnl.AddrDel(link, addr)
 }
 
 // dial connects the client, from an address of its own, to the server, which

@@ -10,18 +10,21 @@ import (
 )
 
 // ErrNoMPTCPDiag is returned when the kernel cannot list MPTCP connections: it
-// lacks CONFIG_INET_MPTCP_DIAG (OpenWrt: kmod-inet-mptcp-diag). It is compatible
-// with errors.Is(err, os.ErrNotExist).
-var ErrNoMPTCPDiag = fmt.Errorf("kernel cannot list MPTCP connections (CONFIG_INET_MPTCP_DIAG): %w", os.ErrNotExist)
+// lacks CONFIG_INET_MPTCP_DIAG (OpenWrt: kmod-inet-mptcp-diag), or MPTCP. It is
+// compatible with errors.Is(err, os.ErrNotExist).
+var ErrNoMPTCPDiag = fmt.Errorf("kernel cannot list MPTCP connections (CONFIG_INET_MPTCP_DIAG, on OpenWrt kmod-inet-mptcp-diag): %w", os.ErrNotExist)
 
 // ErrNoTCPDiag is returned when the kernel cannot list TCP sockets, and so no
 // subflows: it lacks CONFIG_INET_TCP_DIAG (OpenWrt: kmod-inet-diag). It is
 // compatible with errors.Is(err, os.ErrNotExist).
-var ErrNoTCPDiag = fmt.Errorf("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG): %w", os.ErrNotExist)
+var ErrNoTCPDiag = fmt.Errorf("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG, on OpenWrt kmod-inet-diag): %w", os.ErrNotExist)
 
 // Connection is an MPTCP connection that does not listen.
 type Connection struct {
-	// Token names the connection on this host (RFC 8684 section 3.2).
+	// Token names the connection on this host (RFC 8684 section 3.2). It is zero
+	// for a connection that was plain TCP from its first packet on, because the
+	// kernel had given MPTCP up for a while (net.mptcp.blackhole_timeout): of
+	// those only the TCP socket is listed, and many can have the token zero.
 	Token uint32
 	// Local and Remote are the addresses with which it was set up. They stay
 	// when the first subflow is gone. IPv4 is never mapped into IPv6.
@@ -29,16 +32,42 @@ type Connection struct {
 	// State is the state of the connection, not of a subflow.
 	State State
 	// Fallback tells that the connection does plain TCP (RFC 8684 section 3.7):
-	// it keeps its one subflow and gets no other.
+	// it keeps its one subflow, which is then the TCP socket that carries it, and
+	// gets no other.
 	Fallback bool
+	// MPTCP has the counters of the connection.
+	MPTCP MPTCPInfo
 	// Subflows are in no particular order. There is none while the connection
 	// has lost its last one.
 	Subflows []Subflow
 }
 
+// MPTCPInfo is a part of struct mptcp_info (include/uapi/linux/mptcp.h). What an
+// old kernel does not tell is zero, if not said otherwise.
+type MPTCPInfo struct {
+	// Subflows counts those beside the first one, SubflowsMax limits them.
+	Subflows, SubflowsMax uint8
+	// SubflowsTotal counts all; -1 before Linux 6.8.
+	SubflowsTotal int
+	// AddAddrSignal addresses were announced to the peer, AddAddrAccepted of the
+	// peer's were accepted.
+	AddAddrSignal, AddAddrAccepted uint8
+	// Checksum tells that data is protected by the MPTCP checksum (RFC 8684
+	// section 3.3).
+	Checksum bool
+	// Counted tells that the kernel counts what the connection carries, which it
+	// does from Linux 6.5 on: the numbers below.
+	Counted bool
+	// Retransmits counts the timeouts of the connection in a row.
+	Retransmits uint32
+	// BytesSent counts payload without what is sent again by another subflow,
+	// which is BytesRetrans. BytesAcked is what the peer acknowledged.
+	BytesSent, BytesRetrans, BytesAcked, BytesReceived uint64
+}
+
 // Subflow is a TCP socket that belongs to an MPTCP connection.
 type Subflow struct {
-	// Token is that of its Connection.
+	// Token is that of its Connection, and may be zero as that.
 	Token uint32
 	// Cookie names the socket on this host for as long as it lives: what two
 	// listings say of one cookie is about the same subflow.
@@ -69,9 +98,17 @@ type TCPInfo struct {
 	Cwnd uint32
 	// Retrans is the number of segments sent again since the subflow began.
 	Retrans uint32
-	// BytesSent counts payload with retransmissions, BytesAcked what the peer
-	// acknowledged of it, BytesReceived what the peer sent.
-	BytesSent, BytesAcked, BytesReceived uint64
+	// BytesSent counts payload with retransmissions, which BytesRetrans counts
+	// alone, BytesAcked what the peer acknowledged, BytesReceived what it sent.
+	BytesSent, BytesRetrans, BytesAcked, BytesReceived uint64
+	// DeliveryRate is the kernel's last estimate of how fast data reaches the
+	// peer, in bytes per second. With AppLimited the application sent less than
+	// the path may carry, and the estimate is only a lower bound.
+	DeliveryRate uint64
+	AppLimited   bool
+	// LastSent and LastReceived tell how long ago data was sent and received; a
+	// subflow that never did counts from its beginning.
+	LastSent, LastReceived time.Duration
 }
 
 // SubflowFlags is a set of MPTCP_SUBFLOW_FLAG_* bits (include/uapi/linux/mptcp.h).

@@ -14,6 +14,7 @@ import (
 )
 
 func u16(v uint16) []byte { return binary.NativeEndian.AppendUint16(nil, v) }
+func u64(v uint64) []byte { return binary.NativeEndian.AppendUint64(nil, v) }
 func u32(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 
 func join(parts ...[]byte) []byte {
@@ -79,13 +80,21 @@ func TestEncodeRequest(t *testing.T) {
 }
 
 func TestDecodeSubflow(t *testing.T) {
-	info := make([]byte, 208)
+	info := make([]byte, 216)
+	info[7] = 1
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		info[7] = 1 << 7
+	}
+	copy(info[44:], u32(40))
+	copy(info[52:], u32(50))
 	copy(info[68:], u32(1500))
 	copy(info[80:], u32(10))
 	copy(info[100:], u32(2))
-	copy(info[120:], u32(1000))
-	copy(info[128:], u32(2000))
-	copy(info[200:], u32(3000))
+	copy(info[120:], u64(1000))
+	copy(info[128:], u64(2000))
+	copy(info[160:], u64(4000))
+	copy(info[200:], u64(3000))
+	copy(info[208:], u64(500))
 	want := Subflow{
 		Token: 0xbbbb, Cookie: 0x6600000055, IfIndex: 7, State: Established, LocalID: 4, RemoteID: 3,
 		Local:  netip.MustParseAddrPort("10.0.0.1:4660"),
@@ -93,9 +102,12 @@ func TestDecodeSubflow(t *testing.T) {
 		Flags:  JoinRemote | JoinLocal | BackupLocal | FullyEstablished | Connected,
 	}
 	withInfo := want
-	withInfo.TCP = TCPInfo{RTT: 1500 * time.Microsecond, Cwnd: 10, Retrans: 2, BytesAcked: 1000, BytesReceived: 2000, BytesSent: 3000}
+	withInfo.TCP = TCPInfo{
+		RTT: 1500 * time.Microsecond, Cwnd: 10, Retrans: 2, BytesAcked: 1000, BytesReceived: 2000, BytesSent: 3000, BytesRetrans: 500,
+		DeliveryRate: 4000, AppLimited: true, LastSent: 40 * time.Millisecond, LastReceived: 50 * time.Millisecond,
+	}
 	oldKernel := withInfo
-	oldKernel.TCP.BytesSent, oldKernel.TCP.BytesReceived = 0, 0
+	oldKernel.TCP.BytesSent, oldKernel.TCP.BytesRetrans, oldKernel.TCP.BytesReceived, oldKernel.TCP.DeliveryRate = 0, 0, 0, 0
 	v6 := want
 	v6.State = FinWait2
 	v6.Local, v6.Remote = netip.MustParseAddrPort("[2001:db8::1]:4660"), netip.MustParseAddrPort("[fe80::1]:443")
@@ -135,21 +147,40 @@ func TestDecodeSubflow(t *testing.T) {
 
 func TestDecodeConnection(t *testing.T) {
 	info := make([]byte, 96)
+	info[0], info[1], info[2], info[3] = 1, 2, 3, 8
 	copy(info[8:], u32(3))
 	copy(info[12:], u32(0xbbbb))
-	want := Connection{
-		Token: 0xbbbb, State: CloseWait, Fallback: true,
-		Local:  netip.MustParseAddrPort("10.0.0.1:4660"),
-		Remote: netip.MustParseAddrPort("10.0.0.2:443"),
+	info[42], info[80] = 1, 2
+	copy(info[44:], u32(1000))
+	for i, offset := range []int{48, 56, 64, 72} {
+		copy(info[offset:], u64(uint64(1000*(i+2))))
 	}
+	counts := MPTCPInfo{Subflows: 1, AddAddrSignal: 2, AddAddrAccepted: 3, SubflowsMax: 8, SubflowsTotal: -1}
+	linux59, linux65 := counts, counts
+	linux65.Checksum, linux65.Counted, linux65.Retransmits = true, true, 1000
+	linux65.BytesRetrans, linux65.BytesSent, linux65.BytesReceived, linux65.BytesAcked = 2000, 3000, 4000, 5000
+	linux68 := linux65
+	linux68.SubflowsTotal = 2
 	v4 := message(unix.AF_INET, 8, "10.0.0.1", "10.0.0.2")
-	for name, length := range map[string]int{"a recent kernel": 96, "Linux 5.9": 40, "the least": 16} {
-		got, err := decodeConnection(join(v4, attr(8, 0), attr(attrInfo, info[:length]...)))
+	for _, tt := range []struct {
+		name   string
+		length int
+		want   MPTCPInfo
+	}{
+		{"a recent kernel", 96, linux68}, {"Linux 6.8", 84, linux68}, {"Linux 6.5", 80, linux65},
+		{"Linux 5.9", 40, linux59}, {"the least", 16, linux59},
+	} {
+		got, err := decodeConnection(join(v4, attr(8, 0), attr(attrInfo, info[:tt.length]...)))
 		if err != nil {
 			t.Fatal(err)
 		}
+		want := Connection{
+			Token: 0xbbbb, State: CloseWait, Fallback: true, MPTCP: tt.want,
+			Local:  netip.MustParseAddrPort("10.0.0.1:4660"),
+			Remote: netip.MustParseAddrPort("10.0.0.2:443"),
+		}
 		if diff := cmp.Diff(want, got, comparable); diff != "" {
-			t.Errorf("%s: connection (-want +got):\n%s", name, diff)
+			t.Errorf("%s: connection (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }
