@@ -38,18 +38,18 @@ func Dial() (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &Client{conn: conn, family: family}, nil
+	return &Client{conn: conn, family: family.ID}, nil
 }
 
-func lookup(conn *netlink.Conn, name string) (uint16, error) {
+func lookup(conn *netlink.Conn, name string) (genetlink.Family, error) {
 	family, err := genetlink.NewConn(conn).GetFamily(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return 0, ErrNotSupported
+		return family, ErrNotSupported
 	case err != nil:
-		return 0, fmt.Errorf("netlink family %s: %w", name, kernelError(err))
+		return family, fmt.Errorf("netlink family %s: %w", name, kernelError(err))
 	}
-	return family.ID, nil
+	return family, nil
 }
 
 // Close closes the netlink socket.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package mptcp reads and writes the endpoints and limits of the Linux kernel's
-// MPTCP path manager, the generic netlink family "mptcp_pm".
+// MPTCP path manager, the generic netlink family "mptcp_pm", hears its events,
+// and reads the kernel's MPTCP counters.
 //
 // A Client acts in the network namespace in which it was dialled:
 //
@@ -9,6 +10,11 @@
 //	endpoints, err := c.Endpoints()
 //	err = c.Add(mptcp.Endpoint{Addr: addr, Flags: mptcp.FlagSubflow, IfIndex: 5})
 //
-// The value types (Endpoint, Flags, Limits) need no kernel and build on every
-// system; the Client is Linux only.
+// Events come from a socket of their own:
+//
+//	e, err := mptcp.DialEvents()
+//	events, err := e.Receive()
+//
+// The value types (Endpoint, Flags, Limits, Event) need no kernel and build on
+// every Unix; Client, Events and Counters are Linux only.
 package mptcp

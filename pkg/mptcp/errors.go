@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// ErrNotSupported is returned by Dial when the kernel has no "mptcp_pm" family:
-// it was built without CONFIG_MPTCP. It is compatible with
-// errors.Is(err, os.ErrNotExist).
+// ErrNotSupported is returned by Dial and DialEvents when the kernel has no
+// "mptcp_pm" family, and by Counters when it has no MPTCP counters: it was built
+// without CONFIG_MPTCP. It is compatible with errors.Is(err, os.ErrNotExist).
 var ErrNotSupported = fmt.Errorf("kernel has no MPTCP path manager: %w", os.ErrNotExist)
