@@ -32,6 +32,8 @@ type AnyRule struct {
 	TOS uint8
 	// Invert says that the rule is for packets that do not match.
 	Invert bool
+	// Goto is the priority at which the action "goto" goes on.
+	Goto uint32
 	// Others says that it has selectors that are not named here.
 	Others bool
 }
@@ -86,6 +88,8 @@ func decodeAnyRule(b []byte, f plan.Family) (AnyRule, error) {
 			r.Mark = ad.Uint32()
 		case unix.FRA_FWMASK:
 			r.Mask = ad.Uint32()
+		case unix.FRA_GOTO:
+			r.Goto = ad.Uint32()
 		default:
 			r.Others = r.Others || selects(ad.Type())
 		}
@@ -135,7 +139,7 @@ func (r AnyRule) actionText() string {
 	case ActionLookup:
 		return "lookup " + tableName(r.Table)
 	case ActionGoto:
-		return "goto"
+		return fmt.Sprint("goto ", r.Goto)
 	case ActionNop:
 		return "nop"
 	case ActionBlackhole:
