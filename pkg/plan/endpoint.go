@@ -84,6 +84,12 @@ type endpointPlan struct {
 	added   []mptcp.Endpoint
 }
 
+// How Use.NoEndpoint begins where somebody can do something about it.
+const (
+	NoEndpointForeign = "somebody else's endpoint has the address"
+	NoEndpointSlot    = "no free slot"
+)
+
 // claimRank is the order in which modes claim the kernel's few slots.
 var claimRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover, config.Signal}
 
@@ -92,7 +98,7 @@ func (e *endpointPlan) choose() {
 	taken := make(map[netip.Addr]string)
 	for _, there := range e.State.Endpoints {
 		if !e.own[there.ID] && there.Port == 0 && there.Flags&mptcp.FlagImplicit == 0 {
-			taken[there.Addr] = "somebody else's endpoint has the address"
+			taken[there.Addr] = NoEndpointForeign
 		}
 	}
 	for _, f := range Families {
@@ -252,7 +258,7 @@ func (e *endpointPlan) match() {
 	}
 	for _, w := range e.wanted {
 		if free <= 0 {
-			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("no free slot: the kernel takes %d endpoints", e.State.MaxEndpoints)
+			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("%s: the kernel takes %d endpoints", NoEndpointSlot, e.State.MaxEndpoints)
 			continue
 		}
 		free--

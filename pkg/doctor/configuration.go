@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// configuration finds what is wrong with the file, and what waits to be applied.
+func (e *examination) configuration() {
+	for _, p := range e.Config.Problems {
+		e.badValue(p)
+	}
+	if n := e.pending(); n > 0 {
+		e.add(Pending, "", fmt.Sprintf("the kernel differs from the configuration, pending changes: %d", n), "mptcpctl apply")
+	}
+	if !e.Config.Globals.Multipath {
+		e.add(Disabled, "", "multipath is switched off (option multipath of the section globals)",
+			modeSetting("globals.multipath=enable")...)
+		return
+	}
+	var masters []string
+	client := "" // the first that is more than a server's
+	participants := e.participants()
+	for _, l := range participants {
+		if client == "" && l.Mode != config.Signal {
+			client = l.Name
+		}
+		if l.Mode == config.Master && l.Own {
+			masters = append(masters, l.Name)
+		}
+	}
+	switch {
+	case len(participants) == 0:
+		e.add(NoMaster, "", "no interface takes part: none has the option multipath", modeSetting("INTERFACE.multipath=master")...)
+	case len(masters) == 0 && client != "":
+		e.add(NoMaster, "", "no interface has mode master: the default route is left to netifd",
+			"mptcpctl iface "+client+" master --save")
+	case len(masters) > 1:
+		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s goes first", list(masters), masters[0]),
+			"mptcpctl iface "+masters[1]+" on --save")
+	}
+}
+
+// pending counts the operations, but for the one that MPTCPOff speaks of.
+func (e *examination) pending() int {
+	n := len(e.Result.Ops)
+	for _, op := range e.Result.Ops {
+		if op.Object == plan.ObjectSysctl && op.Sysctl.Key == keyEnabled && e.switchedOff() {
+			n--
+		}
+	}
+	return n
+}
+
+// badValue names the mode that was meant, where it can be told.
+func (e *examination) badValue(p config.Problem) {
+	text := fmt.Sprintf("option %s '%s': expected %s", p.Option, p.Value, p.Accepted)
+	if p.Option != config.OptionMultipath {
+		e.add(BadValue, p.Section, text, "uci delete network."+p.Section+"."+p.Option, "uci commit network", "mptcpctl apply")
+		return
+	}
+	meant := "MODE"
+	for _, mode := range config.Modes() {
+		if meant == "MODE" && alike(p.Value, mode) {
+			meant = mode
+		}
+	}
+	e.add(BadValue, p.Section, text, modeSetting(p.Section+".multipath="+meant)...)
+}
+
+// alike reports whether a is b with one letter too many, one missing, one wrong
+// or two swapped.
+func alike(a, b string) bool {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a)+len(b) == 1 || len(a) == 1 && len(b) == 1 ||
+		len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}

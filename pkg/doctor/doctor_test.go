@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+var (
+	addr1  = netip.MustParseAddr("10.0.1.2")
+	addr2  = netip.MustParseAddr("10.0.2.2")
+	server = netip.MustParseAddrPort("10.99.0.2:5001")
+)
+
+// line is a usable one with one IPv4 address.
+func line(name, device string, index int, mode config.Mode, address string) plan.LineUse {
+	p := netip.MustParsePrefix(address)
+	l := plan.LineUse{Line: plan.Line{
+		Interface: config.Interface{Name: name, Mode: mode, Own: true},
+		Netifd:    netifd.Interface{Name: name, Up: true, Proto: "static", Addresses: []netifd.Address{{Prefix: p}}},
+		Device:    device,
+		Tables:    [2]uint32{uint32(index + 1), uint32(index + 1)},
+	}}
+	l.Use[plan.IPv4] = plan.Use{
+		Usable: true, Reason: plan.ReasonUsable, Table: uint32(index + 1), Addresses: []netip.Prefix{p},
+		Device: plan.Device{Name: device, Index: index, Up: true, Carrier: true},
+	}
+	return l
+}
+
+func endpoint(id uint8, addr netip.Addr, index int) plan.EndpointUse {
+	return plan.EndpointUse{Endpoint: mptcp.Endpoint{ID: id, Addr: addr, IfIndex: index, Flags: mptcp.FlagSubflow}, Own: true}
+}
+
+// healthy are two lines with all that they want.
+func healthy() *Facts {
+	f := &Facts{Config: &config.Config{Globals: config.Globals{Multipath: true}}}
+	f.Result.Lines = []plan.LineUse{
+		line("wan1", "eth1", 1, config.Master, "10.0.1.2/24"),
+		line("wan2", "eth2", 2, config.On, "10.0.2.2/24"),
+	}
+	f.Result.Endpoints = []plan.EndpointUse{endpoint(1, addr1, 1), endpoint(2, addr2, 2)}
+	f.State.Limits.Subflows = 2
+	for _, e := range f.Result.Endpoints {
+		f.State.Endpoints = append(f.State.Endpoints, e.Endpoint)
+		f.State.Addresses = append(f.State.Addresses, plan.Address{Index: e.IfIndex, Prefix: netip.PrefixFrom(e.Addr, 24)})
+	}
+	return f
+}
+
+// summary is the id, the interface and the commands of each finding.
+func summary(findings []Finding) string {
+	var b strings.Builder
+	for _, f := range findings {
+		b.WriteString(f.ID.String() + " " + f.Interface + " [" + strings.Join(f.Mend, "; ") + "]\n")
+	}
+	return b.String()
+}
+
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*Facts)
+		want   string
+	}{
+		{"nothing is wrong", func(*Facts) {}, ""},
+		{"the kernel has no MPTCP", func(f *Facts) { f.State.PathManager = plan.PathManagerMissing }, "mptcp_missing  []\n"},
+		{
+			"an old kernel has another path manager", func(f *Facts) { f.State.PathManager = plan.PathManagerOther },
+			"path_manager_other  [sysctl -w net.mptcp.pm_type=0]\n",
+		},
+		{
+			"a new kernel has another path manager",
+			func(f *Facts) {
+				f.State.PathManager = plan.PathManagerOther
+				f.Sysctls = map[string]string{"net/mptcp/path_manager": "userspace"}
+			}, "path_manager_other  [sysctl -w net.mptcp.path_manager=kernel]\n",
+		},
+		{"no MPTCP over IPv6, and no IPv6", func(f *Facts) { f.NoIPv6 = true }, ""},
+		{
+			"no MPTCP over IPv6",
+			func(f *Facts) { f.NoIPv6, f.Result.Lines[1].Use[plan.IPv6].Usable = true, true }, "ipv6_missing  []\n",
+		},
+		{"the diag module is missing, on no OpenWrt", func(f *Facts) { f.NoDiag = "kmod-inet-mptcp-diag" }, "diag_missing  [modprobe mptcp_diag]\n"},
+		{
+			"the diag module is missing",
+			func(f *Facts) { f.NoDiag, f.Install = "kmod-inet-diag", "opkg install" }, "diag_missing  [opkg install kmod-inet-diag]\n",
+		},
+		{
+			"MPTCP is given up for a while",
+			func(f *Facts) { f.Blackhole, f.Sysctls = true, map[string]string{"net/mptcp/blackhole_timeout": "60"} },
+			"blackhole_timeout  [sysctl -w net.mptcp.blackhole_timeout=60]\n",
+		},
+		{
+			"a server announces", func(f *Facts) { f.Counters = map[string]uint64{"AddAddr": 1} },
+			"announced  [uci set network.globals.mptcp_add_addr_accepted=1; uci commit network; mptcpctl apply]\n",
+		},
+		{
+			"announced addresses are used",
+			func(f *Facts) { f.Counters, f.State.Limits.AddAddrAccepted = map[string]uint64{"AddAddr": 1}, 1 }, "",
+		},
+		{"the limit fits the further endpoint", func(f *Facts) { n := uint32(1); f.Config.Globals.Subflows = &n }, ""},
+		{
+			"mptcpd on a Debian server", func(f *Facts) { f.Processes = []string{"mptcpd"} },
+			"second_manager  [systemctl disable --now mptcp]\n",
+		},
+		{
+			"bsbf on OpenWrt", func(f *Facts) { f.Processes, f.Install = []string{"bsbf-fusionlink"}, "apk add" },
+			"second_manager  [/etc/init.d/bsbf-fusionlink stop; /etc/init.d/bsbf-fusionlink disable]\n",
+		},
+		{
+			"NetworkManager", func(f *Facts) { f.Processes = []string{"NetworkManager"} },
+			`second_manager  [printf '[connection-mptcp]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcp.conf; systemctl restart NetworkManager]` + "\n",
+		},
+		{
+			"no gateway for a global IPv6 address",
+			func(f *Facts) { noIPv6Default(f, "2001:db8::2/64") }, "no_gateway wan2 [uci set network.wan2.ip6gw=ADDRESS; uci commit network; /etc/init.d/network reload]\n",
+		},
+		{"a unique local IPv6 address needs none", func(f *Facts) { noIPv6Default(f, "fd00::2/64") }, ""},
+		{
+			"a strict filter with a second line",
+			func(f *Facts) { f.Sysctls = map[string]string{"net/ipv4/conf/eth2/rp_filter": "1"} }, "strict_filter wan2 [sysctl -w net.ipv4.conf.eth2.rp_filter=2]\n",
+		},
+		{
+			"a strict filter on the only line",
+			func(f *Facts) {
+				f.Sysctls = map[string]string{"net/ipv4/conf/all/rp_filter": "1"}
+				f.Result.Lines = f.Result.Lines[:1]
+			}, "",
+		},
+		{"a server has no master", func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Signal, config.Signal }, ""},
+		{"another line is down", func(f *Facts) { f.Result.Lines[1].Netifd = netifd.Interface{} }, ""},
+		{
+			"two modems give one address",
+			func(f *Facts) {
+				f.Result.Lines[1].Netifd.Proto = "dhcp"
+				f.Result.Lines[1].Netifd.Addresses[0].Prefix = netip.MustParsePrefix("10.0.1.2/24")
+			}, "same_address wan2 [ifup wan2]\n",
+		},
+		{
+			"one MAC address in two networks is nothing",
+			func(f *Facts) { f.MACs = map[string]string{"eth1": "02:00:00:00:00:01", "eth2": "02:00:00:00:00:01"} }, "",
+		},
+		{
+			"the most harmful comes first, notes last",
+			func(f *Facts) {
+				f.Result.Lines[1].Mode = config.Master
+				f.Processes = []string{"mptcpd"}
+				f.Config.Problems = []config.Problem{{Section: "wan3", Option: "multipath", Value: "whatever"}, {Section: "wan4", Option: "multipath", Value: "Handover"}}
+				f.State.PathManager = plan.PathManagerOther
+			},
+			"path_manager_other  [sysctl -w net.mptcp.pm_type=0]\n" +
+				"bad_value wan3 [uci set network.wan3.multipath=MODE; uci commit network; mptcpctl apply]\n" +
+				"bad_value wan4 [uci set network.wan4.multipath=handover; uci commit network; mptcpctl apply]\n" +
+				"second_manager  [systemctl disable --now mptcp]\n" +
+				"two_masters  [mptcpctl iface wan2 on --save]\n",
+		},
+		{
+			"without a configuration",
+			func(f *Facts) {
+				f.Config, f.Result = nil, plan.Result{}
+				f.State.Endpoints = append(f.State.Endpoints, mptcp.Endpoint{ID: 9, Addr: netip.MustParseAddr("203.0.113.1"), Flags: mptcp.FlagSubflow})
+			}, "stale_endpoint  [ip mptcp endpoint delete id 9]\n",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := healthy()
+			tt.change(f)
+			if diff := cmp.Diff(tt.want, summary(Examine(f))); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func noIPv6Default(f *Facts, address string) {
+	f.Result.Lines[1].Use[plan.IPv6] = plan.Use{Reason: plan.ReasonNoDefault, Addresses: []netip.Prefix{netip.MustParsePrefix(address)}}
+}
+
+// opened is an established connection from line 1, with one subflow there.
+func opened() sockdiag.Connection {
+	return sockdiag.Connection{
+		State: sockdiag.Established, Local: netip.AddrPortFrom(addr1, 4000), Remote: server,
+		Subflows: []sockdiag.Subflow{{
+			Local: netip.AddrPortFrom(addr1, 4000), Remote: server, State: sockdiag.Established,
+			Flags: sockdiag.CapableLocal | sockdiag.CapableRemote,
+		}},
+	}
+}
+
+func TestLostSubflow(t *testing.T) {
+	t.Parallel()
+	join := sockdiag.Subflow{Local: netip.AddrPortFrom(addr2, 4001), Remote: server, State: sockdiag.Established, Flags: sockdiag.JoinLocal}
+	tests := []struct {
+		name   string
+		change func(*Facts, *sockdiag.Connection)
+		lost   bool
+	}{
+		{"no subflow over line 2", func(*Facts, *sockdiag.Connection) {}, true},
+		{"there is one", func(_ *Facts, c *sockdiag.Connection) { c.Subflows = append(c.Subflows, join) }, false},
+		{"it is on its way", func(_ *Facts, c *sockdiag.Connection) {
+			c.Subflows = append(c.Subflows, join)
+			c.Subflows[1].State = sockdiag.SynSent
+		}, false},
+		{"it is closing", func(_ *Facts, c *sockdiag.Connection) {
+			c.Subflows = append(c.Subflows, join)
+			c.Subflows[1].State = sockdiag.FinWait1
+		}, true},
+		{"the first is gone", func(_ *Facts, c *sockdiag.Connection) { c.Subflows[0] = join }, true},
+		{"plain TCP", func(_ *Facts, c *sockdiag.Connection) { c.Fallback = true }, false},
+		{"a connection that closes", func(_ *Facts, c *sockdiag.Connection) { c.State = sockdiag.FinWait1 }, false},
+		{"the peer opened it", func(_ *Facts, c *sockdiag.Connection) { c.Subflows[0].Flags = sockdiag.CapableRemote }, false},
+		{"the limit is reached", func(f *Facts, _ *sockdiag.Connection) { f.State.Limits.Subflows = 0 }, false},
+		{"to this machine itself", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.AddrPortFrom(addr2, 80) }, false},
+		{"over the loopback", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.MustParseAddrPort("127.0.0.1:80") }, false},
+		{"to a host of the LAN", func(_ *Facts, c *sockdiag.Connection) {
+			c.Subflows[0].Local = netip.MustParseAddrPort("192.168.1.1:4000")
+		}, false},
+		{"of the other family", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.MustParseAddrPort("[2001:db8::1]:80") }, false},
+		{"the line has no endpoint", func(f *Facts, _ *sockdiag.Connection) { f.Result.Endpoints = f.Result.Endpoints[:1] }, false},
+		{"the line only announces", func(f *Facts, _ *sockdiag.Connection) { f.Result.Endpoints[1].Flags = mptcp.FlagSignal }, false},
+		{"the line has no carrier", func(f *Facts, _ *sockdiag.Connection) { f.Result.Lines[1].Use[plan.IPv4].Device.Carrier = false }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f, c := healthy(), opened()
+			tt.change(f, &c)
+			f.Connections = []sockdiag.Connection{c}
+			found := strings.Contains(summary(Examine(f)), "lost_subflow")
+			if found != tt.lost {
+				t.Errorf("found lost: %v, want %v", found, tt.lost)
+			}
+		})
+	}
+}
+
+func TestEveryFindingHasItsName(t *testing.T) {
+	t.Parallel()
+	if len(names) != int(Announced)+1 {
+		t.Fatalf("%d names for %d findings", len(names), Announced+1)
+	}
+	seen := make(map[string]bool)
+	for _, name := range names {
+		if name == "" || seen[name] {
+			t.Errorf("name %q is empty or there twice", name)
+		}
+		seen[name] = true
+	}
+}
+
+func TestAlike(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]bool{
+		"bakcup": true, "backups": true, "bckup": true, "Backup": true, "backip": true, "ackup": true,
+		"backup": false, "back": false, "standby": false, "": false,
+	} {
+		if got := alike(word, "backup"); got != want {
+			t.Errorf("%q: %v, want %v", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// endpoints finds the lines that want an endpoint and get none.
+func (e *examination) endpoints() {
+	for _, l := range e.participants() {
+		for _, f := range plan.Families {
+			switch u := &l.Use[f]; {
+			case u.NoEndpoint == plan.NoEndpointForeign:
+				e.addressHeld(l, u)
+			case strings.HasPrefix(u.NoEndpoint, plan.NoEndpointSlot):
+				e.noSlot(l, f)
+			}
+		}
+	}
+}
+
+func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
+	for _, there := range e.Result.Endpoints {
+		for _, a := range u.Addresses {
+			if !there.Own && there.Addr == a.Addr() && there.Port == 0 {
+				e.add(AddressHeld, l.Name, fmt.Sprintf("somebody else's endpoint has the address %s (id %d)", there.Addr, there.ID),
+					deleteEndpoint(there.ID), "mptcpctl apply")
+				return
+			}
+		}
+	}
+}
+
+// noSlot makes room by an endpoint of others, else by the line that asks.
+func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
+	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", family(f), e.State.MaxEndpoints)
+	for _, there := range e.Result.Endpoints {
+		if !there.Own {
+			e.add(NoSlot, l.Name, fmt.Sprintf("%s, one by somebody else's %s", text, there.Addr), deleteEndpoint(there.ID), "mptcpctl apply")
+			return
+		}
+	}
+	e.add(NoSlot, l.Name, text, "mptcpctl iface "+l.Name+" off --save")
+}
+
+// staleEndpoints finds endpoints of others that open subflows from an address
+// that no device has. One that only announces may stand for an address on the
+// far side of a translation.
+func (e *examination) staleEndpoints() {
+	for _, there := range e.State.Endpoints {
+		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.present(there.Addr) {
+			continue
+		}
+		e.add(StaleEndpoint, "", fmt.Sprintf("somebody else's endpoint %s (id %d) has an address that no device has", there.Addr, there.ID),
+			deleteEndpoint(there.ID))
+	}
+}
+
+// own reports whether an endpoint is ours. Without a configuration only one
+// that is bound to no device is none of ours for sure.
+func (e *examination) own(there mptcp.Endpoint) bool {
+	for _, known := range e.Result.Endpoints {
+		if known.Endpoint == there {
+			return known.Own
+		}
+	}
+	return there.IfIndex != 0
+}
+
+func (e *examination) present(addr netip.Addr) bool {
+	for _, a := range e.State.Addresses {
+		if a.Prefix.Addr() == addr {
+			return true
+		}
+	}
+	return false
+}
+
+func deleteEndpoint(id uint8) string { return fmt.Sprintf("ip mptcp endpoint delete id %d", id) }

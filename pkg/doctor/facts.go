@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"net/netip"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+// Facts are what findings are made of. What is missing in them leads to no
+// finding; why it is missing stands in Unseen.
+type Facts struct {
+	// Config is nil when the configuration could not be read. Result is then
+	// empty, and State has only what no configuration is needed for.
+	Config *config.Config
+	Result plan.Result
+	State  plan.State
+	// Rules are those of everybody by family, in the order of evaluation.
+	Rules [2][]Rule
+	// Sysctls are further settings by their path below /proc/sys.
+	Sysctls map[string]string
+	// MACs are the Ethernet addresses of the lines' devices by name, in text.
+	MACs map[string]string
+	// Counters are the kernel's MPTCP counters by name (net/mptcp/mib.c).
+	Counters map[string]uint64
+	// Blackhole says that the kernel has given MPTCP up for a while, since SYNs
+	// with it were lost and those without were not (net/mptcp/ctrl.c,
+	// mptcp_active_disable).
+	Blackhole bool
+	// NoIPv6 says that the kernel has IPv6, but no MPTCP over it.
+	NoIPv6 bool
+	// NoDiag is the OpenWrt package without which the kernel cannot list
+	// connections; empty when it can.
+	NoDiag string
+	// Connections are the MPTCP connections that are older than a moment, so
+	// that their joins had time.
+	Connections []sockdiag.Connection
+	// Processes are the names of those that run here and for which Manager
+	// is true.
+	Processes []string
+	// Mwan3 says that the package mwan3 has an interface that is enabled.
+	Mwan3 bool
+	// DefaultRoute is the option of that name of the interfaces that have it.
+	DefaultRoute map[string]string
+	// Install is the command that installs a package; empty where there is
+	// none of OpenWrt's.
+	Install string
+	// Unseen says, one sentence each, what could not be looked at.
+	Unseen []string
+}
+
+// Rule is a policy rule of whomever.
+type Rule struct {
+	plan.Rule
+	// Text is the rule without its priority, as ip writes it.
+	Text string
+	// Ours says that it carries our protocol.
+	Ours bool
+	// IIF is the device that a packet must have come in by; "lo" stands for
+	// what is made here.
+	IIF string
+	// Mark and Mask are the firewall mark; Mask 0: any.
+	Mark, Mask uint32
+	// Invert says that the rule is for packets that do not match.
+	Invert bool
+	// Narrow says that it matches on more than Rule, IIF and the mark.
+	Narrow bool
+	// Final says that no packet which matches comes to a later rule: the rule
+	// refuses it, or its table leads everywhere.
+	Final bool
+}
+
+// catches reports whether the rule decides about unmarked packets that are made
+// here, from an address, by a socket that may be bound to a device.
+func (r Rule) catches(from netip.Addr, device string) bool {
+	if !r.Final || r.Narrow {
+		return false
+	}
+	matches := (!r.Src.IsValid() || r.Src.Contains(from)) && (r.IIF == "" || r.IIF == "lo") &&
+		(r.OIF == "" || r.OIF == device) && r.Mark&r.Mask == 0
+	return matches != r.Invert
+}

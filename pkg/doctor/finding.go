@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// ID is a kind of finding. Its number is its place in the order of harm.
+type ID uint8
+
+// The findings in the order of harm: first what leaves nothing of MPTCP, then
+// what leaves a line unused, then what loses a part of its use, then what will
+// hurt some day, then what only blinds. Notes come last and do not count.
+const (
+	MPTCPMissing ID = iota
+	MPTCPOff
+	PathManagerOther
+	BlackholeTimeout
+	BadValue
+	Pending
+	SameAddress
+	NoGateway
+	RuleBefore
+	TableInUse
+	SubnetOfLAN
+	AddressHeld
+	NoSlot
+	IPv6Missing
+	LostSubflow
+	LimitTooLow
+	StrictFilter
+	SecondManager
+	OverlappingSubnets
+	SameMetric
+	StaleEndpoint
+	DiagMissing
+	Disabled
+	NoMaster
+	TwoMasters
+	SameMAC
+	Announced
+
+	firstNote = Disabled
+)
+
+// names are the ids as JSON has them. They never change.
+var names = [...]string{
+	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
+	"same_address", "no_gateway", "rule_before", "table_in_use", "subnet_of_lan", "address_held",
+	"no_slot", "ipv6_missing", "lost_subflow", "limit_too_low", "strict_filter", "second_manager",
+	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
+	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
+}
+
+// String is the name of the finding, stable from release to release.
+func (i ID) String() string { return names[i] }
+
+// Finding is one thing that is wrong, or worth to be known.
+type Finding struct {
+	ID ID
+	// Interface is the UCI name of the line; empty: it concerns all of them.
+	Interface string
+	// Text is one sentence.
+	Text string
+	// Mend are the commands that mend it, in their order. A word in capitals
+	// stands for what only the user knows. It is empty where no command can.
+	Mend []string
+}
+
+// Note reports whether the finding is none, but worth to be known.
+func (f Finding) Note() bool { return f.ID >= firstNote }
+
+// examination is one call of Examine.
+type examination struct {
+	*Facts
+	found []Finding
+}
+
+// Examine makes the findings, the most harmful first; those of one kind stand
+// in the order of the configuration.
+func Examine(f *Facts) []Finding {
+	e := examination{Facts: f}
+	if f.Config != nil {
+		e.configuration()
+	}
+	if f.Config == nil || f.Config.Globals.Multipath {
+		e.kernel()
+		e.managers()
+		e.staleEndpoints()
+	}
+	if f.Config != nil && f.Config.Globals.Multipath {
+		e.lines()
+		e.pairs()
+		e.routing()
+		e.endpoints()
+		e.limits()
+		e.connections()
+	}
+	var sorted []Finding
+	for id := range names {
+		for _, one := range e.found {
+			if one.ID == ID(id) {
+				sorted = append(sorted, one)
+			}
+		}
+	}
+	return sorted
+}
+
+func (e *examination) add(id ID, iface, text string, mend ...string) {
+	e.found = append(e.found, Finding{id, iface, text, mend})
+}
+
+// setting are the commands that set options of the package network, each
+// "SECTION.OPTION=VALUE", and let netifd see them.
+func setting(options ...string) []string {
+	return append(stored(options...), "/etc/init.d/network reload")
+}
+
+// modeSetting is setting for an option that is ours alone.
+func modeSetting(options ...string) []string { return append(stored(options...), "mptcpctl apply") }
+
+func stored(options ...string) []string {
+	var commands []string
+	for _, option := range options {
+		commands = append(commands, "uci set network."+option)
+	}
+	return append(commands, "uci commit network")
+}
+
+// participants are the lines that take part, in the order of the file.
+func (e *examination) participants() []*plan.LineUse {
+	var lines []*plan.LineUse
+	for i := range e.Result.Lines {
+		if l := &e.Result.Lines[i]; l.Participates() {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// family is how sentences name a family.
+func family(f plan.Family) string {
+	if f == plan.IPv4 {
+		return "IPv4"
+	}
+	return "IPv6"
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// Settings of MPTCP (Documentation/networking/mptcp-sysctl.rst); path_manager
+// exists from Linux 6.15 on, blackhole_timeout from 6.12 on.
+const (
+	keyEnabled     = "net/mptcp/enabled"
+	keyPathManager = "net/mptcp/path_manager"
+	keyBlackhole   = "net/mptcp/blackhole_timeout"
+)
+
+// kernel finds what the kernel's MPTCP lacks.
+func (e *examination) kernel() {
+	switch e.State.PathManager {
+	case plan.PathManagerMissing:
+		e.add(MPTCPMissing, "", "this kernel has no MPTCP: build OpenWrt's with KERNEL_MPTCP")
+		return
+	case plan.PathManagerOther:
+		mend := "sysctl -w net.mptcp.pm_type=0"
+		if _, there := e.Sysctls[keyPathManager]; there {
+			mend = "sysctl -w net.mptcp.path_manager=kernel"
+		}
+		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints count for nothing", mend)
+	}
+	if e.switchedOff() {
+		e.add(MPTCPOff, "", "somebody has switched MPTCP off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
+	}
+	if e.Blackhole {
+		// A write of the setting ends the time-out, also one of the same value
+		// (net/mptcp/ctrl.c, proc_blackhole_detect_timeout).
+		e.add(BlackholeTimeout, "", "new connections do plain TCP for now: a path has lost SYNs with MPTCP",
+			"sysctl -w net.mptcp.blackhole_timeout="+e.Sysctls[keyBlackhole])
+	}
+	if e.NoIPv6 && e.usableIPv6() {
+		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
+	}
+	if e.NoDiag != "" {
+		mend := "modprobe mptcp_diag"
+		if e.Install != "" {
+			mend = e.Install + " " + e.NoDiag
+		}
+		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", mend)
+	}
+}
+
+// switchedOff reports whether MPTCP was switched off behind our back. While no
+// rule of ours stands, it is just pending.
+func (e *examination) switchedOff() bool {
+	return e.Config != nil && e.Config.Globals.Multipath && e.State.Sysctls[keyEnabled] == "0" && len(e.State.Rules) > 0
+}
+
+func (e *examination) usableIPv6() bool {
+	for _, l := range e.participants() {
+		if l.Use[plan.IPv6].Usable {
+			return true
+		}
+	}
+	return false
+}
+
+// limits finds a configured limit that is too low for sure: the endpoint that
+// the first subflow uses needs no room of its own. What no option holds down
+// is raised by every run.
+func (e *examination) limits() {
+	var subflows [2]int
+	for _, there := range e.Result.Endpoints {
+		if there.Own && there.Flags&mptcp.FlagSubflow != 0 {
+			subflows[plan.FamilyOf(there.Addr)]++
+		}
+	}
+	need := max(subflows[plan.IPv4], subflows[plan.IPv6]) - 1
+	if limit := e.Config.Globals.Subflows; limit != nil && int(*limit) < need {
+		e.add(LimitTooLow, "", fmt.Sprintf("option mptcp_subflows %d is too low: there are endpoints for %d further subflows", *limit, need),
+			modeSetting(fmt.Sprintf("globals.mptcp_subflows=%d", need+1))...)
+	}
+	if e.State.Limits.AddAddrAccepted == 0 && e.Counters["AddAddr"] > 0 {
+		e.add(Announced, "", "servers announced addresses, which nobody uses: the limit for them is 0",
+			modeSetting("globals.mptcp_add_addr_accepted=1")...)
+	}
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// pairs finds what is wrong between two interfaces. Each pair is told once, for
+// the first reason that fits.
+func (e *examination) pairs() {
+	for i := range e.Result.Lines {
+		for k := range i {
+			a, b := &e.Result.Lines[k], &e.Result.Lines[i]
+			if !a.Netifd.Up || !b.Netifd.Up || a.Device == b.Device || a.Device == "" || b.Device == "" {
+				continue
+			}
+			switch both := a.Participates() && b.Participates(); {
+			case both:
+				e.pair(a, b)
+			case a.Participates():
+				e.besideLAN(a, b)
+			case b.Participates():
+				e.besideLAN(b, a)
+			}
+		}
+	}
+}
+
+// pair compares two lines.
+func (e *examination) pair(a, b *plan.LineUse) {
+	mac := e.MACs[a.Device]
+	sameMAC := mac != "" && mac == e.MACs[b.Device]
+	first, second := overlap(a, b)
+	switch {
+	case first.IsValid() && first.Addr() == second.Addr():
+		e.sameAddress(a, b, first.Addr(), sameMAC)
+	case first.IsValid() && sameMAC:
+		e.add(SameMAC, b.Name, fmt.Sprintf("one MAC address with %s in one network, %s", a.Name, mac), newMAC(b, mac)...)
+	case first.IsValid() && e.answersForOthers(a.Device, b.Device):
+		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and both answer ARP for the other", second.Masked(), first.Masked(), a.Name),
+			"sysctl -w net.ipv4.conf.all.arp_ignore=1")
+	}
+	e.sameMetric(a, b)
+}
+
+// sameAddress speaks of a provider who knows both lines by one MAC address, or
+// of two modems that give the same one.
+func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
+	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
+	switch {
+	case sameMAC:
+		e.add(SameAddress, b.Name, text, newMAC(b, e.MACs[b.Device])...)
+	case b.Netifd.Proto == "static":
+		e.add(SameAddress, b.Name, text, setting(b.Name+".ipaddr=ADDRESS")...)
+	default:
+		e.add(SameAddress, b.Name, text+"; give one of the two modems another network", "ifup "+b.Name)
+	}
+}
+
+// newMAC is the way out that the wiki has: another, locally administered
+// address (IEEE 802, the second bit of the first octet).
+func newMAC(l *plan.LineUse, mac string) []string {
+	first := "02"
+	if strings.HasPrefix(mac, first) {
+		first = "06"
+	}
+	return setting(l.Name + ".macaddr=" + first + strings.TrimPrefix(mac, mac[:min(2, len(mac))]))
+}
+
+// answersForOthers reports whether the kernel answers ARP requests on one
+// device for an address of the other (arp_ignore; the larger setting counts).
+func (e *examination) answersForOthers(devices ...string) bool {
+	for _, d := range devices {
+		if max(e.Sysctls[ipv4Conf("all", "arp_ignore")], e.Sysctls[ipv4Conf(d, "arp_ignore")]) == "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap finds IPv4 addresses of two interfaces whose networks overlap.
+func overlap(a, b *plan.LineUse) (first, second netip.Prefix) {
+	for _, x := range a.Netifd.Addresses {
+		for _, y := range b.Netifd.Addresses {
+			if x.Prefix.Addr().Is4() && !x.Peer.IsValid() && !y.Peer.IsValid() && x.Prefix.Overlaps(y.Prefix) {
+				return x.Prefix, y.Prefix
+			}
+		}
+	}
+	return first, second
+}
+
+// besideLAN compares a line with an interface that takes no part.
+func (e *examination) besideLAN(l, lan *plan.LineUse) {
+	mine, its := overlap(l, lan)
+	if !mine.IsValid() || mine.IsSingleIP() || its.IsSingleIP() {
+		return
+	}
+	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
+	if lan.Netifd.Proto != "static" {
+		e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr=ADDRESS")...)
+		return
+	}
+	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeAddress().String())...)
+}
+
+// freeAddress is the first of a network that overlaps no other: 192.168.N.1.
+func (e *examination) freeAddress() netip.Addr {
+	for n := byte(8); n != 0; n++ {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, n, 1}), 24)
+		free := true
+		for i := range e.Result.Lines {
+			for _, a := range e.Result.Lines[i].Netifd.Addresses {
+				free = free && !a.Prefix.Overlaps(p)
+			}
+		}
+		if free {
+			return p.Addr()
+		}
+	}
+	return netip.AddrFrom4([4]byte{172, 31, 255, 1})
+}
+
+// sameMetric finds lines of which netifd keeps one default route. It does not
+// say so; a line that has none on purpose looks alike but for its option. In
+// IPv6 routes with sources of their own stand side by side.
+func (e *examination) sameMetric(a, b *plan.LineUse) {
+	x, hasX := e.mainDefault(a)
+	y, hasY := e.mainDefault(b)
+	if hasX && hasY && x.Metric == y.Metric {
+		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps one default route", x.Metric, a.Name),
+			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
+	}
+}
+
+// mainDefault is the IPv4 default route that a line would have in the main table.
+func (e *examination) mainDefault(l *plan.LineUse) (netifd.Route, bool) {
+	if max(l.IP4Table, l.Netifd.IP4Table) != 0 || falseWord(e.DefaultRoute[l.Name]) {
+		return netifd.Route{}, false
+	}
+	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
+		for _, r := range routes {
+			if r.Default() && r.Target.Addr().Is4() && r.Table == 0 && r.Type == 0 {
+				return r, true
+			}
+		}
+	}
+	return netifd.Route{}, false
+}
+
+// falseWord reports whether netifd reads a word as a false boolean
+// (libubox blobmsg and uci_blob.c: what is not true is false).
+func falseWord(word string) bool {
+	switch word {
+	case "", "1", "on", "true", "yes", "enabled":
+		return false
+	}
+	return true
+}
+
+// freeMetric is one more than the largest of any interface.
+func (e *examination) freeMetric() uint32 {
+	largest := uint32(0)
+	for i := range e.Result.Lines {
+		n := &e.Result.Lines[i].Netifd
+		for _, r := range n.Routes {
+			largest = max(largest, r.Metric)
+		}
+		for _, r := range n.Inactive {
+			largest = max(largest, r.Metric)
+		}
+	}
+	return largest + 1
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// routing finds rules and routes of others that take the lines' packets.
+func (e *examination) routing() {
+	for _, f := range plan.Families {
+		flag := ""
+		if f == plan.IPv6 {
+			flag = "-6 "
+		}
+		for place, r := range e.Rules[f] {
+			if r.Ours || r.Priority > plan.PriorityDevice {
+				continue
+			}
+			var caught []string
+			for _, l := range e.participants() {
+				if e.takes(place, l, f) {
+					caught = append(caught, l.Name)
+				}
+			}
+			if len(caught) > 0 {
+				e.add(RuleBefore, caught[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.Text, also(caught[1:])),
+					fmt.Sprintf("ip %srule del pref %d %s", flag, r.Priority, r.Text))
+			}
+		}
+	}
+	for _, l := range e.participants() {
+		for _, f := range plan.Families {
+			e.tableInUse(l, f)
+		}
+	}
+}
+
+// also names further lines.
+func also(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return " (those of " + list(lines) + " too)"
+}
+
+// takes reports whether a rule leads packets of a line elsewhere, before any
+// rule, ours or not, has sent them to the line's table.
+func (e *examination) takes(place int, l *plan.LineUse, f plan.Family) bool {
+	u, r := &l.Use[f], e.Rules[f][place]
+	if !u.Usable || r.Table == u.Table {
+		return false
+	}
+	for _, a := range u.Addresses {
+		if r.catches(a.Addr(), l.Device) && e.before(place, a.Addr(), l, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// before reports whether a rule is evaluated before one that sends packets from
+// an address to the line's table. Ours are taken to lead on.
+func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan.Family) bool {
+	for _, other := range e.Rules[f][:place] {
+		if other.Table == l.Use[f].Table && (other.catches(from, l.Device) || other.Ours && other.Src.Contains(from)) {
+			return false
+		}
+	}
+	return true
+}
+
+// tableInUse finds routes of others in the table of a line, which lead its
+// packets elsewhere or keep ours out. Those that netifd itself puts there
+// (ip4table) are the line's own.
+func (e *examination) tableInUse(l *plan.LineUse, f plan.Family) {
+	u := &l.Use[f]
+	own := max(l.IP4Table, l.Netifd.IP4Table)
+	if f == plan.IPv6 {
+		own = max(l.IP6Table, l.Netifd.IP6Table)
+	}
+	if !u.Usable || own == u.Table {
+		return
+	}
+	for _, r := range e.State.Foreign {
+		if r.Family != f || r.Table != u.Table || !misleads(r, l, u) {
+			continue
+		}
+		e.add(TableInUse, l.Name, fmt.Sprintf("somebody else has a route to %[2]s in its table %[1]d", u.Table, r.Dst),
+			modeSetting(fmt.Sprintf("%s.multipath_table=%d", l.Name, e.freeTable()))...)
+		return
+	}
+}
+
+// misleads reports whether a foreign route leads elsewhere what is the line's:
+// everything, or its own network. A metric above ours only hides that till the
+// line loses its carrier.
+func misleads(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
+	if r.Default() {
+		return r.Device != l.Device || r.Gateway != u.Gateway
+	}
+	for _, a := range u.Addresses {
+		if r.Dst == a.Masked() && r.Device != l.Device {
+			return true
+		}
+	}
+	return false
+}
+
+// freeTable is a number from 1000 up that no line and no route has that we
+// know of.
+func (e *examination) freeTable() uint32 {
+	var taken []uint32
+	for i := range e.Result.Lines {
+		taken = append(taken, e.Result.Lines[i].Tables[:]...)
+	}
+	taken = append(taken, e.Config.DefaultTables...)
+	for _, rules := range e.Rules {
+		for _, r := range rules {
+			taken = append(taken, r.Table)
+		}
+	}
+	table := uint32(1000)
+	for slices.Contains(taken, table) {
+		table++
+	}
+	return table
+}

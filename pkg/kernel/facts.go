@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// Settings that findings are made from (Documentation/networking/ip-sysctl.rst,
+// mptcp-sysctl.rst). Those of the second list exist for each device.
+var (
+	factKeys   = []string{keyPathManager, keyBlackhole}
+	deviceKeys = []string{"rp_filter", "arp_ignore"}
+)
+
+// keyBlackhole is the time-out after lost SYNs, from Linux 6.12 on.
+const keyBlackhole = "net/mptcp/blackhole_timeout"
+
+// Facts adds to f what findings want of the kernel beside the State in it: the
+// rules of everybody, settings, counters, and the Ethernet addresses of the
+// devices in State. It needs no privilege, writes nothing and sends no packet.
+func (k *Kernel) Facts(f *doctor.Facts) error {
+	for _, family := range plan.Families {
+		rules, err := k.factRules(family)
+		if err != nil {
+			return err
+		}
+		f.Rules[family] = rules
+	}
+	if err := k.factDevices(f); err != nil {
+		return err
+	}
+	if f.State.PathManager == plan.PathManagerMissing {
+		return nil
+	}
+	counters, err := mptcp.Counters()
+	if err != nil && !errors.Is(err, mptcp.ErrNotSupported) {
+		return err
+	}
+	f.Counters = make(map[string]uint64, len(counters))
+	for _, c := range counters {
+		f.Counters[c.Name] = c.Value
+	}
+	if f.Blackhole, err = blackhole(f.Counters, f.Sysctls[keyBlackhole]); err != nil {
+		return err
+	}
+	f.NoIPv6 = noIPv6()
+	return nil
+}
+
+// factRules are all rules of a family with what their tables hold.
+func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
+	all, err := k.AllRules(family)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]doctor.Rule, len(all))
+	for i, r := range all {
+		_, text, _ := strings.Cut(r.String(), ": ")
+		rules[i] = doctor.Rule{
+			Rule: r.Rule, Text: text, Ours: r.Protocol == plan.Protocol, IIF: r.IIF, Mark: r.Mark, Mask: r.Mask,
+			Invert: r.Invert, Narrow: r.Others || r.Dst.IsValid() || r.TOS != 0,
+		}
+		if rules[i].Ours || r.Priority > plan.PriorityDevice {
+			continue
+		}
+		if rules[i].Final, err = k.final(r); err != nil {
+			return nil, err
+		}
+	}
+	return rules, nil
+}
+
+// final reports whether a packet that matches a rule comes to no later one.
+func (k *Kernel) final(r AnyRule) (bool, error) {
+	switch {
+	case r.Action == ActionBlackhole, r.Action == ActionUnreachable, r.Action == ActionProhibit:
+		return true, nil
+	case r.Action != ActionLookup, r.Suppress >= 0:
+		return false, nil
+	case config.ReservedTable(r.Table) && r.Table != 1:
+		// The default route of main is netifd's, and the table may be long;
+		// local has none.
+		return r.Table == plan.Main, nil
+	}
+	routes, err := k.routes(r.Family, routeFilter{table: r.Table})
+	for _, there := range routes {
+		// A VPN's two halves lead everywhere too.
+		if there.Dst.Bits() <= 1 {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// factDevices reads the settings, and the addresses of the devices.
+func (k *Kernel) factDevices(f *doctor.Facts) error {
+	keys := append([]string(nil), factKeys...)
+	names := []string{"all"}
+	f.MACs = make(map[string]string)
+	for _, d := range f.State.Devices {
+		names = append(names, d.Name)
+		mac, err := k.hardwareAddress(d.Index)
+		if err != nil {
+			return fmt.Errorf("device %s: %w", d.Name, err)
+		}
+		if mac != "" {
+			f.MACs[d.Name] = mac
+		}
+	}
+	for _, name := range names {
+		for _, key := range deviceKeys {
+			keys = append(keys, "net/ipv4/conf/"+name+"/"+key)
+		}
+	}
+	f.Sysctls = make(map[string]string, len(keys))
+	for _, key := range keys {
+		value, ok, err := Sysctl(key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			f.Sysctls[key] = value
+		}
+	}
+	return nil
+}
+
+// noIPv6 reports whether the kernel has IPv6, but lacks CONFIG_MPTCP_IPV6: then
+// nobody has registered MPTCP with that family (inet6_create in
+// net/ipv6/af_inet6.c). No IPv6 at all is EAFNOSUPPORT, MPTCP switched off
+// ENOPROTOOPT.
+func noIPv6() bool {
+	fd, err := mptcpSocket(unix.AF_INET6)
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	return errors.Is(err, unix.EPROTONOSUPPORT)
+}
+
+func mptcpSocket(family int) (int, error) {
+	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+}
+
+// MPTCP counters (net/mptcp/mib.c), both from Linux 6.12 on: time-outs that
+// began, and connections that did without MPTCP because of one.
+const (
+	counterBlackhole = "Blackhole"
+	counterDisabled  = "MPCapableSYNTXDisabled"
+)
+
+// blackhole finds out whether the kernel has given MPTCP up for a while. Nothing
+// shows that, but a connection that is tried now is counted as disabled
+// (mptcp_connect in net/mptcp/protocol.c) before a route is looked up. A
+// broadcast address has none for TCP, so that no packet leaves. It is tried only
+// after a time-out has begun, as it would count as an attempt else.
+func blackhole(counters map[string]uint64, timeout string) (bool, error) {
+	if counters[counterBlackhole] == 0 || timeout == "" || timeout == "0" {
+		return false, nil
+	}
+	fd, err := mptcpSocket(unix.AF_INET)
+	if err != nil {
+		return false, nil // MPTCP is off altogether
+	}
+	_ = unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{255, 255, 255, 255}, Port: 9}) // fails
+	if err := unix.Close(fd); err != nil {
+		return false, err
+	}
+	after, err := mptcp.Counters()
+	for _, c := range after {
+		if c.Name == counterDisabled && c.Value != counters[counterDisabled] {
+			return true, err
+		}
+	}
+	return false, err
+}
