@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package snapshot
+
+import (
+	"math"
+	"net/netip"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// snapshot walks the whole document. Its keys are those that stand here.
+func (c *codec) snapshot(s *Snapshot) {
+	c.text("program", &s.Program)
+	c.text("kernel", &s.Release)
+	c.text("config_file", &s.File)
+	c.text("config", &s.Config)
+	c.texts("config_complaints", &s.Complaints)
+	if c.mask != nil {
+		s.Config = c.mask.text(s.Config)
+		for i := range s.Complaints {
+			s.Complaints[i] = c.mask.text(s.Complaints[i])
+		}
+	}
+	c.flag("netifd", &s.Netifd)
+	c.list("interfaces", len(s.Interfaces), func(n int) { s.Interfaces = make([]netifd.Interface, n) }, func(i int) { c.iface(&s.Interfaces[i]) })
+	c.inside("state", func() { c.state(&s.State) })
+	c.flag("hint_known", &s.HintKnown)
+	c.uint8("last_id", &s.LastID)
+	c.list("tables", len(s.Tables), func(n int) { s.Tables = make([]uint32, n) }, func(i int) { c.uint32("table", &s.Tables[i]) })
+	c.flag("privileged", &s.Privileged)
+}
+
+// texts is a list of objects with one text each, as every list here has
+// objects.
+func (c *codec) texts(key string, all *[]string) {
+	c.list(key, len(*all), func(n int) { *all = make([]string, n) }, func(i int) { c.text("text", &(*all)[i]) })
+}
+
+func (c *codec) iface(i *netifd.Interface) {
+	c.text("interface", &i.Name)
+	c.flag("up", &i.Up)
+	c.flag("dynamic", &i.Dynamic)
+	c.text("proto", &i.Proto)
+	c.text("l3_device", &i.L3Device)
+	c.text("device", &i.Device)
+	c.uint32("metric", &i.Metric)
+	c.uint32("ip4table", &i.IP4Table)
+	c.uint32("ip6table", &i.IP6Table)
+	c.list("addresses", len(i.Addresses), func(n int) { i.Addresses = make([]netifd.Address, n) }, func(n int) {
+		c.local("address", &i.Addresses[n].Prefix, true)
+		c.addr("peer", &i.Addresses[n].Peer, false)
+	})
+	c.list("prefixes", len(i.Prefixes), func(n int) { i.Prefixes = make([]netip.Prefix, n) }, func(n int) {
+		c.prefix("prefix", &i.Prefixes[n], true)
+	})
+	c.netifdRoutes("routes", &i.Routes)
+	c.netifdRoutes("inactive", &i.Inactive)
+}
+
+func (c *codec) netifdRoutes(key string, routes *[]netifd.Route) {
+	c.list(key, len(*routes), func(n int) { *routes = make([]netifd.Route, n) }, func(i int) {
+		r := &(*routes)[i]
+		c.prefix("target", &r.Target, true)
+		c.addr("nexthop", &r.Nexthop, false)
+		c.uint32("metric", &r.Metric)
+		c.uint32("table", &r.Table)
+		c.uint32("type", &r.Type)
+	})
+}
+
+func (c *codec) state(s *plan.State) {
+	c.list("devices", len(s.Devices), func(n int) { s.Devices = make([]plan.Device, n) }, func(i int) {
+		d := &s.Devices[i]
+		c.text("device", &d.Name)
+		c.int("index", &d.Index)
+		c.flag("up", &d.Up)
+		c.flag("carrier", &d.Carrier)
+	})
+	c.list("addresses", len(s.Addresses), func(n int) { s.Addresses = make([]plan.Address, n) }, func(i int) { c.address(&s.Addresses[i]) })
+	c.list("rules", len(s.Rules), func(n int) { s.Rules = make([]plan.Rule, n) }, func(i int) {
+		r := &s.Rules[i]
+		c.family(&r.Family)
+		c.uint32("priority", &r.Priority)
+		c.prefix("src", &r.Src, false)
+		c.text("oif", &r.OIF)
+		c.uint32("table", &r.Table)
+		r.Suppress = int(c.number("suppress_prefixlength", int64(r.Suppress), -1, 128))
+	})
+	c.routes("routes", &s.Routes)
+	c.routes("foreign_routes", &s.Foreign)
+	c.list("endpoints", len(s.Endpoints), func(n int) { s.Endpoints = make([]mptcp.Endpoint, n) }, func(i int) {
+		e := &s.Endpoints[i]
+		c.uint8("id", &e.ID)
+		c.addr("address", &e.Addr, true)
+		e.Port = uint16(c.number("port", int64(e.Port), 0, math.MaxUint16))
+		c.uint32("flags", (*uint32)(&e.Flags))
+		c.int("index", &e.IfIndex)
+	})
+	c.uint32("limit_subflows", &s.Limits.Subflows)
+	c.uint32("limit_add_addr_accepted", &s.Limits.AddAddrAccepted)
+	s.PathManager = plan.PathManager(c.word("path_manager", uint8(s.PathManager), "kernel", "missing", "other"))
+	c.int("max_endpoints", &s.MaxEndpoints)
+	c.uint32("max_limit", &s.MaxLimit)
+	c.settings("sysctls", &s.Sysctls)
+	c.list("subflows", len(s.Subflows), func(n int) { s.Subflows = make([]plan.Subflow, n) }, func(i int) {
+		c.uint32("token", &s.Subflows[i].Token)
+		c.addr("local", &s.Subflows[i].Local, true)
+	})
+	c.flag("subflows_known", &s.SubflowsKnown)
+}
+
+func (c *codec) family(f *plan.Family) {
+	*f = plan.Family(c.word("family", uint8(*f), plan.IPv4.String(), plan.IPv6.String()))
+}
+
+func (c *codec) address(a *plan.Address) {
+	c.int("index", &a.Index)
+	c.local("address", &a.Prefix, true)
+	c.local("peer", &a.Peer, false)
+	c.flag("global", &a.Global)
+	c.flag("tentative", &a.Tentative)
+	c.flag("deprecated", &a.Deprecated)
+	c.flag("dadfailed", &a.DADFailed)
+	c.flag("noprefixroute", &a.NoPrefixRoute)
+}
+
+func (c *codec) routes(key string, routes *[]plan.Route) {
+	c.list(key, len(*routes), func(n int) { *routes = make([]plan.Route, n) }, func(i int) {
+		r := &(*routes)[i]
+		c.family(&r.Family)
+		c.uint32("table", &r.Table)
+		c.prefix("dst", &r.Dst, true)
+		c.addr("gateway", &r.Gateway, false)
+		c.text("device", &r.Device)
+		c.int("index", &r.Index)
+		c.addr("src", &r.Src, false)
+		c.flag("onlink", &r.OnLink)
+		c.uint32("metric", &r.Metric)
+	})
+}
