@@ -120,6 +120,11 @@ func (l *Lab) build(config Config) error {
 			return err
 		}
 	}
+	if s.LAN {
+		if err := l.awaitLAN(); err != nil {
+			return err
+		}
+	}
 	if err := l.writeConfig(s); err != nil {
 		return err
 	}

@@ -243,6 +243,34 @@ func subnetBits(a netip.Addr) int {
 	return 64
 }
 
+// awaitLAN waits until the router's kernel has put the LAN's link-local addresses,
+// which come by themselves, into its local table: its own and that of all routers.
+func (l *Lab) awaitLAN() error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		link, err := l.Router.Netlink.LinkByName(lanDevice)
+		if err != nil {
+			return err
+		}
+		filter := &netlink.Route{Table: unix.RT_TABLE_LOCAL, LinkIndex: link.Attrs().Index}
+		routes, err := l.Router.Netlink.RouteListFiltered(netlink.FAMILY_V6, filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF)
+		if err != nil {
+			return err
+		}
+		there := 0
+		for _, r := range routes {
+			if r.Dst != nil && (r.Dst.IP.String() == routerLinkLocal || r.Dst.IP.String() == "fe80::") {
+				there++
+			}
+		}
+		if there == 2 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s got no link-local address", lanDevice)
+		}
+	}
+}
+
 // awaitCarrier waits until the router's kernel has taken note of the line's
 // carrier: it marks routes only after a moment.
 func (l *Lab) awaitCarrier(n *line) error {
