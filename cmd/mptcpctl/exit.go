@@ -11,12 +11,13 @@ import (
 
 // Exit codes.
 const (
-	exitFailed  = 1  // an operation failed
-	exitUsage   = 2  // unknown command, flag, mode or interface
-	exitConfig  = 3  // bad configuration
-	exitNoMPTCP = 4  // rules and routes are right, but there is no path manager to tell
-	exitPending = 5  // plan --exit-code: changes are pending
-	exitLocked  = 75 // the lock is held (EX_TEMPFAIL of sysexits.h)
+	exitFailed   = 1  // an operation failed
+	exitUsage    = 2  // unknown command, flag, mode or interface
+	exitConfig   = 3  // bad configuration
+	exitNoMPTCP  = 4  // rules and routes are right, but there is no path manager to tell
+	exitPending  = 5  // plan --exit-code: changes are pending
+	exitFindings = 6  // doctor: something is wrong
+	exitLocked   = 75 // the lock is held (EX_TEMPFAIL of sysexits.h)
 )
 
 // exitError carries the exit code of an error. Its text may be empty: the code

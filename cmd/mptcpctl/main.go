@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -28,9 +29,14 @@ type streams struct {
 	out, err io.Writer
 }
 
-// run executes one command line and gives its exit code.
+// run executes one command line and gives its exit code. Called by the name of the
+// old tool, the program is that command.
 func run(ctx context.Context, args []string, s streams) int {
+	name, words := args[0], args[1:]
+	if filepath.Base(name) == multipathName {
+		words = append([]string{multipathName}, words...)
+	}
 	root := newRootCmd(s)
-	root.SetArgs(args[1:])
+	root.SetArgs(words)
 	return report(s.err, root.ExecuteContext(ctx))
 }

@@ -17,8 +17,10 @@ import (
 // the name under which it is called.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
-	case "mptcpctl":
+	case "mptcpctl", multipathName:
 		main()
+	case netlab.CrowdName:
+		os.Exit(netlab.CrowdMain())
 	case "ubus":
 		os.Exit(netlab.UbusMain())
 	case "uci":

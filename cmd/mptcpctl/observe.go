@@ -34,12 +34,23 @@ func (o *options) source() uci.Source {
 // readConfig reads and checks the configuration. All its errors are about the
 // configuration.
 func (o *options) readConfig(ctx context.Context) (config.Config, error) {
+	_, cfg, err := o.readPackage(ctx)
+	return cfg, err
+}
+
+// readPackage gives the sections too.
+func (o *options) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
 	pkg, err := o.source().Read(ctx, uciPackage)
 	if err != nil {
-		return config.Config{}, exitError{exitConfig, err}
+		return nil, config.Config{}, exitError{exitConfig, err}
 	}
-	file := o.configFile()
-	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(kernel.Release()))
+	cfg, err := parseConfig(o.configFile(), pkg, kernel.Release())
+	return pkg, cfg, err
+}
+
+// parseConfig checks a configuration for a kernel of some release.
+func parseConfig(file string, pkg *uci.Package, release string) (config.Config, error) {
+	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(release))
 	if err != nil {
 		return config.Config{}, exitError{exitConfig, err}
 	}
@@ -51,20 +62,21 @@ func (o *options) readConfig(ctx context.Context) (config.Config, error) {
 
 // view is all that one run knows.
 type view struct {
+	pkg    *uci.Package
 	cfg    config.Config
 	netifd bool
-	known  []netifd.Interface // while netifd is the source
+	known  []netifd.Interface // from netifd, or from the kernel in its place
 	state  plan.State
 	result plan.Result
 }
 
 // newView reads the configuration and asks netifd; the kernel is asked later.
 func (o *options) newView(ctx context.Context) (*view, error) {
-	cfg, err := o.readConfig(ctx)
+	pkg, cfg, err := o.readPackage(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{cfg: cfg, netifd: true}
+	v := &view{pkg: pkg, cfg: cfg, netifd: true}
 	v.known, err = netifd.Dump(ctx)
 	if errors.Is(err, netifd.ErrNoUbus) {
 		v.netifd = false
@@ -117,14 +129,13 @@ type request struct {
 
 // plan observes the kernel and works out what to do.
 func (v *view) plan(k *kernel.Kernel, req request) error {
-	interfaces := v.known
 	if !v.netifd {
 		var err error
-		if interfaces, err = k.Interfaces(&v.cfg); err != nil {
+		if v.known, err = k.Interfaces(&v.cfg); err != nil {
 			return exitError{exitFailed, err}
 		}
 	}
-	lines := plan.Resolve(&v.cfg, interfaces)
+	lines := plan.Resolve(&v.cfg, v.known)
 	if !req.hint.known || req.search {
 		own, err := k.OwnTables()
 		if err != nil {
@@ -137,16 +148,22 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 		return exitError{exitFailed, fmt.Errorf("reading the kernel's state: %w", err)}
 	}
 	v.state = state
+	return v.decide(lines, req, kernel.Subflows)
+}
+
+// decide works out what to do. It asks for the subflows only if the plan
+// depends on them.
+func (v *view) decide(lines []plan.Line, req request, subflows func() ([]plan.Subflow, bool, error)) (err error) {
 	input := plan.Input{
-		Config: &v.cfg, Lines: lines, State: state, Netifd: v.netifd,
-		LastID: req.hint.lastID, Settling: req.settling, Heal: req.heal, Renew: returned(state.Devices, req.carriers),
+		Config: &v.cfg, Lines: lines, State: v.state, Netifd: v.netifd,
+		LastID: req.hint.lastID, Settling: req.settling, Heal: req.heal, Renew: returned(v.state.Devices, req.carriers),
 	}
 	v.result = plan.Make(input)
 	if !v.result.NeedSubflows {
 		return nil
 	}
 	input.State.SubflowsAsked = true
-	if input.State.Subflows, input.State.SubflowsKnown, err = kernel.Subflows(); err != nil {
+	if input.State.Subflows, input.State.SubflowsKnown, err = subflows(); err != nil {
 		return exitError{exitFailed, err}
 	}
 	v.state = input.State

@@ -15,15 +15,23 @@ import (
 
 func newPlanCmd(o *options) *cobra.Command {
 	var asJSON, exitCode bool
+	var from string
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do, and do nothing",
 		Long: `One line per operation, in order: + adds, - deletes, ~ changes; the command that
-would do the same; and the reason. Nothing is printed when nothing is to do.`,
+would do the same; and the reason. Nothing is printed when nothing is to do.
+
+--from makes the plan from what "mptcpctl snapshot" has printed, without asking
+anything of this machine.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		v, err := o.look(c.Context())
+		look := func() (*view, error) { return o.look(c.Context()) }
+		if from != "" {
+			look = func() (*view, error) { return replay(from) }
+		}
+		v, err := look()
 		if err != nil {
 			return err
 		}
@@ -37,6 +45,7 @@ would do the same; and the reason. Nothing is printed when nothing is to do.`,
 		return worst(v.problems(), pending)
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&from, "from", "", "plan from the snapshot in `FILE`; - is the standard input")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 5 when changes are pending")
 	return cmd
 }

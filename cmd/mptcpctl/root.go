@@ -28,7 +28,8 @@ endpoints true. It reads the configuration (UCI package "network"), asks netifd
 and the kernel what is there, applies the difference, and exits.
 
 Exit codes: 0 done, 1 an operation failed, 2 usage, 3 configuration, 4 no MPTCP
-path manager, 5 changes pending (plan --exit-code), 75 the lock is held.`,
+path manager, 5 changes pending (plan --exit-code), 6 findings (doctor), 75 the
+lock is held.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
@@ -43,8 +44,8 @@ path manager, 5 changes pending (plan --exit-code), 75 the lock is held.`,
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
 	root.AddCommand(
-		newApplyCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o),
-		newPlanCmd(o), newSettleCmd(o), newStatusCmd(o), newVersionCmd(o),
+		newApplyCmd(o), newConnectionsCmd(o), newExplainCmd(o), newCountersCmd(o), newDoctorCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o), newMonitorCmd(o),
+		newMultipathCmd(o), newPlanCmd(o), newSettleCmd(o), newSnapshotCmd(o), newStatusCmd(o), newVersionCmd(o),
 	)
 	refuseOtherShells(root)
 	refuseOtherTopics(root)

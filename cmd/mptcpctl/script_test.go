@@ -43,9 +43,16 @@ const commandTimeout = time.Minute
 //	log                     prints what has come into the system log, which must be something
 //	connect WORD...         opens connections to the far server; see cmdConnect
 //	disconnect              resets them
+//	fallback                opens a connection that falls back to TCP
 //	until PATTERN ARG...    runs mptcpctl until what it prints matches
+//	multipath ARG...        runs mptcpctl under the name of the old tool
+//	monitor ARG...          starts mptcpctl monitor; see cmdMonitor
+//	printed PATTERN         waits until what it has printed matches
+//	signal SIGNAL           ends it and prints all of that; see cmdSignal
 //	calls                   prints which stand-ins ran since the last calls
 //	processes               asserts that a process runs on in the lab
+//	mend FINDING            runs the commands that doctor gives for it
+//	swallow                 connects where SYNs with MPTCP are lost
 //	without PROGRAM         takes ubus or uci off the PATH
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
 //	hold, release           holds the lock as another run would
@@ -61,9 +68,11 @@ func TestScripts(t *testing.T) {
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
 			"fault": cmdFault, "netifd": cmdNetifd, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
-			"connect": cmdConnect, "disconnect": cmdDisconnect, "until": cmdUntil,
+			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
+			"mend": cmdMend, "swallow": cmdSwallow,
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
+			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 		},
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
@@ -78,8 +87,9 @@ type script struct {
 	heard  *listener
 	lock   *lockFile
 	connections
-	code  int // of the last mptcpctl
-	calls int // that were printed already
+	background background
+	code       int // of the last mptcpctl
+	calls      int // that were printed already
 }
 
 type scriptKey struct{}
@@ -108,7 +118,7 @@ func setupScript(env *testscript.Env) error {
 }
 
 func (s *script) close() error {
-	problems := []error{s.syslog.close(), s.connections.close()}
+	problems := []error{s.syslog.close(), s.connections.close(), s.background.kill()}
 	if s.heard != nil {
 		problems = append(problems, s.heard.close())
 	}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+// connectionList lists connections with the names of their lines.
+type connectionList struct {
+	*options
+	filter connectionFilter
+	names  lineNames
+	// What the last listing has seen, whether the filter let it pass or not.
+	connections, subflows int
+}
+
+// readNames reads the names of the lines, which are those of the devices when
+// the configuration cannot be read.
+func (l *connectionList) readNames(ctx context.Context) error {
+	names, err := l.options.readNames(ctx)
+	if err != nil && names.devices == nil {
+		return err
+	}
+	if err != nil {
+		l.warn([]string{err.Error()})
+	}
+	l.names = names
+	return l.filter.check(names)
+}
+
+// each calls fn for the connections that the filter lets pass.
+func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
+	l.connections, l.subflows = 0, 0
+	err := sockdiag.Each(func(c sockdiag.Connection) error {
+		l.connections++
+		l.subflows += len(c.Subflows)
+		if !l.filter.match(l.names, &c) {
+			return nil
+		}
+		inOrder(c.Subflows)
+		return fn(&c)
+	})
+	var coded exitError
+	if err == nil || errors.As(err, &coded) {
+		return err
+	}
+	return listFailed(err)
+}
+
+// listFailed says what the kernel lacks, MPTCP or only the list of its sockets.
+func listFailed(err error) error {
+	if !errors.Is(err, sockdiag.ErrNoMPTCPDiag) && !errors.Is(err, sockdiag.ErrNoTCPDiag) {
+		return wrapFailed("listing the connections", err)
+	}
+	if _, ok, _ := kernel.Sysctl("net/mptcp/enabled"); !ok {
+		err = errors.New("this kernel has no Multipath TCP")
+	}
+	return exitError{exitNoMPTCP, err}
+}
+
+// hiddenText is why no connection has a subflow.
+const hiddenText = "subflows are not shown: kernels before 6.15 list them only to root"
+
+// hidden tells that the kernel keeps the subflows from us; see listSubflows.
+func (l *connectionList) hidden() bool {
+	return l.connections > 0 && l.subflows == 0 && needNetAdmin() != nil
+}
+
+// warnHidden says so.
+func (l *connectionList) warnHidden() {
+	if l.hidden() {
+		l.warn([]string{hiddenText})
+	}
+}
+
+// inOrder sorts subflows by their address ids, the first subflow first.
+func inOrder(subflows []sockdiag.Subflow) {
+	less := func(a, b *sockdiag.Subflow) bool {
+		if a.LocalID != b.LocalID {
+			return a.LocalID < b.LocalID
+		}
+		return a.RemoteID < b.RemoteID || a.RemoteID == b.RemoteID && a.Cookie < b.Cookie
+	}
+	for i := range subflows {
+		for k := i; k > 0 && less(&subflows[k], &subflows[k-1]); k-- {
+			subflows[k], subflows[k-1] = subflows[k-1], subflows[k]
+		}
+	}
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"strconv"
+
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+// outputLen is how much text is written at once.
+const outputLen = 32 << 10
+
+// print lists the connections as they come: ten thousand are not kept in memory,
+// and fmt and tabwriter would take longer than the kernel.
+func (l *connectionList) print() error {
+	t := newConnectionText(l.names)
+	t.header()
+	n := 0
+	err := l.each(func(c *sockdiag.Connection) error {
+		n++
+		t.connection(c)
+		return l.flush(&t.text, outputLen)
+	})
+	if err != nil {
+		return err
+	}
+	l.warnHidden()
+	if n == 0 {
+		return l.printf("%s\n", l.none())
+	}
+	return l.flush(&t.text, 0)
+}
+
+// flush writes what is longer than a length.
+func (l *connectionList) flush(t *text, length int) error {
+	if len(*t) <= length {
+		return nil
+	}
+	_, err := l.out.Write(*t)
+	*t = (*t)[:0]
+	return wrapFailed("writing the output", err)
+}
+
+// none says that there is no connection to show.
+func (l *connectionList) none() string {
+	if l.connections > 0 {
+		return "none of " + strconv.Itoa(l.connections) + " MPTCP connections matches"
+	}
+	return "no MPTCP connections"
+}

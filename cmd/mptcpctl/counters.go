@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+func newCountersCmd(o *options) *cobra.Command {
+	var c counters
+	var since string
+	cmd := &cobra.Command{
+		Use:   "counters",
+		Short: "Show the kernel's MPTCP counters, by what they answer",
+		Long: `The MPTcpExt counters of /proc/net/netstat, which begin at 0 with the network
+namespace. To see what a while brings:
+
+  mptcpctl counters --json >before
+  mptcpctl counters --since before`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return o.showCounters(c, since) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&c.all, "all", false, "show those that are 0 too")
+	f.BoolVar(&c.asJSON, "json", false, "print JSON, always all of them")
+	f.StringVar(&since, "since", "", "show the difference to a `file` with an earlier --json")
+	return cmd
+}
+
+// counters are what is shown, and how.
+type counters struct {
+	list        []mptcp.Counter
+	all, asJSON bool
+	since       string // the file of the reading from which they count; empty: none
+	anew        bool   // that reading is of an earlier life of the counters
+}
+
+func (o *options) showCounters(c counters, since string) (err error) {
+	c.list, err = mptcp.Counters()
+	if errors.Is(err, mptcp.ErrNotSupported) {
+		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it was built without Multipath TCP")}
+	}
+	if err != nil {
+		return exitError{exitFailed, err}
+	}
+	if since != "" {
+		old, err := readCounters(since)
+		if err != nil {
+			return usage("--since %s: %w", since, err)
+		}
+		c.subtract(since, old)
+	}
+	if c.anew {
+		o.warn([]string{since + " is from before the counters began anew, at a reboot perhaps: all since then is shown"})
+	}
+	if c.asJSON {
+		return o.printJSON(c.json())
+	}
+	return o.printf("%s", c.text())
+}
+
+// gauge is the one value that does not count up.
+const gauge = "MPCurrEstab"
+
+// subtract leaves what was counted after an earlier reading. A counter that is
+// smaller than it was says that all of them have begun anew.
+func (c *counters) subtract(file string, old map[string]uint64) {
+	c.since = file
+	for _, n := range c.list {
+		if n.Name != gauge && n.Value < old[n.Name] {
+			c.anew = true
+			return
+		}
+	}
+	for i := range c.list {
+		if n := &c.list[i]; n.Name != gauge {
+			n.Value -= old[n.Name]
+		}
+	}
+}
+
+// json is what counters --json prints: "counters", an object of the kernel's
+// names and values. With --since there are "since", the file, and "anew", which
+// says that the values are not the difference but those since a reboot.
+func (c *counters) json() *fastjson.Value {
+	a := &fastjson.Arena{}
+	values := a.NewObject()
+	for _, n := range c.list {
+		values.Set(n.Name, a.NewNumberString(uint64Text(n.Value)))
+	}
+	doc := a.NewObject()
+	doc.Set("counters", values)
+	if c.since != "" {
+		doc.Set("since", a.NewString(c.since))
+		doc.Set("anew", jsonBool(a, c.anew))
+	}
+	return doc
+}

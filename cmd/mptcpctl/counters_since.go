@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/valyala/fastjson"
+)
+
+// maxReading is more than any reading of counters takes; what is longer does not
+// parse.
+const maxReading = 64 << 10
+
+// readCounters reads what counters --json has printed. Its errors do not name
+// the file.
+func readCounters(name string) (map[string]uint64, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, pathCause(err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxReading))
+	if err != nil {
+		return nil, pathCause(err)
+	}
+	noReading := errors.New("no reading of counters --json")
+	doc, err := fastjson.ParseBytes(b)
+	if err != nil || doc.GetObject("counters") == nil {
+		return nil, noReading
+	}
+	if doc.Exists("since") {
+		return nil, errors.New("a difference itself, made with --since")
+	}
+	old := make(map[string]uint64)
+	var wrong error
+	doc.GetObject("counters").Visit(func(key []byte, v *fastjson.Value) {
+		n, err := v.Uint64()
+		if err != nil {
+			wrong = fmt.Errorf("%w: %s is not a count", noReading, key)
+		}
+		old[string(key)] = n
+	})
+	return old, wrong
+}
+
+// pathCause is the error without the path, which the caller names.
+func pathCause(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func uint64Text(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// question is a group of counters.
+type question struct {
+	title string
+	rows  []counterRow
+}
+
+type counterRow struct {
+	mptcp.Counter
+	text string
+}
+
+// questions sorts the counters by question. Those of newer kernels come last.
+func (c *counters) questions() []question {
+	left := slices.Clone(c.list)
+	var all []question
+	for line := range strings.Lines(counterTexts) {
+		name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if name == "?" {
+			all = append(all, question{title: text})
+			continue
+		}
+		for i := range left {
+			if left[i].Name == name {
+				q := &all[len(all)-1]
+				q.rows = append(q.rows, counterRow{left[i], text})
+				left[i].Name = ""
+			}
+		}
+	}
+	others := question{title: "Others that this kernel has"}
+	for _, n := range left {
+		if n.Name != "" {
+			others.rows = append(others.rows, counterRow{n, ""})
+		}
+	}
+	if len(others.rows) > 0 {
+		all = append(all, others)
+	}
+	return all
+}
+
+// text lists the counters by question, those that are not 0 first, those that are
+// 0 only if all are asked for.
+func (c *counters) text() string {
+	var b strings.Builder
+	for _, q := range c.questions() {
+		b.WriteString(q.title + "\n")
+		shown := 0
+		for _, zeros := range []bool{false, true} {
+			for _, r := range q.rows {
+				if (r.Value == 0) == zeros && (c.all || !zeros) {
+					line := fmt.Sprintf("  %-23s %10d  %s", r.Name, r.Value, r.text)
+					b.WriteString(strings.TrimRight(line, " ") + "\n")
+					shown++
+				}
+			}
+		}
+		if shown == 0 {
+			b.WriteString("  nothing\n")
+		}
+	}
+	return b.String()
+}

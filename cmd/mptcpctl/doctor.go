@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+)
+
+func newDoctorCmd(o *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find what is wrong, and say which command mends it",
+		Long: `One sentence per finding, the most harmful first, and the commands that mend it;
+a word in capitals stands for what only you know. Nothing is changed. Notes come
+last and do not count. Exits with 6 when there are findings.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		facts, failed := o.facts(c.Context())
+		findings := doctor.Examine(facts)
+		if facts.Config != nil {
+			o.warn(facts.Config.Warnings)
+		}
+		var err error
+		switch {
+		case asJSON:
+			err = o.printJSON(findingsJSON(findings, facts.Unseen))
+		case failed == nil || len(findings) > 0:
+			o.warn(facts.Unseen)
+			err = o.printf("%s", findingsText(findings))
+		}
+		switch {
+		case err != nil:
+			return err
+		case failed != nil:
+			return failed
+		}
+		for _, f := range findings {
+			if !f.Note() {
+				return exitError{code: exitFindings}
+			}
+		}
+		return nil
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// findingsText is two lines or more per finding: the sentence, and a line for
+// each command.
+func findingsText(findings []doctor.Finding) string {
+	var b strings.Builder
+	count := 0
+	for _, f := range findings {
+		if f.Note() {
+			b.WriteString("note: ")
+		} else {
+			count++
+		}
+		if f.Interface != "" {
+			b.WriteString(f.Interface + ": ")
+		}
+		b.WriteString(f.Text + "\n")
+		mend := "  mend: "
+		for _, command := range f.Mend {
+			b.WriteString(mend + command + "\n")
+			mend = "        "
+		}
+	}
+	if count == 0 {
+		return "nothing found\n" + b.String()
+	}
+	return b.String()
+}
+
+// findingsJSON is what doctor --json prints: "findings", the most harmful first,
+// and "unseen", a sentence for each thing that could not be looked at. A finding
+// has "id", a stable word; "severity", "finding" or "note"; "interface", empty
+// when it concerns none alone; "text"; and "mend", the commands.
+func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
+	a := &fastjson.Arena{}
+	all := a.NewArray()
+	for i, f := range findings {
+		severity := "finding"
+		if f.Note() {
+			severity = "note"
+		}
+		item := a.NewObject()
+		for _, member := range [...][2]string{
+			{"id", fmt.Sprint(f.ID)}, {"severity", severity}, {"interface", f.Interface}, {"text", f.Text},
+		} {
+			item.Set(member[0], a.NewString(member[1]))
+		}
+		item.Set("mend", jsonStrings(a, f.Mend))
+		all.SetArrayItem(i, item)
+	}
+	doc := a.NewObject()
+	doc.Set("findings", all)
+	doc.Set("unseen", jsonStrings(a, unseen))
+	return doc
+}

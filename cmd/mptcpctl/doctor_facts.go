@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+// facts gathers all that findings are made from, as far as that can be seen. The
+// error is that of the configuration, of netifd or of the kernel; what could be
+// seen without it is there all the same.
+func (o *options) facts(ctx context.Context) (*doctor.Facts, error) {
+	f := &doctor.Facts{}
+	k, err := openKernel()
+	if err != nil {
+		return f, err
+	}
+	defer k.Close()
+	v, failed := o.newView(ctx)
+	if failed == nil {
+		failed = v.plan(k, request{hint: o.peekHint()})
+	}
+	if failed == nil {
+		f.Config, f.Result, f.State = &v.cfg, v.result, v.state
+		o.readOptions(ctx, f)
+	} else if f.State, err = k.Observe(plan.Request{}); err != nil {
+		return f, worst(failed, wrapFailed("reading the kernel's state", err))
+	}
+	if err := k.Facts(f); err != nil {
+		failed = worst(failed, wrapFailed("reading the kernel's state", err))
+	}
+	o.readSurroundings(ctx, f)
+	return f, worst(failed, readConnections(ctx, f))
+}
+
+// joinTime is how long a connection that lacks a subflow is looked at: the join
+// may be under way.
+const joinTime = time.Second
+
+// readConnections lists the connections. Those that lack a subflow are listed
+// again after a moment, and count only if they were there before.
+func readConnections(ctx context.Context, f *doctor.Facts) error {
+	connections, err := sockdiag.Connections()
+	switch {
+	case errors.Is(err, sockdiag.ErrNoMPTCPDiag):
+		f.NoDiag = "kmod-inet-mptcp-diag"
+	case errors.Is(err, sockdiag.ErrNoTCPDiag):
+		f.NoDiag = "kmod-inet-diag"
+	case err != nil:
+		f.Unseen = append(f.Unseen, err.Error())
+	}
+	if hidden(connections) {
+		f.Unseen = append(f.Unseen, "subflows: this kernel shows them only to root")
+		return nil
+	}
+	f.Connections = connections
+	if !lacking(f) {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return wrapFailed("waiting for joins", ctx.Err())
+	case <-time.After(joinTime):
+	}
+	older := make(map[uint32]bool)
+	for i := range connections {
+		older[connections[i].Token] = true
+	}
+	if connections, err = sockdiag.Connections(); err != nil {
+		return wrapFailed("listing the connections", err)
+	}
+	f.Connections = nil
+	for i := range connections {
+		if older[connections[i].Token] {
+			f.Connections = append(f.Connections, connections[i])
+		}
+	}
+	return nil
+}
+
+// hidden reports whether the kernel has connections and shows no subflow of
+// any: before Linux 6.15 it does so to who has no CAP_NET_ADMIN.
+func hidden(connections []sockdiag.Connection) bool {
+	for i := range connections {
+		if len(connections[i].Subflows) > 0 {
+			return false
+		}
+	}
+	return len(connections) > 0 && needNetAdmin() != nil
+}
+
+func lacking(f *doctor.Facts) bool {
+	for _, one := range doctor.Examine(f) {
+		if one.ID == doctor.LostSubflow {
+			return true
+		}
+	}
+	return false
+}

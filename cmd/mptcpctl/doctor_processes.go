@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+)
+
+// processes are the names of the managers that run in our network namespace.
+func processes(f *doctor.Facts) []string {
+	var names []string
+	here, known := namespace("self")
+	all := entries("/proc")
+	if len(all) == 0 || !known {
+		f.Unseen = append(f.Unseen, "processes: /proc tells nothing")
+		return nil
+	}
+	for _, pid := range all {
+		if pid[0] < '0' || pid[0] > '9' {
+			continue
+		}
+		comm, err := os.ReadFile("/proc/" + pid + "/comm")
+		name := strings.TrimSpace(string(comm))
+		if err != nil || !doctor.Manager(name) || name == "NetworkManager" && forbidden() {
+			continue
+		}
+		switch there, known := namespace(pid); {
+		case !known:
+			f.Unseen = append(f.Unseen, name+" runs; whether here or in another network namespace, only root can see")
+		case there == here:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// forbidden reports whether NetworkManager is told to make no endpoints.
+func forbidden() bool {
+	const dir = "/etc/NetworkManager/"
+	for _, name := range append(entries(dir+"conf.d"), "../NetworkManager.conf") {
+		text, err := os.ReadFile(dir + "conf.d/" + name)
+		if err == nil && strings.Contains(string(text), "\nconnection.mptcp-flags=1") {
+			return true
+		}
+	}
+	return false
+}
+
+// entries are the names in a directory, as far as it can be read.
+func entries(dir string) []string {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(-1) // what was read before an error counts
+	return names
+}
+
+// namespace is the number of the network namespace of a process. known is false
+// when that is hidden; a process that has ended is in none.
+func namespace(pid string) (number uint64, known bool) {
+	var st unix.Stat_t
+	err := unix.Stat("/proc/"+pid+"/ns/net", &st)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
+		return 0, true
+	case err != nil:
+		return 0, false
+	}
+	return st.Ino, true
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// modeReason says where the mode of a line comes from.
+func (e *explanation) modeReason(l *plan.LineUse) string {
+	switch {
+	case l.Frozen:
+		return "a value of it, or of the interface that it follows, is bad"
+	case l.Own && e.runtime[l.Name]:
+		return "set at run time, till the next reboot"
+	case l.Own:
+		return "its own option multipath"
+	case l.From == "":
+		return "no option multipath, and none to take over"
+	case strings.HasPrefix(l.Device, "@") || strings.HasPrefix(e.sectionDevice(l.Name), "@"):
+		return "alias of " + l.From + ", whose mode it takes over"
+	case l.Netifd.Dynamic:
+		return "made by netifd from " + l.From + ", whose mode it takes over"
+	}
+	return "on the device of " + l.From + ", whose mode it takes over"
+}
+
+// runtimeModes are the interfaces whose mode is a runtime choice: what the
+// file of the runtime choices says of sections that have no options yet.
+func (o *options) runtimeModes(cfg *config.Config) map[string]bool {
+	pkg := &uci.Package{Name: uciPackage}
+	for _, i := range cfg.Interfaces {
+		pkg.Sections = append(pkg.Sections, uci.Section{Type: "interface", Name: i.Name})
+	}
+	chosen := make(map[string]bool)
+	// Who may not read the file sees no choices, as everywhere.
+	data, err := os.ReadFile(filepath.Join(o.source().StateDir, uciPackage))
+	if err != nil || len(data) > uci.MaxSize {
+		return chosen
+	}
+	uci.ApplyDelta(pkg, data)
+	for _, s := range pkg.Sections {
+		_, chosen[s.Name] = s.Get(config.OptionMultipath)
+	}
+	return chosen
+}
+
+func (e *explanation) sectionDevice(name string) string {
+	i, _ := e.cfg.Interface(name)
+	return i.Device
+}
+
+// netifdTable is the table that netifd fills for a line, 0 for none.
+func netifdTable(l *plan.Line, f plan.Family) uint32 {
+	table := cmp.Or(l.Netifd.IP4Table, l.IP4Table)
+	if f == plan.IPv6 {
+		table = cmp.Or(l.Netifd.IP6Table, l.IP6Table)
+	}
+	if config.ReservedTable(table) {
+		return 0
+	}
+	return table
+}
+
+// tableReason says why a line has its table (plan.Resolve gives the numbers).
+func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
+	place := uint32(l.Position) + 1
+	position := fmt.Sprintf("interface number %d in the file, plus 1", l.Position)
+	if l.Netifd.Dynamic && l.From != "" {
+		position = "that of " + l.From + ": " + position
+	}
+	switch l.Tables[f] {
+	case 0:
+		return "it takes no part, and " + uintText(place) + " is " + e.takenBy(l, place)
+	case l.Table:
+		return "option multipath_table"
+	case netifdTable(l, f):
+		return "option ip" + f.String()[3:] + "table: netifd fills it"
+	case place:
+		return position
+	}
+	return fmt.Sprintf("%s is %s: the first free one from 1000 up", uintText(place), e.takenBy(l, place))
+}
+
+// takenBy says who has a number that a line cannot have.
+func (e *explanation) takenBy(l *plan.Line, table uint32) string {
+	if config.ReservedTable(table) {
+		return "the kernel's"
+	}
+	for i := range e.result.Lines {
+		other := &e.result.Lines[i].Line
+		if other.Name != l.Name && slices.Contains([]uint32{other.Table, netifdTable(other, plan.IPv4), netifdTable(other, plan.IPv6)}, table) {
+			return "taken by " + other.Name
+		}
+	}
+	if slices.Contains(e.cfg.DefaultTables, table) {
+		return "taken by a route section of the configuration"
+	}
+	return "taken"
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// refreshInterval is the time in which the names are read once at most for one
+// unknown address, since that runs uci and ubus.
+const refreshInterval = time.Second
+
+// refresh reads the names anew. Without a configuration that can be read they are
+// those of the devices, and the error says why.
+func (m *monitor) refresh(ctx context.Context) error {
+	m.read = time.Now()
+	names, err := m.readNames(ctx)
+	if names.byAddr != nil {
+		m.names = names
+	}
+	if m.known == nil {
+		m.known = make(map[netip.Addr]string)
+	}
+	return err
+}
+
+// line names the line of an event. Lines change while monitor runs: an address
+// that nobody had when the names were read lets them be read again.
+func (m *monitor) line(ctx context.Context, e *mptcp.Event) string {
+	local := e.Local.Addr()
+	if !local.IsValid() || local.IsUnspecified() {
+		return "-"
+	}
+	if !m.holds(local) && (local != m.asked || time.Since(m.read) > refreshInterval) {
+		m.asked = local
+		_ = m.refresh(ctx) // what is wrong with the configuration was said at the start
+	}
+	name := m.names.of(local, e.IfIndex)
+	if m.holds(local) {
+		m.known[local] = name
+	} else if old, known := m.known[local]; known {
+		return old
+	}
+	return name
+}
+
+func (m *monitor) holds(a netip.Addr) bool {
+	_, held := m.names.holders[a]
+	return held
+}

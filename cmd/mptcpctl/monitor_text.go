@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// eventText is the line for an event. backup says that the mode of the line is
+// that: the event itself tells only what the peer wants.
+func eventText(now time.Time, e *mptcp.Event, line string, backup bool) string {
+	what := []string{e.Type.String()}
+	switch {
+	case e.Local.IsValid() && e.Remote.IsValid():
+		what = append(what, e.Local.String(), ">", e.Remote.String())
+	case e.Local.IsValid():
+		what = append(what, e.Local.String())
+	case e.Remote.IsValid():
+		what = append(what, e.Remote.String())
+	}
+	text := fmt.Sprintf("%s %-8s %-6s %s", clockText(now), dash(tokenText(e.Token)), line, strings.Join(what, " "))
+	if meaning := eventMeaning(e, backup); meaning != "" {
+		text += ": " + meaning
+	}
+	return text + "\n"
+}
+
+// eventMeaning says in a few words what follows from an event.
+func eventMeaning(e *mptcp.Event, backup bool) string {
+	var words []string
+	say := func(condition bool, format string, args ...any) {
+		if condition {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	opening := e.Type == mptcp.EventCreated || e.Type == mptcp.EventEstablished
+	switch e.Type {
+	case mptcp.EventCreated:
+		say(e.Server, "opened by the peer")
+		say(!e.Server, "opened here")
+	case mptcp.EventEstablished:
+		say(true, "can have more subflows")
+	case mptcp.EventClosed:
+		say(true, "the connection has ended")
+	case mptcp.EventAnnounced:
+		say(true, "one more address of the peer, id %d", e.RemoteID)
+	case mptcp.EventRemoved:
+		say(true, "the peer's address id %d is gone", e.RemoteID)
+	case mptcp.EventSubflowEstablished, mptcp.EventSubflowClosed:
+		say(true, "ids %d and %d", e.LocalID, e.RemoteID)
+		say(backup && e.Type == mptcp.EventSubflowEstablished, "a backup line")
+		say(e.Backup, "backup for the peer")
+	case mptcp.EventSubflowPriority:
+		say(e.Backup, "backup from now on, says the peer")
+		say(!e.Backup, "no backup any more, says the peer")
+	}
+	say(opening && e.NoJoinToFirst, "no other to this address of the peer")
+	say(e.Errno != 0, "%v", e.Errno)
+	say(e.WasReset, "reset by the peer, %v", e.Reset)
+	say(e.WasReset && e.Reset.Transient, "may pass")
+	return strings.Join(words, ", ")
+}
+
+// tokenText is empty for no token.
+func tokenText(token uint32) string {
+	if token == 0 {
+		return ""
+	}
+	return string(appendToken(nil, token))
+}
+
+// clockText is the local time of day.
+func clockText(t time.Time) string { return t.Format("15:04:05.000") }

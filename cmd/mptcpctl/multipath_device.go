@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// devices are the network devices of the namespace with the lines on them.
+type devices struct {
+	*options
+	view  *view
+	names []string
+}
+
+// deviceNames are all network devices, in the kernel's order: in /proc/net/dev each
+// stands before a colon, which no name may hold, below two lines of headings.
+func deviceNames() ([]string, error) {
+	b, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for line := range strings.Lines(string(b)) {
+		if name, _, found := strings.Cut(line, ":"); found {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names, nil
+}
+
+// list prints the phrases, which scripts look for: not a letter may change.
+func (d *devices) list(names []string) error {
+	for _, name := range names {
+		if err := d.printf("%s %s\n", name, d.phrase(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// phrase is that of the mode that uses a device most, where several interfaces are
+// on it.
+func (d *devices) phrase(name string) string {
+	phrases := [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
+	best := len(phrases) - 1
+	for _, l := range d.lines(name) {
+		switch {
+		case !d.view.cfg.Globals.Multipath || !l.Participates():
+		case l.Mode == config.Handover:
+			best = min(best, 2)
+		case l.Mode == config.Backup:
+			best = min(best, 1)
+		default:
+			best = 0
+		}
+	}
+	return phrases[best]
+}
+
+func (d *devices) lines(name string) (on []*plan.LineUse) {
+	for i := range d.view.result.Lines {
+		if l := &d.view.result.Lines[i]; l.Device == name {
+			on = append(on, l)
+		}
+	}
+	return on
+}
+
+func (d *devices) one(name string) error {
+	if !slices.Contains(d.names, name) {
+		return fmt.Errorf("no network device %q", name)
+	}
+	for _, l := range d.lines(name) {
+		if l.Frozen {
+			return configProblems(&d.view.cfg)
+		}
+	}
+	return d.list([]string{name})
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// kernelSettings prints all net.mptcp settings that this kernel has, and what else
+// decides about subflows.
+func (o *options) kernelSettings(context.Context) error {
+	const dir = "net/mptcp"
+	folder, err := os.Open("/proc/sys/" + dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return errors.New("this kernel has no Multipath TCP")
+	}
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	names, err := folder.Readdirnames(-1) // os.ReadDir costs 6 kB of binary more
+	if err != nil {
+		return err
+	}
+	keys := []string{"net/ipv4/tcp_congestion_control"}
+	for _, name := range names {
+		keys = append(keys, dir+"/"+name)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		value, ok, err := kernel.Sysctl(key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			err = o.printf("%s: %s\n", strings.ReplaceAll(key, "/", "."), value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c, err := mptcp.Dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	limits, err := c.Limits()
+	if err != nil {
+		return err
+	}
+	return o.printf("limits.subflows: %d\nlimits.add_addr_accepted: %d\n", limits.Subflows, limits.AddAddrAccepted)
+}

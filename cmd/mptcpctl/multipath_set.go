@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// set sets the mode of the interfaces that decide about a device.
+func (d *devices) set(ctx context.Context, name, word string) error {
+	mode, ok := config.ParseMode(word)
+	switch {
+	case !ok || mode == config.Master || mode == config.Signal:
+		return fmt.Errorf("unknown mode %q: one of on, off, backup, handover", word)
+	case !slices.Contains(d.names, name):
+		return fmt.Errorf("no network device %q", name)
+	case !d.view.cfg.Globals.Multipath && mode != config.Off:
+		return fmt.Errorf("multipath is switched off: set option multipath 'enable' in the section globals of %s", d.configFile())
+	}
+	owners := d.owners(name)
+	if len(owners) == 0 {
+		return fmt.Errorf("%s is the device of no interface: give one in %s option device '%s'", name, d.configFile(), name)
+	}
+	// The old tool says nothing when all is well.
+	quiet := *d.options
+	quiet.out = io.Discard
+	for _, owner := range owners {
+		choice := modeChoice{name: owner, mode: word}
+		if mode == config.On {
+			master, err := d.isMaster(ctx, owner)
+			if err != nil {
+				return err
+			}
+			choice.reset = master
+		}
+		if err := quiet.setIface(ctx, choice); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owners are the interfaces that set the option of a device, or, if none does, the
+// first one that can: the others on the device take its mode over.
+func (d *devices) owners(name string) (owners []string) {
+	lines := d.lines(name)
+	for _, l := range lines {
+		if l.Own {
+			owners = append(owners, l.Name)
+		}
+	}
+	if len(owners) == 0 && len(lines) > 0 {
+		owners = []string{cmp.Or(lines[0].From, lines[0].Name)}
+	}
+	return owners
+}
+
+// isMaster reports whether the configuration, runtime choices left aside, makes an
+// interface a master.
+func (d *devices) isMaster(ctx context.Context, name string) (bool, error) {
+	pkg, err := uci.Source{ConfigDir: d.configDir}.Read(ctx, uciPackage)
+	if err != nil {
+		return false, err
+	}
+	section, ok := pkg.Section(name)
+	if !ok {
+		return false, nil
+	}
+	value, _ := section.Get(config.OptionMultipath)
+	return value == config.Master.String(), nil
+}
