@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,8 +19,39 @@ func (o *options) printf(format string, args ...any) error {
 
 // printJSON writes one JSON document on a line of its own.
 func (o *options) printJSON(v *fastjson.Value) error {
-	_, err := o.out.Write(append(v.MarshalTo(nil), '\n'))
+	_, err := o.out.Write(append(strictJSON(v.MarshalTo(nil)), '\n'))
 	return wrapFailed("writing the output", err)
+}
+
+// strictJSON puts JSON's escape sequences for those of Go that fastjson writes for
+// control characters and for bytes that are no UTF-8.
+func strictJSON(b []byte) []byte {
+	b = bytes.ToValidUTF8(b, []byte("\uFFFD"))
+	if bytes.IndexByte(b, '\\') < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b)+16)
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			out = append(out, b[i])
+			continue
+		}
+		i++
+		switch {
+		case b[i] == 'x' && b[i+1] >= '8': // a byte of no character
+			out = append(out, `\ufffd`...)
+			i += 2
+		case b[i] == 'x':
+			out = append(out, `\u00`...)
+		case b[i] == 'a':
+			out = append(out, `\u0007`...)
+		case b[i] == 'v':
+			out = append(out, `\u000b`...)
+		default:
+			out = append(out, '\\', b[i])
+		}
+	}
+	return out
 }
 
 func wrapFailed(what string, err error) error {

@@ -58,6 +58,9 @@ type pty struct {
 	text          []byte
 }
 
+// transferTrickle is a connection that stays.
+var transferTrickle = netlab.Transfer{Up: netlab.Endless, Rate: 64 << 10}
+
 // newWatchLab has four lines, set up, and a connection over three of them.
 func newWatchLab(t *testing.T) *netlab.Lab {
 	t.Helper()
@@ -85,7 +88,7 @@ func newWatchLab(t *testing.T) *netlab.Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, err := lab.Router.StartTransfer(ctx, netlab.Transfer{Up: netlab.Endless, Rate: 64 << 10})
+	running, err := lab.Router.StartTransfer(ctx, transferTrickle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +211,16 @@ func (p *pty) await(patterns ...string) []string {
 	text := p.written()
 	p.Fatalf("no frame with %q:\n%q", patterns, text[max(0, len(text)-2000):])
 	return nil
+}
+
+// awaitText waits till what was written matches.
+func (p *pty) awaitText(pattern string) {
+	p.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !regexp.MustCompile(pattern).MatchString(p.written()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.Fatalf("no %q in %q", pattern, p.written())
+		}
+	}
 }
 
 // end asserts that the program ends well and leaves the terminal as it was.

@@ -3,34 +3,111 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/spf13/cobra"
 )
 
 func newStatusCmd(o *options) *cobra.Command {
-	var asJSON bool
+	var asJSON, watch bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show every line: its mode, state, table, gateway, addresses and endpoints",
-		Args:  cobra.NoArgs,
+		Short: "Show every line: whether it is used, why not, and what it carries",
+		Long: `Shows every line that has a mode: its device, mode and routing table, the
+established subflows over it, what they send (OUT) and receive (IN) in bit/s, and its
+state; below that its addresses, gateway and endpoints, and why it is not used.
+Where subflows are, their rates are measured for a quarter of a second.
+
+--watch goes on: a screen that q ends, or, where the output is no terminal, the
+status again every second.`,
+		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		v, err := o.look(c.Context())
-		if err != nil {
-			return err
+		s := &status{options: o}
+		switch {
+		case !watch:
+			return s.once(c.Context(), asJSON)
+		case asJSON, !terminal(o.out):
+			return every(c.Context(), statusInterval, func() error { return s.next(c.Context(), asJSON) })
 		}
-		if err := v.listSubflows(); err != nil {
-			return err
-		}
-		if asJSON {
-			err = o.printJSON(statusJSON(v))
-		} else {
-			err = o.printf("%s", statusText(v))
-		}
-		if err != nil {
-			return err
-		}
-		return v.problems()
+		return s.watch(c.Context())
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on")
 	return cmd
+}
+
+// statusInterval is how often --watch looks.
+const statusInterval = time.Second
+
+// status is what is known from one look to the next.
+type status struct {
+	*options
+	traffic lineTraffic
+}
+
+// look reads everything but the traffic.
+func (s *status) look(ctx context.Context) (*view, error) {
+	v, err := s.options.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v, v.listSubflows()
+}
+
+// once prints the status and what is wrong with the configuration.
+func (s *status) once(ctx context.Context, asJSON bool) error {
+	v, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.traffic.measure(ctx, &v.state); err != nil {
+		return err
+	}
+	if err := s.print(v, asJSON); err != nil {
+		return err
+	}
+	return v.problems()
+}
+
+// next prints one of many.
+func (s *status) next(ctx context.Context, asJSON bool) error {
+	v, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.traffic.list(); err != nil {
+		return wrapFailed("listing the subflows", err)
+	}
+	return s.print(v, asJSON)
+}
+
+func (s *status) print(v *view, asJSON bool) error {
+	if asJSON {
+		return s.printJSON(statusJSON(v, &s.traffic))
+	}
+	return s.printf("%s", statusText(v, &s.traffic))
+}
+
+// watch is the screen. What cannot be read at the moment is said in its place: a
+// configuration that is just being written is no reason to end.
+func (s *status) watch(ctx context.Context) error {
+	var text string
+	return s.live(ctx, statusInterval, func(int, int) (string, error) {
+		if time.Since(s.traffic.rates.at) < statusInterval/2 {
+			return text, nil // only the size of the terminal has changed
+		}
+		v, err := s.look(ctx)
+		if err == nil {
+			err = s.traffic.list()
+		}
+		if err != nil {
+			s.traffic.rates.at = time.Now()
+			text = "mptcpctl: " + err.Error() + "\n"
+		} else {
+			text = statusText(v, &s.traffic)
+		}
+		return text, nil
+	})
 }

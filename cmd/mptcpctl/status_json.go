@@ -12,8 +12,9 @@ import (
 // "missing" or "other"), "interfaces" ("frozen" ones have a bad value),
 // "master_list", "no_master_list", "endpoints", "limits", "warnings" and
 // "pending", the number of operations that apply would do. An interface has
-// "subflows" by family only where the kernel can list them.
-func statusJSON(v *view) *fastjson.Value {
+// "subflows" by family only where the kernel can list them, and
+// "out_bits_per_second" and "in_bits_per_second" where they were measured.
+func statusJSON(v *view, t *lineTraffic) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
 	doc.Set("enabled", jsonBool(a, v.cfg.Globals.Multipath))
@@ -22,7 +23,7 @@ func statusJSON(v *view) *fastjson.Value {
 	n := 0
 	for i := range v.result.Lines {
 		if l := &v.result.Lines[i]; l.HasMode() || l.Frozen {
-			lines.SetArrayItem(n, lineJSON(a, &v.state, l))
+			lines.SetArrayItem(n, lineJSON(a, &v.state, t, l))
 			n++
 		}
 	}
@@ -48,7 +49,7 @@ func statusJSON(v *view) *fastjson.Value {
 	return doc
 }
 
-func lineJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse) *fastjson.Value {
+func lineJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse) *fastjson.Value {
 	o := a.NewObject()
 	o.Set("interface", a.NewString(l.Name))
 	o.Set("device", a.NewString(l.Device))
@@ -56,12 +57,12 @@ func lineJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse) *fastjson.Value
 	o.Set("from", a.NewString(l.From))
 	o.Set("frozen", jsonBool(a, l.Frozen))
 	for _, f := range plan.Families {
-		o.Set(f.String(), useJSON(a, s, l, &l.Use[f]))
+		o.Set(f.String(), useJSON(a, s, t, l, &l.Use[f]))
 	}
 	return o
 }
 
-func useJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse, u *plan.Use) *fastjson.Value {
+func useJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse, u *plan.Use) *fastjson.Value {
 	o := a.NewObject()
 	o.Set("usable", jsonBool(a, u.Usable))
 	o.Set("state", a.NewString(string(u.Reason)))
@@ -81,6 +82,10 @@ func useJSON(a *fastjson.Arena, s *plan.State, l *plan.LineUse, u *plan.Use) *fa
 	o.Set("no_endpoint", a.NewString(u.NoEndpoint))
 	if s.SubflowsKnown {
 		o.Set("subflows", a.NewNumberInt(countSubflows(s, u)))
+	}
+	if rate, known := t.of(u); known {
+		o.Set("out_bits_per_second", a.NewNumberString(uint64Text(rate.sent)))
+		o.Set("in_bits_per_second", a.NewNumberString(uint64Text(rate.received)))
 	}
 	return o
 }

@@ -7,14 +7,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 // statusText is two or three lines for every line and family, and below them
 // what concerns all.
-func statusText(v *view) string {
+func statusText(v *view, t *lineTraffic) string {
 	var rows, notes []string
 	for i := range v.result.Lines {
 		l := &v.result.Lines[i]
@@ -24,13 +23,13 @@ func statusText(v *view) string {
 		for _, f := range shownFamilies(l) {
 			u := &l.Use[f]
 			state, note := stateText(u)
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
-				tableText(l, f), subflowsText(&v.state, u), state))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
+				tableText(l, f), subflowsText(&v.state, u), rateColumns(t, u), state))
 			notes = append(notes, indented(pathText(v, l, f))+indented(note))
 		}
 	}
 	var b strings.Builder
-	for i, row := range aligned("INTERFACE\tDEVICE\tMODE\tTABLE\tSUBFLOWS\tSTATE", rows) {
+	for i, row := range aligned("INTERFACE\tDEVICE\tMODE\tTABLE\tSUBFLOWS\t  OUT\t   IN\tSTATE", rows) {
 		b.WriteString(row)
 		if i > 0 {
 			b.WriteString(notes[i-1])
@@ -39,50 +38,25 @@ func statusText(v *view) string {
 	return b.String() + "\n" + summary(v)
 }
 
-// aligned are the heading and the rows, tabs between their columns, as lines of
-// a table.
-func aligned(heading string, rows []string) []string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, heading)
-	for _, row := range rows {
-		fmt.Fprintln(w, row)
-	}
-	_ = w.Flush() // a strings.Builder takes everything
-	lines := strings.SplitAfter(b.String(), "\n")
-	return lines[:len(lines)-1]
-}
-
-// width is that of a terminal that nobody has widened; indent is where what
-// belongs to a line begins below it.
-const (
-	width  = 80
-	indent = "           "
-)
-
-// indented is text below a line, broken at commas and gateways that do not fit.
-func indented(text string) string {
-	if text == "" {
-		return ""
-	}
-	var b strings.Builder
-	column := 0
-	for word := range strings.SplitSeq(text, " ") {
-		if column > 0 && column+1+len(word) > width-len(indent) {
-			b.WriteString("\n")
-			column = 0
-		}
-		if column == 0 {
-			b.WriteString(indent)
+// rateColumns are two numbers at the right ends of their columns.
+func rateColumns(t *lineTraffic, u *plan.Use) string {
+	rate, known := t.of(u)
+	var b text
+	for _, n := range []uint64{rate.sent, rate.received} {
+		b.str("\t")
+		start := len(b)
+		if known {
+			b.si(n)
 		} else {
-			b.WriteString(" ")
-			column++
+			b.str("-")
 		}
-		b.WriteString(word)
-		column += len(word)
+		b.padLeft(start, rateWidth)
 	}
-	return b.String() + "\n"
+	return string(b)
 }
+
+// rateWidth has room for every number of text.si.
+const rateWidth = 5
 
 // shownFamilies are those of which a line has anything; IPv4 when it has
 // nothing at all.
@@ -163,37 +137,8 @@ func stateText(u *plan.Use) (state, note string) {
 	if u.NoEndpoint != "" {
 		state, note = "no endpoint", u.NoEndpoint
 	}
+	if note == "" && u.Usable && !u.Device.Carrier {
+		note = "its device has no carrier"
+	}
 	return state, note
-}
-
-// summary are the lines below the table.
-func summary(v *view) string {
-	var b strings.Builder
-	if !v.cfg.Globals.Multipath {
-		b.WriteString("multipath is switched off (option multipath of the section globals)\n")
-	} else {
-		for _, f := range plan.Families {
-			fmt.Fprintf(&b, "default route, %s: %s\n", f, listText(v, f))
-		}
-	}
-	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", v.state.Limits.Subflows, v.state.Limits.AddAddrAccepted)
-	for _, e := range v.result.Endpoints {
-		if !e.Own {
-			fmt.Fprintf(&b, "endpoint of somebody else: %s id %d %s\n", e.Addr, e.ID, e.Flags)
-		}
-	}
-	for _, w := range v.result.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", w)
-	}
-	if n := len(v.result.Ops); n > 0 {
-		fmt.Fprintf(&b, "%d changes are pending: mptcpctl plan shows them, mptcpctl apply makes them\n", n)
-	}
-	return b.String()
-}
-
-func listText(v *view, f plan.Family) string {
-	if v.result.NoList[f] != "" {
-		return "left to the main table: " + v.result.NoList[f]
-	}
-	return strings.Join(v.result.MasterList[f], ", then ")
 }
