@@ -12,13 +12,15 @@ export CGO_ENABLED := 0
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
-.PHONY: help build demo test lint bench cross size man clean
+.PHONY: help build demo test lint bench cross size man ipk-root clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/mptcpctl
-	go build $(SMALL) -o bin/mptcpctl ./cmd/mptcpctl
+build: bin/mptcpctl ## build bin/mptcpctl
+
+bin/mptcpctl: FORCE
+	go build $(SMALL) -o $@ ./cmd/mptcpctl
 
 bin/mptcplab: FORCE
 	go build -trimpath -o $@ ./cmd/mptcplab
@@ -55,6 +57,19 @@ size: cross ## the size budget
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man
 	@MAN_DIR="$(CURDIR)/dist/man" go test -count=1 -run TestEveryCommandHasAManPage ./cmd/mptcpctl
+
+# The list of what is installed stands in openwrt/Makefile, which finds stand-ins
+# for OpenWrt's rules in .ci/feed. The package's scripts lie beside the root.
+IPK_ROOT ?= dist/ipk-root
+IPK_PROGRAM ?= bin/mptcpctl
+ipk-root: $(IPK_PROGRAM) ## the files of the OpenWrt package as on the router, into dist/ipk-root
+	@rm -rf $(IPK_ROOT) $(IPK_ROOT).info $(IPK_ROOT).feed
+	@mkdir -p $(IPK_ROOT).feed/net
+	@cp -R .ci/feed/. $(IPK_ROOT).feed
+	@cp -R openwrt $(IPK_ROOT).feed/net/mptcpctl
+	@$(MAKE) -s --no-print-directory -C $(IPK_ROOT).feed/net/mptcpctl TOPDIR=$(abspath $(IPK_ROOT).feed) PKG_BUILD_DIR=$(CURDIR) \
+		ROOT=$(abspath $(IPK_ROOT)) INFO=$(abspath $(IPK_ROOT).info) PROGRAM=$(abspath $(IPK_PROGRAM))
+	@rm -rf $(IPK_ROOT).feed
 
 clean: ## remove what was built
 	rm -rf bin dist

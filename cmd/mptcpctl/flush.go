@@ -25,6 +25,9 @@ ours in the kernel is removed.`,
 				return err
 			}
 			defer lock.release()
+			if o.watched(c.Context()) {
+				o.warn([]string{"watch runs, and puts everything back: end it first"})
+			}
 			r, err := o.flush(c.Context(), lock)
 			return worst(err, o.showRun(r, false))
 		},

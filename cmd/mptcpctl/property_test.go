@@ -191,12 +191,20 @@ func (w *walk) others() string {
 }
 
 func (w *walk) run() {
+	w.life()
+	w.end()
+}
+
+func (w *walk) life() {
 	w.deliver(w.lab.BootEvents())
 	w.settled()
 	for range walkSteps {
 		w.step()
 		w.settled()
 	}
+}
+
+func (w *walk) end() {
 	w.note("flush")
 	w.mptcpctl("flush")
 	w.unchanged()

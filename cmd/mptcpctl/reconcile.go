@@ -45,15 +45,20 @@ func (o *options) enter(ctx context.Context) (*lockFile, error) {
 }
 
 func (o *options) reconcileLocked(ctx context.Context, lock *lockFile, req request) (reconciled, error) {
-	v, err := o.newView(ctx)
-	if err != nil {
-		return reconciled{}, err
-	}
 	k, err := openKernel()
 	if err != nil {
 		return reconciled{}, err
 	}
 	defer k.Close()
+	return o.reconcileBy(ctx, k, lock, req)
+}
+
+// reconcileBy is reconcileLocked by sockets that stay open.
+func (o *options) reconcileBy(ctx context.Context, k *kernel.Kernel, lock *lockFile, req request) (reconciled, error) {
+	v, err := o.newView(ctx)
+	if err != nil {
+		return reconciled{}, err
+	}
 	r, err := v.reconcile(k, lock, req)
 	if e := o.callSettle(r.result); e != nil {
 		r.warnings = append(r.warnings, "settle is not called: "+e.Error())

@@ -45,7 +45,7 @@ lock is held.`,
 	f.Lookup("syslog-socket").Hidden = true
 	root.AddCommand(
 		newApplyCmd(o), newConnectionsCmd(o), newExplainCmd(o), newCountersCmd(o), newDoctorCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o), newMonitorCmd(o),
-		newMultipathCmd(o), newPlanCmd(o), newSettleCmd(o), newSnapshotCmd(o), newStatusCmd(o), newVersionCmd(o),
+		newMultipathCmd(o), newPlanCmd(o), newSettleCmd(o), newSnapshotCmd(o), newStatusCmd(o), newVersionCmd(o), newWatchCmd(o),
 	)
 	refuseOtherShells(root)
 	refuseOtherTopics(root)

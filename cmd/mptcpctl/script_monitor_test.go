@@ -17,6 +17,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// backgroundTimeout bounds it: it lives as long as the rest of the script takes.
+const backgroundTimeout = 5 * commandTimeout
+
 // background is a mptcpctl that a script leaves running.
 type background struct {
 	cmd    *exec.Cmd
@@ -57,23 +60,28 @@ func (b *background) kill() error {
 // cmdMonitor starts mptcpctl monitor and waits until it hears: it reads the names
 // of the lines, by a call of uci, after it has opened its socket.
 func cmdMonitor(ts *testscript.TestScript, neg bool, args []string) {
-	s := of(ts)
+	of(ts).start(ts, neg, 1, append([]string{"monitor"}, args...))
+}
+
+// start starts a mptcpctl that stays, and waits until it has called the stand-ins
+// so many times.
+func (s *script) start(ts *testscript.TestScript, neg bool, calls int, args []string) {
 	if neg || s.background.cmd != nil {
-		ts.Fatalf("usage: monitor ARG..., one at a time")
+		ts.Fatalf("one program that stays at a time, and no !")
 	}
 	before, err := s.Calls()
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
-	cmd := s.program(ctx, "mptcpctl", []string{"TZ=UTC"}, slices.Concat(s.flags(), []string{"monitor"}, args))
+	ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
+	cmd := s.program(ctx, "mptcpctl", []string{"TZ=UTC"}, slices.Concat(s.flags(), args))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &s.background, &s.background
 	cmd.WaitDelay = time.Second
 	s.background.out.Reset()
 	s.background.cmd, s.background.cancel = cmd, cancel
 	ts.Check(s.Router.Start(cmd))
-	waitFor(ts, "monitor never read the names", func() bool {
+	waitFor(ts, args[0]+" never looked", func() bool {
 		after, err := s.Calls()
 		ts.Check(err)
-		return len(after) > len(before)
+		return len(after) >= len(before)+calls
 	})
 }
 
@@ -93,7 +101,7 @@ func waitFor(ts *testscript.TestScript, complaint string, done func() bool) {
 	}
 }
 
-// cmdSignal interrupts the monitor with a signal and prints all that it has said.
+// cmdSignal ends the program that stays by a signal and prints all that it has said.
 // STOP and CONT only halt it meanwhile.
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
@@ -101,7 +109,7 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	word := one(ts, neg, args)
 	number, known := signals[word]
 	if !known || s.background.cmd == nil {
-		ts.Fatalf("usage: monitor, then signal INT|TERM|STOP|CONT")
+		ts.Fatalf("usage: monitor or watch, then signal INT|TERM|STOP|CONT")
 	}
 	ts.Check(s.background.cmd.Process.Signal(number))
 	if word == "STOP" || word == "CONT" {

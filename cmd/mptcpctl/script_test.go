@@ -53,6 +53,11 @@ const commandTimeout = time.Minute
 //	processes               asserts that a process runs on in the lab
 //	mend FINDING            runs the commands that doctor gives for it
 //	swallow                 connects where SYNs with MPTCP are lost
+//	watch                   starts mptcpctl watch; signal ends it
+//	idle                    waits until it stands still
+//	package                 lays the OpenWrt package out for a router; see cmdPackage
+//	ash LINE                runs a line of busybox's shell on that router
+//	hotplug ACTION:NAME...  delivers events that come all at once to its scripts
 //	without PROGRAM         takes ubus or uci off the PATH
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
 //	hold, release           holds the lock as another run would
@@ -73,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"mend": cmdMend, "swallow": cmdSwallow,
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
+			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug,
 		},
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",

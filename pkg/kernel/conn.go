@@ -40,8 +40,10 @@ type conn struct {
 	tap func(*syscall.NetlinkMessage)
 }
 
-func dial() (*conn, error) {
-	nl, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Strict: true})
+func dial() (*conn, error) { return dialWith(&netlink.Config{Strict: true}) }
+
+func dialWith(config *netlink.Config) (*conn, error) {
+	nl, err := netlink.Dial(unix.NETLINK_ROUTE, config)
 	if err != nil {
 		return nil, err
 	}

@@ -4,14 +4,10 @@ package kernel
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"testing"
 
-	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
@@ -137,58 +133,5 @@ func TestSubflowsOfAConnection(t *testing.T) {
 	same(t, "known", true, known)
 	if len(got) != 2 || got[0].Token == got[1].Token || got[0].Local != addr("10.0.1.2") || got[1].Local != addr("10.0.1.2") {
 		t.Errorf("subflows %+v, want those of both ends", got)
-	}
-}
-
-func TestNotificationsWakeOnLinksAndAddresses(t *testing.T) {
-	r := newRouter(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	wakes, err := Notifications(ctx)
-	r.must(err)
-	for _, change := range []func(){
-		func() { r.address("eth1", "10.0.9.1/24") },
-		func() { r.address("eth1", "2001:db8:9::1/64") },
-		func() { r.down("far1") },
-		func() { r.down("eth2") },
-	} {
-		change()
-		if _, open := <-wakes; !open {
-			t.Fatal("closed")
-		}
-	}
-	cancel()
-	for range wakes {
-	}
-}
-
-func TestNotificationsSurviveDroppedMessages(t *testing.T) {
-	r := newRouter(t)
-	flood := func() *netlink.Conn {
-		nl, err := subscribe()
-		r.must(err)
-		r.must(nl.SetReadBuffer(1))
-		for range 4 {
-			r.down("eth1")
-			r.up("eth1")
-		}
-		return nl
-	}
-	control := flood()
-	var err error
-	for n := 0; err == nil && n < 100; n++ {
-		_, err = control.Receive()
-	}
-	if !errors.Is(err, unix.ENOBUFS) {
-		t.Fatalf("error %v, want ENOBUFS", err)
-	}
-	r.must(control.Close())
-
-	wakes := wake(t.Context(), flood())
-	for n := range 3 {
-		if _, open := <-wakes; !open {
-			t.Fatal("closed")
-		}
-		r.address("eth2", fmt.Sprintf("10.0.9.%d/32", n+1))
 	}
 }

@@ -7,9 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+)
+
+// Multicast groups of rtnetlink, as bits (include/uapi/linux/rtnetlink.h). The
+// rules of IPv6 have a number only.
+const (
+	lineGroups  = unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR
+	routeGroups = unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV6_ROUTE | unix.RTMGRP_IPV4_RULE | 1<<(unix.RTNLGRP_IPV6_RULE-1)
 )
 
 // Notifications wakes whoever waits for a change of a link or an address in
@@ -17,24 +25,31 @@ import (
 // value; what changed is to be read from the kernel. The channel is closed
 // when ctx ends, or when the socket fails.
 func Notifications(ctx context.Context) (<-chan struct{}, error) {
-	nl, err := subscribe()
+	return subscribe(ctx, lineGroups, func(*syscall.NetlinkMessage) bool { return true })
+}
+
+// Changes wakes as Notifications does, for changes of routes and rules too, as
+// far as they can concern a line: what k writes, and what any mptcpctl adds, is
+// left out.
+func (k *Kernel) Changes(ctx context.Context) (<-chan struct{}, error) {
+	f := newFilter(k.route.PID())
+	return subscribe(ctx, lineGroups|routeGroups, f.counts)
+}
+
+func subscribe(ctx context.Context, groups uint32, counts func(*syscall.NetlinkMessage) bool) (<-chan struct{}, error) {
+	c, err := dialWith(&netlink.Config{Groups: groups})
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
-	return wake(ctx, nl), nil
+	return wake(ctx, c, counts), nil
 }
 
-func subscribe() (*netlink.Conn, error) {
-	return netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{
-		Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
-	})
-}
-
-// wake gives a value for whatever arrives, and closes the socket at the end.
-func wake(ctx context.Context, nl *netlink.Conn) <-chan struct{} {
+// wake gives a value for what counts of all that arrives, and closes the socket
+// at the end.
+func wake(ctx context.Context, c *conn, counts func(*syscall.NetlinkMessage) bool) <-chan struct{} {
 	wakes := make(chan struct{}, 1)
-	// Closing ends Receive; a socket that is closed has nothing to report.
-	end := sync.OnceFunc(func() { _ = nl.Close() })
+	// Closing ends receive; a socket that is closed has nothing to report.
+	end := sync.OnceFunc(func() { _ = c.Close() })
 	stop := context.AfterFunc(ctx, end)
 	go func() {
 		defer close(wakes)
@@ -42,9 +57,13 @@ func wake(ctx context.Context, nl *netlink.Conn) <-chan struct{} {
 		defer stop()
 		for {
 			// The kernel says ENOBUFS once when it had to drop messages, and
-			// goes on: that was a change too.
-			if _, err := nl.Receive(); err != nil && !errors.Is(err, unix.ENOBUFS) {
+			// goes on: any of them may have counted.
+			n, err := c.receive()
+			if err != nil && !errors.Is(err, unix.ENOBUFS) {
 				return
+			}
+			if err == nil && !anyCounts(c.buffer[:n], counts) {
+				continue
 			}
 			select {
 			case wakes <- struct{}{}:
@@ -53,4 +72,17 @@ func wake(ctx context.Context, nl *netlink.Conn) <-chan struct{} {
 		}
 	}()
 	return wakes
+}
+
+// anyCounts reports whether one of the messages counts. Every one of them is
+// looked at: a filter remembers what it has seen.
+func anyCounts(batch []byte, counts func(*syscall.NetlinkMessage) bool) bool {
+	msgs, err := syscall.ParseNetlinkMessage(batch)
+	yes := err != nil
+	for i := range msgs {
+		if counts(&msgs[i]) {
+			yes = true
+		}
+	}
+	return yes
 }
