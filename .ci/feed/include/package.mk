@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# Stands for OpenWrt's: installs the package into ROOT as opkg would, with the links
+# of ALTERNATIVES, and lays its scripts and the list of its files beside it. The
+# repository is PKG_BUILD_DIR.
+
+SCRIPTS:=postinst prerm postrm
+
+define BuildPackage
+$(eval $(call Package/$(1)))
+.PHONY: install files
+install: files
+	$$(foreach s,$(SCRIPTS),$$(file >$(INFO)/$(1).$$(s),$$(Package/$(1)/$$(s))))
+	cd $(ROOT) && find . -type f | sed 's,^\.,,' | sort >$(INFO)/$(1).list
+
+files:
+	mkdir -p $(ROOT) $(INFO)
+$(call Package/$(1)/install,$(ROOT))
+	$(foreach a,$(ALTERNATIVES),ln -s $(lastword $(subst :, ,$(a))) $(ROOT)$(word 2,$(subst :, ,$(a))) &&) :
+endef
