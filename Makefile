@@ -32,7 +32,7 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
 
 test: ## all tests, on the real kernel in network namespaces
-	@.ci/need ip busybox time setpriv bash userns
+	@.ci/need ip busybox time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -timeout 15m ./...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
