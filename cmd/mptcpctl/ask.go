@@ -5,24 +5,30 @@ package main
 import (
 	"bufio"
 	"context"
+	"io"
 	"strings"
 )
 
 // ask puts a question and reports whether the answer is yes; the end of the
-// input is a no.
-func (o *options) ask(ctx context.Context, question string) (bool, error) {
-	if err := o.printf("%s", question); err != nil {
-		return false, err
+// input and an interrupt are a no. The output may go into a file, where nobody
+// would read the question.
+func (o *options) ask(ctx context.Context, question string) bool {
+	if _, err := io.WriteString(o.err, question); err != nil {
+		return false
 	}
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(o.in).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
+		answer <- line
 	}()
+	line := ""
 	select {
 	case <-ctx.Done():
-		return false, exitError{exitFailed, ctx.Err()}
-	case line := <-answer:
-		return line == "y" || line == "yes", nil
+	case line = <-answer:
 	}
+	if !strings.HasSuffix(line, "\n") {
+		_, _ = io.WriteString(o.err, "\n") // What follows is no answer.
+	}
+	line = strings.ToLower(strings.TrimSpace(line))
+	return line == "y" || line == "yes"
 }

@@ -77,14 +77,15 @@ func (*peerFlag) Type() string { return "address" }
 
 // Set takes an address or a prefix.
 func (p *peerFlag) Set(text string) error {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		p.Prefix = netip.PrefixFrom(a, a.BitLen())
-		return nil
-	}
 	prefix, err := netip.ParsePrefix(text)
+	if a, alone := netip.ParseAddr(text); alone == nil && a.Zone() == "" {
+		prefix, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
 	if err != nil {
 		return fmt.Errorf("no address and no prefix")
+	}
+	if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
 	}
 	p.Prefix = prefix.Masked()
 	return nil

@@ -40,7 +40,7 @@ func (w *connectionJSON) connections(before string) error {
 		}
 		w.b = w.connection(c).MarshalTo(w.b)
 		w.arena.Reset()
-		return w.list.flush(&w.b, outputLen)
+		return w.flush(outputLen)
 	})
 	w.b = append(w.b, ']')
 	return err
@@ -65,5 +65,13 @@ func (w *connectionJSON) end() error {
 	w.b = append(w.b, `,"subflows_known":`...)
 	w.b = jsonBool(&w.arena, !w.list.hidden()).MarshalTo(w.b)
 	w.b = append(w.b, "}\n"...)
-	return w.list.flush(&w.b, 0)
+	return w.flush(0)
+}
+
+// flush writes what is longer than a length. It is called behind whole values.
+func (w *connectionJSON) flush(length int) error {
+	if len(w.b) > length {
+		w.b = strictJSON(w.b) // a device may have any name
+	}
+	return w.list.flush(&w.b, length)
 }

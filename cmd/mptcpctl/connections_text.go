@@ -3,17 +3,11 @@
 package main
 
 import (
-	"net/netip"
-
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-const (
-	// lineWidth is where a line of text is broken.
-	lineWidth = 80
-	// stateWidth has room for the longest usual state, "peer's backup".
-	stateWidth = 13
-)
+// lineWidth is where a line of text is broken.
+const lineWidth = 80
 
 // connectionText writes connections as text, with measured rates where there are
 // any.
@@ -49,12 +43,8 @@ func (t *connectionText) header() {
 // connection writes the block of a connection.
 func (t *connectionText) connection(c *sockdiag.Connection) {
 	start := len(t.text)
-	if c.Token == 0 {
-		t.str("-       ")
-	} else {
-		t.token(c.Token)
-	}
-	t.str("  ")
+	t.token(c.Token)
+	t.padRight(start, 10)
 	if t.rates != nil {
 		rate, known := t.rates.ofConnection(c)
 		t.str("out ")
@@ -78,43 +68,6 @@ func (t *connectionText) connection(c *sockdiag.Connection) {
 	}
 }
 
-// subflow writes the line of a subflow. Addresses come last, since they may be
-// long.
-func (t *connectionText) subflow(s *sockdiag.Subflow, remote netip.AddrPort) {
-	start := len(t.text)
-	t.str("  ")
-	t.str(t.names.of(s.Local.Addr(), s.IfIndex))
-	t.padRight(start, 2+t.nameWidth)
-	t.str(" ")
-	column := len(t.text)
-	t.rtt(s.TCP.RTT)
-	t.padLeft(column, 6)
-	t.column(uint64(s.TCP.Cwnd), true, 4)
-	if t.rates != nil {
-		rate, known := t.rates.of(s)
-		t.column(rate.sent, known, 5)
-		t.column(rate.received, known, 5)
-	} else {
-		t.column(s.TCP.BytesSent, true, 5)
-		t.column(s.TCP.BytesReceived, true, 5)
-	}
-	t.column(uint64(s.TCP.Retrans), true, 5)
-	if t.rates == nil {
-		t.column(8*s.TCP.DeliveryRate, s.TCP.DeliveryRate > 0, 5)
-	}
-	t.str(" ")
-	column = len(t.text)
-	t.str(subflowState(s))
-	t.padRight(column, stateWidth)
-	t.tail = t.tail[:0]
-	t.tail.address(s.Local)
-	if s.Remote != remote {
-		t.tail.str(" -> ")
-		t.tail.address(s.Remote)
-	}
-	t.end(start)
-}
-
 // end writes the tail, on a line of its own where it would go
 // beyond the edge.
 func (t *connectionText) end(start int) {
@@ -124,4 +77,15 @@ func (t *connectionText) end(start int) {
 	t.str(" ")
 	t.text = append(t.text, t.tail...)
 	t.str("\n")
+}
+
+// connectionState is the state of a connection in a word or two.
+func connectionState(c *sockdiag.Connection) string {
+	switch {
+	case !c.Fallback:
+		return c.State.String()
+	case c.State == sockdiag.Established:
+		return "TCP fall-back"
+	}
+	return c.State.String() + ", TCP fall-back"
 }

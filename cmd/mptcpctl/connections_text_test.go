@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -143,5 +145,33 @@ func TestRatesAreMeasuredBetweenTwoListings(t *testing.T) {
 	r.see(newcomer)
 	if got, known := r.of(newcomer); known {
 		t.Errorf("what the last listing had not has the rate %v", got)
+	}
+}
+
+func TestConnectionsAreValidJSONWhateverADeviceIsCalled(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	list := &connectionList{options: &options{streams: streams{out: &out}}, names: lineNames{devices: map[int]string{3: "e\x01\xff\v"}}}
+	w := &connectionJSON{list: list}
+	w.b.str(`{"connections":[`)
+	w.b = w.connection(&sockdiag.Connection{Subflows: []sockdiag.Subflow{{IfIndex: 3}}}).MarshalTo(w.b)
+	w.b.str("]")
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	const want = `"device":"e\u0001\ufffd\u000b"`
+	if !json.Valid(out.Bytes()) || !strings.Contains(out.String(), want) {
+		t.Errorf("%s, want JSON with %s", &out, want)
+	}
+}
+
+func TestALineForAConnectionThatNeverTriedMPTCPHasNoToken(t *testing.T) {
+	t.Parallel()
+	var got text
+	got.token(0)
+	got.str(" ")
+	got.token(0xabc)
+	if string(got) != "- 00000abc" {
+		t.Errorf("tokens are written %q", got)
 	}
 }

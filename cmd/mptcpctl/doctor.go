@@ -18,15 +18,16 @@ func newDoctorCmd(o *options) *cobra.Command {
 		Use:   "doctor",
 		Short: "Find what is wrong, and say which command mends it",
 		Long: `One sentence per finding, the most harmful first, and the commands that mend it;
-a word in capitals stands for what only you know. Nothing is changed. Notes come
-last and do not count. Exits with 6 when there are findings.`,
+a word in capitals stands for what only you know, and where there is no uci, a
+line with # says what to write into the configuration. Nothing is changed. Notes
+come last and do not count. Exits with 6 when there are findings.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		facts, failed := o.facts(c.Context())
 		findings := doctor.Examine(facts)
 		if facts.Config != nil {
-			o.warn(facts.Config.Warnings)
+			o.warn(facts.Result.Warnings)
 		}
 		var err error
 		switch {
@@ -67,7 +68,7 @@ func findingsText(findings []doctor.Finding) string {
 		if f.Interface != "" {
 			b.WriteString(f.Interface + ": ")
 		}
-		b.WriteString(f.Text + "\n")
+		b.WriteString(strings.Map(printable, f.Text) + "\n")
 		mend := "  mend: "
 		for _, command := range f.Mend {
 			b.WriteString(mend + command + "\n")

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
@@ -29,6 +30,9 @@ func (o *options) readOptions(ctx context.Context, f *doctor.Facts) {
 // of mwan3, the package manager.
 func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
 	f.Processes = processes(f)
+	if _, err := exec.LookPath("uci"); err != nil {
+		f.File = o.configFile()
+	}
 	for _, manager := range [...][2]string{{"/usr/bin/apk", "apk add"}, {"/bin/opkg", "opkg install"}} {
 		if _, err := os.Stat(manager[0]); err == nil && f.Install == "" {
 			f.Install = manager[1]

@@ -59,6 +59,9 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 	return cmd
 }
 
+// toText is the error of --to where it says nothing.
+const toText = "--to is for an interface, or an address of this router"
+
 // explain finds out what the word means: an interface, a table, an address.
 func (e *explanation) explain(word string) error {
 	for i := range e.result.Lines {
@@ -67,6 +70,9 @@ func (e *explanation) explain(word string) error {
 		}
 	}
 	if table, err := strconv.ParseUint(word, 10, 32); err == nil && table > 0 {
+		if e.to.IsValid() {
+			return usage(toText)
+		}
 		return e.explainTable(uint32(table))
 	}
 	addr, err := netip.ParseAddr(word)
@@ -81,6 +87,9 @@ func (e *explanation) explain(word string) error {
 	}
 	if slices.ContainsFunc(e.state.Addresses, func(a plan.Address) bool { return a.Prefix.Addr() == addr }) {
 		return e.explainOwn(addr)
+	}
+	if !single(addr) {
+		return usage("%q is no address of this router, nor one of a host out there", word)
 	}
 	return e.explainDestination(addr)
 }

@@ -27,7 +27,7 @@ func (e *explanation) explainOwn(addr netip.Addr) error {
 func (e *explanation) explainDestination(to netip.Addr) error {
 	f := plan.FamilyOf(to)
 	if e.to.IsValid() {
-		return usage("--to is for an interface, or an address of this router")
+		return usage(toText)
 	}
 	if err := e.proveOther(to, "all other traffic", kernel.Query{Dst: to}); err != nil {
 		return err

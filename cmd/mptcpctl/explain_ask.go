@@ -29,8 +29,8 @@ func (o *options) newExplanation(ctx context.Context, to string) (*explanation, 
 	e := &explanation{}
 	var err error
 	if to != "" {
-		if e.to, err = netip.ParseAddr(to); err != nil {
-			return nil, usage("--to %q is no address", to)
+		if e.to, err = netip.ParseAddr(to); err != nil || !single(e.to) {
+			return nil, usage("--to %q is no address of a host out there", to)
 		}
 	}
 	if e.view, err = o.newView(ctx); err != nil {
@@ -53,6 +53,10 @@ func (o *options) newExplanation(ctx context.Context, to string) (*explanation, 
 	}
 	return e, nil
 }
+
+// single reports whether TCP can go to an address from any device: a link-local
+// one says nothing without its device.
+func single(a netip.Addr) bool { return a.IsGlobalUnicast() && !a.Is4In6() }
 
 // prove asks the kernel and judges.
 func (e *explanation) prove(p *proof) error {

@@ -52,6 +52,8 @@ func (p *proof) judge() {
 	switch {
 	case p.answer.Local():
 		p.note = "that is this router itself"
+	case p.answer.Type == unix.RTN_BROADCAST:
+		p.note = "a broadcast, to which no TCP goes"
 	case foreign && p.guest:
 		p.note = "by somebody else's rule"
 	case p.answer.Refused != 0:

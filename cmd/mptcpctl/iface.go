@@ -23,7 +23,7 @@ once. --save makes it permanent, --reset drops what was set at run time.
 
 heal brings back subflows that died while the line was out: the kernel tries a
 join only once. It gives the line's endpoint a new id, which interrupts the
-subflows that live there, and refuses where a connection has no other.`,
+subflows that live there, and refuses where a connection has no other that works.`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {

@@ -26,14 +26,8 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err := needNetAdmin(); err != nil {
 		return exitError{exitFailed, err}
 	}
-	v, err := o.look(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := findIface(&v.cfg, o.configFile(), name); err != nil {
-		return err
-	}
-	before, err := v.healing(name)
+	req := request{heal: name}
+	before, err := o.lookToHeal(ctx, &req)
 	if err != nil {
 		return err
 	}
@@ -45,31 +39,11 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 			return err
 		}
 	}
-	if err := o.applyHeal(ctx, name); err != nil {
+	req.interrupt = yes || before.Live > 0
+	if err := o.applyHeal(ctx, req); err != nil {
 		return err
 	}
 	return o.reportHealed(ctx, name, before)
-}
-
-// healing says what heal would do, or why it must not.
-func (v *view) healing(name string) (plan.Healing, error) {
-	if err := v.listSubflows(); err != nil {
-		return plan.Healing{}, err
-	}
-	refuse := func(why string) error {
-		return exitError{exitFailed, fmt.Errorf("%s: nothing is changed: %s", name, why)}
-	}
-	if !v.state.SubflowsKnown {
-		return plan.Healing{}, refuse("the kernel cannot list the subflows (CONFIG_INET_TCP_DIAG, kmod-inet-diag)")
-	}
-	h := v.state.Heal(v.result.Endpoints, name)
-	switch {
-	case len(h.Endpoints) == 0:
-		return h, refuse("it has no endpoint; mptcpctl status says why")
-	case len(h.Last) > 0:
-		return h, refuse(fmt.Sprintf("connection %08x has no other subflow and would hang", h.Last[0]))
-	}
-	return h, nil
 }
 
 // confirm asks before live subflows are interrupted.
@@ -81,26 +55,26 @@ func (o *options) confirm(ctx context.Context, h plan.Healing, name string, yes 
 	case !terminal(o.in):
 		return usage("%s; add --yes to go on", what)
 	}
-	ok, err := o.ask(ctx, what+". Go on? [y/N] ")
-	if err == nil && !ok {
-		err = exitError{exitFailed, fmt.Errorf("%s: nothing is changed", name)}
+	if !o.ask(ctx, what+". Go on? [y/N] ") {
+		return notHealed(name, "the answer was no")
 	}
-	return err
+	return nil
 }
 
-// applyHeal looks once more, under the lock, and makes the endpoints anew.
-func (o *options) applyHeal(ctx context.Context, name string) error {
+// applyHeal makes the endpoints anew.
+func (o *options) applyHeal(ctx context.Context, req request) error {
 	lock, err := o.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer lock.release()
-	r, err := o.reconcileLocked(ctx, lock, request{heal: name})
+	r, err := o.reconcileLocked(ctx, lock, req)
 	o.warn(r.warnings)
 	return worst(err, o.printf("%s", planText(r.done)))
 }
 
-// reportHealed waits till every connection that lacked a subflow has one.
+// reportHealed waits till every connection that lacked a subflow has one. That none
+// has got one is a failure.
 func (o *options) reportHealed(ctx context.Context, name string, before plan.Healing) error {
 	for deadline := time.Now().Add(healWait); ; {
 		subflows, _, err := kernel.Subflows()
@@ -109,7 +83,11 @@ func (o *options) reportHealed(ctx context.Context, name string, before plan.Hea
 		}
 		back, alive := before.Healed(subflows)
 		if back == alive || time.Now().After(deadline) {
-			return o.printf("%s: %d of %d connections have a subflow here again\n", name, back, alive)
+			err := o.printf("%s: %d of %d connections have a subflow here again\n", name, back, alive)
+			if err == nil && back == 0 && alive > 0 {
+				err = exitError{exitFailed, nil}
+			}
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -35,6 +36,9 @@ came faster than they were read, are counted.`,
 
 // monitor prints events until ctx ends.
 func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
+	if buffer < 0 || buffer > math.MaxInt32 {
+		return usage("--buffer %d: expected a number from 0 to %d", buffer, math.MaxInt32)
+	}
 	if err := needNetAdmin(); err != nil {
 		return exitError{exitFailed, err}
 	}
@@ -70,8 +74,8 @@ type monitor struct {
 	*options
 	asJSON bool
 	names  lineNames
-	read   time.Time  // when the names were read
-	asked  netip.Addr // the last address for which they were read
+	read   time.Time           // when the names were read
+	asked  map[netip.Addr]bool // those for which they were read
 	// known keeps the names of addresses that are gone: a subflow is closed after
 	// its line has lost the address.
 	known map[netip.Addr]string

@@ -10,8 +10,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// refreshInterval is the time in which the names are read once at most for one
-// unknown address, since that runs uci and ubus.
+// refreshInterval is the time in which the names are read once at most for unknown
+// addresses that were asked for before, since that runs uci and ubus.
 const refreshInterval = time.Second
 
 // refresh reads the names anew. Without a configuration that can be read they are
@@ -23,7 +23,7 @@ func (m *monitor) refresh(ctx context.Context) error {
 		m.names = names
 	}
 	if m.known == nil {
-		m.known = make(map[netip.Addr]string)
+		m.known, m.asked = make(map[netip.Addr]string), make(map[netip.Addr]bool)
 	}
 	return err
 }
@@ -35,9 +35,9 @@ func (m *monitor) line(ctx context.Context, e *mptcp.Event) string {
 	if !local.IsValid() || local.IsUnspecified() {
 		return "-"
 	}
-	if !m.holds(local) && (local != m.asked || time.Since(m.read) > refreshInterval) {
-		m.asked = local
+	if !m.holds(local) && (!m.asked[local] || time.Since(m.read) > refreshInterval) {
 		_ = m.refresh(ctx) // what is wrong with the configuration was said at the start
+		m.asked[local] = true
 	}
 	name := m.names.of(local, e.IfIndex)
 	if m.holds(local) {

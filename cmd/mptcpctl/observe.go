@@ -5,9 +5,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
@@ -87,7 +85,10 @@ func (o *options) newView(ctx context.Context) (*view, error) {
 }
 
 // look plans without any intention to apply.
-func (o *options) look(ctx context.Context) (*view, error) {
+func (o *options) look(ctx context.Context) (*view, error) { return o.lookAt(ctx, request{}) }
+
+// lookAt plans what a request would do.
+func (o *options) lookAt(ctx context.Context, req request) (*view, error) {
 	v, err := o.newView(ctx)
 	if err != nil {
 		return nil, err
@@ -97,7 +98,8 @@ func (o *options) look(ctx context.Context) (*view, error) {
 		return nil, err
 	}
 	defer k.Close()
-	return v, v.plan(k, request{hint: o.peekHint()})
+	req.hint = o.peekHint()
+	return v, v.plan(k, req)
 }
 
 func openKernel() (*kernel.Kernel, error) {
@@ -114,70 +116,4 @@ func (v *view) listSubflows() (err error) {
 		v.state.SubflowsKnown = false
 	}
 	return wrapFailed("listing the subflows", err)
-}
-
-// request are the choices of one plan.
-type request struct {
-	hint     hint
-	search   bool // look for routes of ours in all tables
-	settling bool
-	// heal names a line whose endpoints are to be made anew.
-	heal string
-	// carriers are the devices whose endpoints wait for a carrier.
-	carriers map[string]bool
-}
-
-// plan observes the kernel and works out what to do.
-func (v *view) plan(k *kernel.Kernel, req request) error {
-	if !v.netifd {
-		var err error
-		if v.known, err = k.Interfaces(&v.cfg); err != nil {
-			return exitError{exitFailed, err}
-		}
-	}
-	lines := plan.Resolve(&v.cfg, v.known)
-	if !req.hint.known || req.search {
-		own, err := k.OwnTables()
-		if err != nil {
-			return exitError{exitFailed, err}
-		}
-		req.hint.tables = slices.Concat(own[plan.IPv4], own[plan.IPv6])
-	}
-	state, err := k.Observe(plan.Needs(&v.cfg, lines, req.hint.tables))
-	if err != nil {
-		return exitError{exitFailed, fmt.Errorf("reading the kernel's state: %w", err)}
-	}
-	v.state = state
-	return v.decide(lines, req, kernel.Subflows)
-}
-
-// decide works out what to do. It asks for the subflows only if the plan
-// depends on them.
-func (v *view) decide(lines []plan.Line, req request, subflows func() ([]plan.Subflow, bool, error)) (err error) {
-	input := plan.Input{
-		Config: &v.cfg, Lines: lines, State: v.state, Netifd: v.netifd,
-		LastID: req.hint.lastID, Settling: req.settling, Heal: req.heal, Renew: returned(v.state.Devices, req.carriers),
-	}
-	v.result = plan.Make(input)
-	if !v.result.NeedSubflows {
-		return nil
-	}
-	input.State.SubflowsAsked = true
-	if input.State.Subflows, input.State.SubflowsKnown, err = subflows(); err != nil {
-		return exitError{exitFailed, err}
-	}
-	v.state = input.State
-	v.result = plan.Make(input)
-	return nil
-}
-
-// returned are the waited-for devices that have a carrier now.
-func returned(devices []plan.Device, waiting map[string]bool) []string {
-	var names []string
-	for _, d := range devices {
-		if waiting[d.Name] && d.Carrier {
-			names = append(names, d.Name)
-		}
-	}
-	return names
 }

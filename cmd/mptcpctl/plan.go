@@ -29,7 +29,7 @@ anything of this machine.`,
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		look := func() (*view, error) { return o.look(c.Context()) }
 		if from != "" {
-			look = func() (*view, error) { return replay(from) }
+			look = func() (*view, error) { return o.replay(from) }
 		}
 		v, err := look()
 		if err != nil {

@@ -77,7 +77,7 @@ func (v *view) reconcile(k *kernel.Kernel, lock *lockFile, req request) (reconci
 		return reconciled{}, err
 	}
 	if req.heal != "" {
-		if _, err := v.healing(req.heal); err != nil {
+		if err := v.mayHeal(req); err != nil {
 			return reconciled{}, err
 		}
 	}

@@ -28,12 +28,17 @@ const (
 )
 
 // live shows what draw returns on a screen of its own, anew in each interval and
-// whenever the terminal changes its size, until q, an interrupt, or an error of
-// draw. The terminal is then as it was before. Output that is no terminal
+// whenever the terminal changes its size, until q, an interrupt, a hang-up, or an
+// error of draw. The terminal is then as it was before. Output that is no terminal
 // is not for live: see every.
 func (o *options) live(ctx context.Context, interval time.Duration, draw func(width, height int) (string, error)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if !signal.Ignored(unix.SIGHUP) { // as nohup does
+		var leave context.CancelFunc
+		ctx, leave = signal.NotifyContext(ctx, unix.SIGHUP)
+		defer leave()
+	}
 	restore, err := unbuffered(o.in)
 	if err != nil {
 		return wrapFailed("preparing the terminal", err)

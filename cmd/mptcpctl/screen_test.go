@@ -284,11 +284,23 @@ func TestWatchOnATerminal(t *testing.T) {
 		p.await(`^wan1 +1 +- +-$`) // no rates yet
 		p.resize(40, 9)
 		p.await(`^1 connection, every 1h0m0s, q ends; OUT $`, `^\.\.\.$`)
-		if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		p.signal(unix.SIGTERM)
 		p.end()
 	})
+	t.Run("SIGHUP ends it", func(t *testing.T) {
+		t.Parallel()
+		p := newPTY(t, lab, 80, 24, "connections", "--watch", "--interval", "200ms")
+		p.await(measured...)
+		p.signal(unix.SIGHUP)
+		p.end()
+	})
+}
+
+func (p *pty) signal(s os.Signal) {
+	p.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.Fatal(err)
+	}
 }
 
 func (p *pty) write(keys string) {

@@ -105,6 +105,7 @@ var faults = map[string]func(*netlab.Lab, string) ([]netlab.Event, error){
 	"unplug": (*netlab.Lab).Unplug, "plug": (*netlab.Lab).Plug,
 	"ifdown": (*netlab.Lab).AdminDown, "ifup": (*netlab.Lab).AdminUp,
 	"remove-device": (*netlab.Lab).RemoveDevice, "return-device": (*netlab.Lab).ReturnDevice,
+	"black-hole": (*netlab.Lab).BlackHole,
 }
 
 var faultsTo = map[string]func(*netlab.Lab, string, string) ([]netlab.Event, error){

@@ -26,10 +26,10 @@ func newSnapshotCmd(o *options) *cobra.Command {
 the same plan from it on any machine, as any user.
 
 Of the configuration it has only the options that mptcpctl reads: no password,
-no key, no user name, no hardware address. --redact also masks addresses, the
-same one by the same mask: public ones by 240.0.0.0/4 and 3fff::/20, unique
-local ones by fd00::/8, and the host part of link-local ones. Private IPv4
-addresses and all names stay.`,
+no key, no user name. --redact also masks addresses, the same one by the same
+mask: public ones by 240.0.0.0/4 and 3fff::/20, unique local ones by fd00::/8,
+and the host part of link-local ones, which may hold a hardware address. Private
+IPv4 addresses and all names stay.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
@@ -69,7 +69,7 @@ func (o *options) takeSnapshot(ctx context.Context) (snapshot.Snapshot, error) {
 		Privileged: needNetAdmin() == nil,
 	}
 	for _, w := range v.pkg.Warnings {
-		s.Complaints = append(s.Complaints, w.String())
+		s.Complaints = append(s.Complaints, snapshot.Complaint(w.String()))
 	}
 	if !v.state.SubflowsAsked {
 		s.State.Subflows, s.State.SubflowsKnown, err = kernel.Subflows()
@@ -79,8 +79,8 @@ func (o *options) takeSnapshot(ctx context.Context) (snapshot.Snapshot, error) {
 
 // replay makes the view that plan had when the snapshot in a file was taken,
 // "-" for the standard input. It asks nothing of this machine.
-func replay(file string) (*view, error) {
-	s, err := readSnapshot(file)
+func (o *options) replay(file string) (*view, error) {
+	s, err := o.readSnapshot(file)
 	if err != nil {
 		return nil, usage("%s: %w", file, err)
 	}
@@ -101,19 +101,19 @@ func replay(file string) (*view, error) {
 		func() ([]plan.Subflow, bool, error) { return subflows, known, nil })
 }
 
-func readSnapshot(file string) (snapshot.Snapshot, error) {
-	f := os.Stdin
+func (o *options) readSnapshot(file string) (snapshot.Snapshot, error) {
+	from := o.in
 	if file != "-" {
-		opened, err := os.Open(file)
+		f, err := os.Open(file)
 		if err != nil {
-			return snapshot.Snapshot{}, errors.Unwrap(err)
+			return snapshot.Snapshot{}, errors.Unwrap(err) // the name is said by the caller
 		}
-		defer opened.Close()
-		f = opened
+		defer f.Close()
+		from = f
 	}
-	data, err := io.ReadAll(io.LimitReader(f, snapshot.MaxSize+1))
+	data, err := io.ReadAll(io.LimitReader(from, snapshot.MaxSize+1))
 	if err != nil {
-		return snapshot.Snapshot{}, fmt.Errorf("reading: %w", errors.Unwrap(err))
+		return snapshot.Snapshot{}, fmt.Errorf("reading: %w", err)
 	}
 	return snapshot.Decode(data)
 }

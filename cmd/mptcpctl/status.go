@@ -71,11 +71,16 @@ func (s *status) once(ctx context.Context, asJSON bool) error {
 	return v.problems()
 }
 
-// next prints one of many.
+// next prints one of many. What cannot be read at the moment is a warning, but for
+// the first: a configuration that is just being written is no reason to end.
 func (s *status) next(ctx context.Context, asJSON bool) error {
 	v, err := s.look(ctx)
-	if err != nil {
+	if err != nil && (ctx.Err() != nil || s.traffic.rates.at.IsZero()) {
 		return err
+	}
+	if err != nil {
+		s.warn([]string{err.Error()})
+		return nil
 	}
 	if err := s.traffic.list(); err != nil {
 		return wrapFailed("listing the subflows", err)
@@ -90,8 +95,7 @@ func (s *status) print(v *view, asJSON bool) error {
 	return s.printf("%s", statusText(v, &s.traffic))
 }
 
-// watch is the screen. What cannot be read at the moment is said in its place: a
-// configuration that is just being written is no reason to end.
+// watch is the screen. What cannot be read at the moment is said in its place.
 func (s *status) watch(ctx context.Context) error {
 	var text string
 	return s.live(ctx, statusInterval, func(int, int) (string, error) {

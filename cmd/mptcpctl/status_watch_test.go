@@ -3,9 +3,13 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,7 +32,8 @@ func TestStatusIntoAFile(t *testing.T) {
 	lab := newWatchLab(t)
 	cmd := programIn(lab, "status", "--watch", "--json")
 	out, err := cmd.StdoutPipe()
-	if err == nil {
+	complaints, errErr := cmd.StderrPipe()
+	if err = errors.Join(err, errErr); err == nil {
 		err = lab.Router.Start(cmd)
 	}
 	if err != nil {
@@ -45,7 +50,14 @@ func TestStatusIntoAFile(t *testing.T) {
 			t.Fatalf("%v after\n%s", err, text)
 		}
 	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := os.WriteFile(filepath.Join(lab.ConfigDir(), uciPackage), []byte("config interface 'wan"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	warning := "mptcpctl: warning: " + filepath.Join(lab.ConfigDir(), uciPackage) + ": "
+	if line, err := bufio.NewReader(complaints).ReadString('\n'); err != nil || !strings.HasPrefix(line, warning) {
+		t.Errorf("complained %q, %v, want %q", line, err, warning)
+	}
+	if err := errors.Join(lab.WriteConfig(), cmd.Process.Signal(os.Interrupt)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, out); err != nil {
@@ -86,7 +98,9 @@ func TestHealAsks(t *testing.T) {
 		answer, want string
 		code         int
 	}{
-		{"n\n", "wan2: nothing is changed", exitFailed},
+		{"n\n", "wan2: nothing is changed: the answer was no\r\n", exitFailed},
+		{"\x03", "] ^C\r\nmptcpctl: wan2: nothing is changed: the answer was no\r\n", exitFailed},
+		{"\x04", "] \r\nmptcpctl: wan2: nothing is changed: the answer was no\r\n", exitFailed},
 		{"y\n", "wan2: 1 of 1 connections have a subflow here again", 0},
 	} {
 		p := newPTY(t, lab, 80, 24, "iface", "wan2", "heal")

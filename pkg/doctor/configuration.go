@@ -4,6 +4,8 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -45,15 +47,34 @@ func (e *examination) configuration() {
 	}
 }
 
-// pending counts the operations, but for the one that MPTCPOff speaks of.
+// pending counts the operations, but for those that other findings speak of.
 func (e *examination) pending() int {
 	n := len(e.Result.Ops)
 	for _, op := range e.Result.Ops {
-		if op.Object == plan.ObjectSysctl && op.Sysctl.Key == keyEnabled && e.switchedOff() {
+		switch {
+		case op.Object != plan.ObjectSysctl:
+		case op.Sysctl.Key == keyEnabled && e.switchedOff():
+			n--
+		case op.Sysctl.Key == keyCongestion && e.noCongestion(op.Sysctl.Value):
 			n--
 		}
 	}
 	return n
+}
+
+// noCongestion finds a congestion control that the kernel does not have. A write
+// loads its module where there is one; where not, apply cannot help.
+func (e *examination) noCongestion(name string) bool {
+	there, known := e.Sysctls[keyCongestions]
+	if !known || slices.Contains(strings.Fields(there), name) {
+		return false
+	}
+	load := "modprobe tcp_" + name
+	if e.Install != "" {
+		load = e.Install + " kmod-tcp-" + name
+	}
+	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel has %s", name, there), load, "mptcpctl apply")
+	return true
 }
 
 // badValue names the mode that was meant, where it can be told.

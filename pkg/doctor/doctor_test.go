@@ -92,7 +92,7 @@ func TestExamine(t *testing.T) {
 			"no MPTCP over IPv6",
 			func(f *Facts) { f.NoIPv6, f.Result.Lines[1].Use[plan.IPv6].Usable = true, true }, "ipv6_missing  []\n",
 		},
-		{"the diag module is missing, on no OpenWrt", func(f *Facts) { f.NoDiag = "kmod-inet-mptcp-diag" }, "diag_missing  [modprobe mptcp_diag]\n"},
+		{"the diag module is missing, on no OpenWrt", func(f *Facts) { f.NoDiag = "kmod-inet-mptcp-diag" }, "diag_missing  [modprobe -a mptcp_diag tcp_diag]\n"},
 		{
 			"the diag module is missing",
 			func(f *Facts) { f.NoDiag, f.Install = "kmod-inet-diag", "opkg install" }, "diag_missing  [opkg install kmod-inet-diag]\n",
@@ -138,6 +138,72 @@ func TestExamine(t *testing.T) {
 				f.Sysctls = map[string]string{"net/ipv4/conf/all/rp_filter": "1"}
 				f.Result.Lines = f.Result.Lines[:1]
 			}, "",
+		},
+		{
+			"a strict filter on a server, which forwards nothing",
+			func(f *Facts) {
+				f.Sysctls = map[string]string{"net/ipv4/conf/eth2/rp_filter": "1", "net/ipv4/ip_forward": "0"}
+			}, "",
+		},
+		{
+			"where there is no uci",
+			func(f *Facts) {
+				f.File = "/etc/config/network"
+				f.Config.Problems = []config.Problem{{Section: "wan3", Option: "multipath_table", Value: "x"}}
+				f.Result.Lines[1].Mode = config.Master
+				noIPv6Default(f, "2001:db8::2/64")
+			},
+			"bad_value wan3 [# /etc/config/network: delete in the section 'wan3': option multipath_table; mptcpctl apply]\n" +
+				"no_gateway wan2 [# /etc/config/network: set in the section 'wan2': option ip6gw 'ADDRESS'; mptcpctl apply]\n" +
+				"two_masters  [# /etc/config/network: set in the section 'wan2': option multipath 'on'; mptcpctl apply]\n",
+		},
+		{
+			"the kernel has no such congestion control",
+			func(f *Facts) {
+				f.Sysctls = map[string]string{"net/ipv4/tcp_available_congestion_control": "reno cubic"}
+				f.Result.Ops = []plan.Op{{Object: plan.ObjectSysctl, Sysctl: plan.Sysctl{Key: "net/ipv4/tcp_congestion_control", Value: "bbr"}}}
+			}, "bad_value globals [modprobe tcp_bbr; mptcpctl apply]\n",
+		},
+		{
+			"a congestion control that waits to be set",
+			func(f *Facts) {
+				f.Sysctls = map[string]string{"net/ipv4/tcp_available_congestion_control": "reno cubic"}
+				f.Result.Ops = []plan.Op{{Object: plan.ObjectSysctl, Sysctl: plan.Sysctl{Key: "net/ipv4/tcp_congestion_control", Value: "reno"}}}
+			}, "pending  [mptcpctl apply]\n",
+		},
+		{
+			"the network of a modem beside PPPoE has no gateway",
+			func(f *Facts) {
+				modem := line("modem", "eth2", 2, config.On, "192.168.100.2/24")
+				modem.Own, modem.Use[plan.IPv4].Usable, modem.Use[plan.IPv4].Reason = false, false, plan.ReasonNoDefault
+				f.Result.Lines = append(f.Result.Lines, modem)
+			}, "",
+		},
+		{
+			"a line in the network of another that is off, both by DHCP",
+			func(f *Facts) {
+				off := line("wan3", "eth3", 3, config.Off, "10.0.2.9/24")
+				off.Netifd.Proto, off.Use = "dhcp", [2]plan.Use{}
+				f.Result.Lines = append(f.Result.Lines, off)
+			}, "subnet_of_lan wan2 []\n",
+		},
+		{
+			"two lines without ARP in one network",
+			func(f *Facts) {
+				f.Sysctls = map[string]string{"net/ipv4/conf/all/arp_ignore": "0", "net/ipv4/conf/eth1/arp_ignore": "0"}
+				f.MACs = map[string]string{"eth1": "02:00:00:00:00:01"}
+				f.Result.Lines[1].Netifd.Addresses[0].Prefix = netip.MustParsePrefix("10.0.1.9/24")
+			}, "",
+		},
+		{
+			"no slot for IPv6 on a line that has one for IPv4",
+			func(f *Facts) {
+				f.Result.Lines[1].Use[plan.IPv6] = plan.Use{Usable: true, NoEndpoint: plan.NoEndpointSlot}
+			}, "no_slot wan2 []\n",
+		},
+		{
+			"no slot at all",
+			func(f *Facts) { f.Result.Lines[1].Use[plan.IPv4].NoEndpoint = plan.NoEndpointSlot }, "no_slot wan2 [mptcpctl iface wan2 off --save]\n",
 		},
 		{"a server has no master", func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Signal, config.Signal }, ""},
 		{"another line is down", func(f *Facts) { f.Result.Lines[1].Netifd = netifd.Interface{} }, ""},
@@ -259,6 +325,18 @@ func TestEveryFindingHasItsName(t *testing.T) {
 			t.Errorf("name %q is empty or there twice", name)
 		}
 		seen[name] = true
+	}
+}
+
+func TestManagerIsNoCommand(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"mptcpd": true, "bsbf-fusionlink": true, "NetworkManager": true, "mwan3rtmon": true,
+		"bsbf-x;reboot": false, "bsbf-\x1b[2J": false, "mptcpd\n": false, "sleep": false, "": false,
+	} {
+		if got := Manager(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -37,7 +37,8 @@ func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 	}
 }
 
-// noSlot makes room by an endpoint of others, else by the line that asks.
+// noSlot makes room by an endpoint of others, else by the line that asks, unless
+// it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", family(f), e.State.MaxEndpoints)
 	for _, there := range e.Result.Endpoints {
@@ -45,6 +46,10 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 			e.add(NoSlot, l.Name, fmt.Sprintf("%s, one by somebody else's %s", text, there.Addr), deleteEndpoint(there.ID), "mptcpctl apply")
 			return
 		}
+	}
+	if other := &l.Use[plan.IPv6-f]; other.Usable && other.NoEndpoint == "" {
+		e.add(NoSlot, l.Name, text)
+		return
 	}
 	e.add(NoSlot, l.Name, text, "mptcpctl iface "+l.Name+" off --save")
 }

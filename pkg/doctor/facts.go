@@ -45,6 +45,8 @@ type Facts struct {
 	Mwan3 bool
 	// DefaultRoute is the option of that name of the interfaces that have it.
 	DefaultRoute map[string]string
+	// File is the configuration, to be edited by hand; empty where uci does that.
+	File string
 	// Install is the command that installs a package; empty where there is
 	// none of OpenWrt's.
 	Install string

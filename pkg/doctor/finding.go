@@ -5,6 +5,7 @@ package doctor
 import (
 	"strings"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -66,7 +67,8 @@ type Finding struct {
 	// Text is one sentence.
 	Text string
 	// Mend are the commands that mend it, in their order. A word in capitals
-	// stands for what only the user knows. It is empty where no command can.
+	// stands for what only the user knows, and one that begins with # for what is
+	// to be done by hand. It is empty where no command can.
 	Mend []string
 }
 
@@ -111,7 +113,43 @@ func Examine(f *Facts) []Finding {
 }
 
 func (e *examination) add(id ID, iface, text string, mend ...string) {
+	if e.File != "" {
+		mend = byHand(e.File, mend)
+	}
 	e.found = append(e.found, Finding{id, iface, text, mend})
+}
+
+// byHand puts what to write into a file, as a comment, in the place of the
+// commands that need uci or netifd.
+func byHand(file string, commands []string) []string {
+	var all []string
+	for _, c := range commands {
+		words := strings.Fields(c)
+		switch {
+		case words[0] == "uci" && words[1] == "commit":
+			continue
+		case words[0] == "uci":
+			name, value, _ := strings.Cut(words[2], "=")
+			parts := strings.SplitN(name, ".", 3)
+			c = edit(file, parts[1], words[1], parts[2], value)
+		case strings.HasSuffix(c, " --save"):
+			all = append(all, edit(file, words[2], "set", config.OptionMultipath, words[3]))
+			c = "mptcpctl apply"
+		case strings.HasPrefix(c, "/etc/init.d/network"):
+			c = "mptcpctl apply"
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// edit says what to do by hand with an option.
+func edit(file, section, verb, option, value string) string {
+	text := "# " + file + ": " + verb + " in the section '" + section + "': option " + option
+	if verb == "set" {
+		text += " '" + value + "'"
+	}
+	return text
 }
 
 // setting are the commands that set options of the package network, each

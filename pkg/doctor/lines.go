@@ -15,10 +15,10 @@ func ipv4Conf(device, name string) string { return "net/ipv4/conf/" + device + "
 // lines finds what is wrong with one line alone.
 func (e *examination) lines() {
 	seen := make(map[string]bool)
-	several := e.usableIPv4() > 1
+	several := e.usableIPv4() > 1 && e.Sysctls[keyForward] != "0"
 	for _, l := range e.participants() {
 		for _, f := range plan.Families {
-			if u := &l.Use[f]; u.Reason == plan.ReasonNoDefault && wantsDefault(u, f) {
+			if u := &l.Use[f]; u.Reason == plan.ReasonNoDefault && wantsDefault(l, f) {
 				e.noGateway(l, f)
 			}
 		}
@@ -40,10 +40,15 @@ func (e *examination) usableIPv4() (n int) {
 	return n
 }
 
-// wantsDefault reports whether a default route is missing for sure: a unique
+// wantsDefault reports whether a default route is missing for sure. A second
+// IPv4 interface on a line's device is for the modem's own pages, and a unique
 // local IPv6 address (RFC 4193) may be all that a provider gives.
-func wantsDefault(u *plan.Use, f plan.Family) bool {
-	if f == plan.IPv4 || len(u.Prefixes) > 0 {
+func wantsDefault(l *plan.LineUse, f plan.Family) bool {
+	u := &l.Use[f]
+	switch {
+	case f == plan.IPv4:
+		return l.Own
+	case len(u.Prefixes) > 0:
 		return true
 	}
 	for _, a := range u.Addresses {

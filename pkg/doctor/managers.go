@@ -16,8 +16,12 @@ var managers = [...]struct{ process, service, does string }{
 }
 
 // Manager reports whether a process of that name (/proc/PID/comm) may steer what
-// we steer.
+// we steer. Anybody can give a process any name, and this one goes into a
+// command: what no service can be called is none.
 func Manager(name string) bool {
+	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+		return false
+	}
 	for _, m := range managers {
 		if strings.HasPrefix(name, m.process) {
 			return true

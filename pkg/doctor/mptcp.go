@@ -17,6 +17,13 @@ const (
 	keyBlackhole   = "net/mptcp/blackhole_timeout"
 )
 
+// Settings of TCP and IPv4 (Documentation/networking/ip-sysctl.rst).
+const (
+	keyCongestion  = "net/ipv4/tcp_congestion_control"
+	keyCongestions = "net/ipv4/tcp_available_congestion_control"
+	keyForward     = "net/ipv4/ip_forward"
+)
+
 // kernel finds what the kernel's MPTCP lacks.
 func (e *examination) kernel() {
 	switch e.State.PathManager {
@@ -43,7 +50,7 @@ func (e *examination) kernel() {
 		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
 	}
 	if e.NoDiag != "" {
-		mend := "modprobe mptcp_diag"
+		mend := "modprobe -a mptcp_diag tcp_diag"
 		if e.Install != "" {
 			mend = e.Install + " " + e.NoDiag
 		}

@@ -42,7 +42,7 @@ func (e *examination) pair(a, b *plan.LineUse) {
 		e.sameAddress(a, b, first.Addr(), sameMAC)
 	case first.IsValid() && sameMAC:
 		e.add(SameMAC, b.Name, fmt.Sprintf("one MAC address with %s in one network, %s", a.Name, mac), newMAC(b, mac)...)
-	case first.IsValid() && e.answersForOthers(a.Device, b.Device):
+	case first.IsValid() && mac != "" && e.MACs[b.Device] != "" && e.answersForOthers(a.Device, b.Device):
 		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and both answer ARP for the other", second.Masked(), first.Masked(), a.Name),
 			"sysctl -w net.ipv4.conf.all.arp_ignore=1")
 	}
@@ -104,14 +104,16 @@ func (e *examination) besideLAN(l, lan *plan.LineUse) {
 	}
 	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
 	if lan.Netifd.Proto != "static" {
-		e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr=ADDRESS")...)
+		e.add(SubnetOfLAN, l.Name, text+"; give one of the two another network")
 		return
 	}
-	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeAddress().String())...)
+	// With its length: without, netifd takes it for a host unless there is an
+	// option netmask.
+	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeNetwork().String())...)
 }
 
-// freeAddress is the first of a network that overlaps no other: 192.168.N.1.
-func (e *examination) freeAddress() netip.Addr {
+// freeNetwork is the first that overlaps no other: 192.168.N.1/24.
+func (e *examination) freeNetwork() netip.Prefix {
 	for n := byte(8); n != 0; n++ {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, n, 1}), 24)
 		free := true
@@ -121,10 +123,10 @@ func (e *examination) freeAddress() netip.Addr {
 			}
 		}
 		if free {
-			return p.Addr()
+			return p
 		}
 	}
-	return netip.AddrFrom4([4]byte{172, 31, 255, 1})
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, 255, 1}), 24)
 }
 
 // sameMetric finds lines of which netifd keeps one default route. It does not

@@ -18,7 +18,7 @@ import (
 // Settings that findings are made from (Documentation/networking/ip-sysctl.rst,
 // mptcp-sysctl.rst). Those of the second list exist for each device.
 var (
-	factKeys   = []string{keyPathManager, keyBlackhole}
+	factKeys   = []string{keyPathManager, keyBlackhole, "net/ipv4/ip_forward", "net/ipv4/tcp_available_congestion_control"}
 	deviceKeys = []string{"rp_filter", "arp_ignore"}
 )
 

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"context"
+	"io"
 	"net"
 	"testing"
 
@@ -132,6 +133,36 @@ func TestSubflowsOfAConnection(t *testing.T) {
 	r.must(err)
 	same(t, "known", true, known)
 	if len(got) != 2 || got[0].Token == got[1].Token || got[0].Local != addr("10.0.1.2") || got[1].Local != addr("10.0.1.2") {
-		t.Errorf("subflows %+v, want those of both ends", got)
+		t.Fatalf("subflows %+v, want those of both ends", got)
+	}
+	if got[0].Opened == got[1].Opened || got[0].Plain || got[1].Plain || got[0].Stalled || got[1].Stalled {
+		t.Errorf("subflows %+v, want those of the client and of the server", got)
+	}
+}
+
+// TestSubflowOfAHalfClosedFallBack is about a connection that can still send.
+func TestSubflowOfAHalfClosedFallBack(t *testing.T) {
+	r := newRouter(t)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(context.Background(), "tcp", "10.0.1.2:0")
+	r.must(err)
+	defer l.Close()
+	var d net.Dialer
+	d.SetMultipathTCP(true)
+	c, err := d.Dial("tcp", l.Addr().String())
+	r.must(err)
+	defer c.Close()
+	s, err := l.Accept()
+	r.must(err)
+	defer s.Close()
+	r.must(s.(*net.TCPConn).CloseWrite())
+	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("read %d bytes, %v, want the end", n, err)
+	}
+	got, _, err := Subflows()
+	r.must(err)
+	if len(got) != 1 || !got[0].Plain || !got[0].Opened {
+		t.Errorf("subflows %+v, want that of the client, which does plain TCP", got)
 	}
 }

@@ -11,17 +11,28 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
+// stalled is how many retransmission timeouts in a row make a path a dead one. A
+// single one is a burst of losses; the kernel's own verdict, which it tells
+// nobody, takes four (net.mptcp.stale_loss_cnt).
+const stalled = 2
+
 // Subflows lists the established MPTCP subflows of the calling thread's
-// namespace. known is false when the kernel cannot list them, for it lacks
-// CONFIG_INET_DIAG or CONFIG_INET_TCP_DIAG.
+// namespace. A connection that fell back to TCP and that one side has
+// closed still carries data: its subflow is one of them. known is false when the
+// kernel cannot list them, for it lacks CONFIG_INET_DIAG or CONFIG_INET_TCP_DIAG.
 func Subflows() (subflows []plan.Subflow, known bool, err error) {
 	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
+		plain := s.Flags&(sockdiag.CapableRemote|sockdiag.JoinRemote) == 0
 		// Without a token it is plain TCP that never tried MPTCP.
-		if s.Token != 0 {
-			subflows = append(subflows, plan.Subflow{Token: s.Token, Local: s.Local.Addr()})
+		if s.Token != 0 && (plain || s.State == sockdiag.Established) {
+			subflows = append(subflows, plan.Subflow{
+				Token: s.Token, Local: s.Local.Addr(), Plain: plain,
+				Opened:  s.Flags&(sockdiag.CapableLocal|sockdiag.JoinLocal) != 0,
+				Stalled: s.TCP.Timeouts >= stalled,
+			})
 		}
 		return nil
-	}, sockdiag.Established)
+	}, sockdiag.Established, sockdiag.CloseWait, sockdiag.FinWait2)
 	switch {
 	case errors.Is(err, sockdiag.ErrNoTCPDiag), errors.Is(err, unix.EPROTONOSUPPORT):
 		return nil, false, nil

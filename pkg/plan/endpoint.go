@@ -219,7 +219,7 @@ func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
 	}
 	moved := make(map[uint32]bool)
 	for _, s := range e.State.Subflows {
-		moved[s.Token] = moved[s.Token] || e.onPrimary(s.Local)
+		moved[s.Token] = moved[s.Token] || !s.Stalled && e.onPrimary(s.Local)
 	}
 	for _, s := range e.State.Subflows {
 		if s.Local == addr && !moved[s.Token] {
@@ -291,7 +291,7 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name {
+	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealSpares[w.f] {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {

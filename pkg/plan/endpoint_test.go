@@ -497,8 +497,8 @@ func TestCarrierReturnsAfterTheEndpointWasAdded(t *testing.T) {
 		want     string
 	}{
 		{"no kernel that lists subflows: unknown, so left alone", nil, false, ""},
-		{"a subflow lives on it", []Subflow{{1, addr("10.0.2.2")}}, true, ""},
-		{"none lives on it", []Subflow{{1, addr("10.0.1.2")}}, true, `
+		{"a subflow lives on it", []Subflow{{Token: 1, Local: addr("10.0.2.2")}}, true, ""},
+		{"none lives on it", []Subflow{{Token: 1, Local: addr("10.0.1.2")}}, true, `
 			- ip mptcp endpoint delete id 2
 			+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 3 subflow
 		`},

@@ -51,7 +51,7 @@ func TestHandoverIsGivenBack(t *testing.T) {
 			- ip mptcp endpoint delete id 2
 		`
 	)
-	onHandover := Subflow{1, addr("10.0.2.2")}
+	onHandover := Subflow{Token: 1, Local: addr("10.0.2.2")}
 	for _, tt := range []struct {
 		name     string
 		subflows []Subflow
@@ -60,9 +60,10 @@ func TestHandoverIsGivenBack(t *testing.T) {
 		settles  bool
 	}{
 		{"no connection: at once", nil, true, giveUp, false},
-		{"a connection that is on the primary too", []Subflow{onHandover, {1, addr("10.0.1.2")}}, true, giveUp, false},
+		{"a connection that is on the primary too", []Subflow{onHandover, {Token: 1, Local: addr("10.0.1.2")}}, true, giveUp, false},
 		{"a connection that is only here", []Subflow{onHandover}, true, hold, true},
-		{"another connection has moved, this one not", []Subflow{onHandover, {2, addr("10.0.2.2")}, {2, addr("10.0.1.2")}}, true, hold, true},
+		{"another connection has moved, this one not", []Subflow{onHandover, {Token: 2, Local: addr("10.0.2.2")}, {Token: 2, Local: addr("10.0.1.2")}}, true, hold, true},
+		{"a connection whose other path is dead", []Subflow{onHandover, {Token: 1, Local: addr("10.0.1.2"), Stalled: true}}, true, hold, true},
 		{"the kernel cannot list subflows", nil, false, hold, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,9 +88,9 @@ func TestHandoverIsGivenBackLater(t *testing.T) {
 	s.down("wan1")
 	s.settled()
 	s.up(1)
-	s.state.Subflows, s.state.SubflowsKnown = []Subflow{{1, addr("10.0.2.2")}}, true
+	s.state.Subflows, s.state.SubflowsKnown = []Subflow{{Token: 1, Local: addr("10.0.2.2")}}, true
 	s.settled()
-	s.state.Subflows = append(s.state.Subflows, Subflow{1, addr("10.0.1.2")})
+	s.state.Subflows = append(s.state.Subflows, Subflow{Token: 1, Local: addr("10.0.1.2")})
 	wantLines(t, mptcpLines(s.settled()), `- ip mptcp endpoint delete id 2`)
 }
 

@@ -13,32 +13,43 @@ import (
 // tried once, when an endpoint is added, so that a subflow that died while its
 // line was out comes back only by a new endpoint.
 type Healing struct {
-	// Endpoints are those of the line that would be made anew.
+	// Endpoints are those of the line that are made anew.
 	Endpoints []mptcp.Endpoint
 	// Lacking are the tokens of connections over other lines that have no
-	// established subflow by any of the Endpoints.
+	// established subflow by any of the Endpoints and can get one.
 	Lacking []uint32
-	// Live counts the established subflows that would be interrupted; Last are
-	// the tokens of connections that have no others.
+	// Families are those in which the Lacking can get one.
+	Families [2]bool
+	// Live counts the established subflows that are interrupted; Last are
+	// the tokens of connections that have no others which work.
 	Live int
 	Last []uint32
 }
 
 // Heal looks at the established subflows of the state, which must be known.
-// endpoints are those that a Result lists.
-func (s *State) Heal(endpoints []EndpointUse, line string) Healing {
+// The result is a plan with Input.Heal for the line.
+func (s *State) Heal(r *Result, line string) Healing {
 	var h Healing
-	own := make(map[netip.Addr]bool) // addresses of our endpoints: is it the line's?
-	for _, e := range endpoints {
-		if !e.Own || e.Interface == "" {
-			continue
+	ends := make(map[netip.Addr]bool) // addresses whose subflows the plan ends
+	for _, op := range r.Ops {
+		if op.Object == ObjectEndpoint && op.Action == Delete {
+			ends[op.Endpoint.Addr] = true
 		}
-		own[e.Addr] = e.Interface == line
-		if e.Interface == line {
+	}
+	own := make(map[netip.Addr]bool) // addresses of our endpoints on lines
+	for _, e := range r.Endpoints {
+		if e.Own && e.Interface != "" {
+			own[e.Addr] = true
+		}
+		if e.Own && ends[e.Addr] && slices.ContainsFunc(r.Ops, func(op Op) bool { return op.renews(e.Addr, line) }) {
 			h.Endpoints = append(h.Endpoints, e.Endpoint)
 		}
 	}
-	type connection struct{ here, elsewhere, joinable bool }
+	type connection struct {
+		here, works bool
+		joinable    [2]bool
+		living      uint32
+	}
 	connections := make(map[uint32]connection)
 	var tokens []uint32
 	for _, subflow := range s.Subflows {
@@ -46,30 +57,60 @@ func (s *State) Heal(endpoints []EndpointUse, line string) Healing {
 		if !seen {
 			tokens = append(tokens, subflow.Token)
 		}
-		here, ours := own[subflow.Local]
-		if here {
+		c.living++
+		switch {
+		case h.by(subflow.Local):
 			h.Live++
 			c.here = true
-		} else {
-			c.elsewhere = true
-			c.joinable = c.joinable || ours && h.reaches(FamilyOf(subflow.Local))
+		case !ends[subflow.Local]:
+			c.works = c.works || !subflow.Stalled && s.carrier(subflow.Local)
+		}
+		if own[subflow.Local] && h.reaches(subflow) {
+			c.joinable[FamilyOf(subflow.Local)] = true
 		}
 		connections[subflow.Token] = c
 	}
 	for _, token := range tokens {
 		switch c := connections[token]; {
-		case c.here && !c.elsewhere:
+		case c.here && !c.works:
 			h.Last = append(h.Last, token)
-		case !c.here && c.joinable:
+		case !c.here && c.joinable != [2]bool{} && c.living <= s.Limits.Subflows:
 			h.Lacking = append(h.Lacking, token)
+			for f, joinable := range c.joinable {
+				h.Families[f] = h.Families[f] || joinable
+			}
 		}
 	}
 	return h
 }
 
-// reaches reports whether an endpoint of the line is of this family.
-func (h *Healing) reaches(f Family) bool {
-	return slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool { return FamilyOf(e.Addr) == f })
+// renews reports whether an operation adds an endpoint of the line.
+func (o *Op) renews(addr netip.Addr, line string) bool {
+	return o.Object == ObjectEndpoint && o.Action == Add && o.Endpoint.Addr == addr && o.Interface == line
+}
+
+// carrier reports whether an address is there, on a device that is not known to be
+// cut off: a subflow that has lost its address or its cable stays
+// established for a quarter of an hour.
+func (s *State) carrier(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
+		d := s.deviceByIndex(a.Index)
+		return a.Prefix.Addr() == addr && (d.Index == 0 || d.Up && d.Carrier)
+	})
+}
+
+// by reports whether one of the endpoints has the address.
+func (h *Healing) by(addr netip.Addr) bool {
+	return slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool { return e.Addr == addr })
+}
+
+// reaches reports whether the connection of a subflow gets another one by the
+// endpoints: of the same family, and as the client; where an address is only
+// announced, as the server.
+func (h *Healing) reaches(s Subflow) bool {
+	return !s.Plain && slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool {
+		return FamilyOf(e.Addr) == FamilyOf(s.Local) && s.Opened == (e.Flags&mptcp.FlagSubflow != 0)
+	})
 }
 
 // Healed counts the connections that lacked a subflow: those that live on, and
@@ -80,7 +121,7 @@ func (h *Healing) Healed(subflows []Subflow) (back, alive int) {
 		for _, s := range subflows {
 			if s.Token == token {
 				lives = true
-				here = here || slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool { return e.Addr == s.Local })
+				here = here || h.by(s.Local)
 			}
 		}
 		if lives {

@@ -4,6 +4,8 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,37 +15,87 @@ import (
 )
 
 func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
-	one, two, two6 := addr("10.0.1.2"), addr("10.0.2.2"), addr("2001:db8:2::2")
-	all := []EndpointUse{
-		{Endpoint: mptcp.Endpoint{ID: 1, Addr: one}, Own: true, Interface: "wan1"},
-		{Endpoint: mptcp.Endpoint{ID: 2, Addr: two}, Own: true, Interface: "wan2"},
-		{Endpoint: mptcp.Endpoint{ID: 3, Addr: addr("203.0.113.7")}},
-	}
-	with6 := append(all[:len(all):len(all)],
-		EndpointUse{Endpoint: mptcp.Endpoint{ID: 4, Addr: two6}, Own: true, Interface: "wan2"})
+	one, two, two6, three := addr("10.0.1.2"), addr("10.0.2.2"), addr("2001:db8:2::2"), addr("10.0.3.2")
+	// Connection 7 is over wan1, 8 over wan2; all belong to this client.
+	on := func(token uint32, local netip.Addr) Subflow { return Subflow{Token: token, Local: local, Opened: true} }
+	seven, eight := on(7, one), on(8, two)
+	stalled, plain, server := seven, seven, seven
+	stalled.Stalled, plain.Plain, server.Opened = true, true, false
+	none := func(*scene) {}
 	for _, tt := range []struct {
-		name      string
-		endpoints []EndpointUse
-		subflows  []Subflow
-		want      Healing
+		name     string
+		change   func(*scene)
+		subflows []Subflow
+		want     Healing
 	}{
-		{"nothing runs", all, nil, Healing{}},
-		{"one has both, one lacks", all, []Subflow{{7, one}, {8, one}, {7, two}}, Healing{Live: 1, Lacking: []uint32{8}}},
-		{"two subflows of one connection", all, []Subflow{{7, two}, {7, one}, {7, two}}, Healing{Live: 2}},
-		{"its last subflow", all, []Subflow{{7, two}, {8, one}}, Healing{Live: 1, Last: []uint32{7}, Lacking: []uint32{8}}},
-		{"another's endpoint is no line", all, []Subflow{{7, addr("203.0.113.7")}}, Healing{}},
-		{"a connection to the LAN", all, []Subflow{{7, addr("192.168.1.1")}}, Healing{}},
-		{"another family", all, []Subflow{{7, addr("2001:db8:1::2")}}, Healing{}},
-		{"either family will do", with6, []Subflow{{7, one}, {7, two6}}, Healing{Live: 1}},
+		{"nothing runs", none, nil, Healing{}},
+		{"one has both, one lacks", none, []Subflow{seven, on(9, one), on(7, two)}, Healing{Live: 1, Lacking: []uint32{9}}},
+		{"two subflows of one connection", none, []Subflow{on(7, two), seven, on(7, two)}, Healing{Live: 2}},
+		{"its last subflow", none, []Subflow{eight, seven}, Healing{Live: 1, Last: []uint32{8}, Lacking: []uint32{7}}},
+		{"another's endpoint is no line", none, []Subflow{on(7, addr("203.0.113.7"))}, Healing{}},
+		{"a connection to the LAN", none, []Subflow{on(7, addr("192.168.1.1"))}, Healing{}},
+		{"another family", none, []Subflow{on(7, addr("2001:db8:1::2"))}, Healing{}},
+		{"either family will do", none, []Subflow{seven, on(7, two6)}, Healing{Live: 1}},
+		{"what does plain TCP gets no other", none, []Subflow{plain}, Healing{}},
+		{"a server opens none", none, []Subflow{server}, Healing{}},
+		{"the limit is reached", func(s *scene) { s.state.Limits.Subflows = 1 }, []Subflow{seven, on(7, three)}, Healing{}},
+		{"the other one gets no answers", none, []Subflow{on(7, two), stalled}, Healing{Live: 1, Last: []uint32{7}}},
+		{"one of the others does", none, []Subflow{on(7, two), stalled, on(7, three)}, Healing{Live: 1}},
+		{"the other's address is gone", func(s *scene) {
+			s.state.Addresses = slices.DeleteFunc(s.state.Addresses, func(a Address) bool { return a.Prefix.Addr() == one })
+		}, []Subflow{on(7, two), seven}, Healing{Live: 1, Last: []uint32{7}}},
+		{"the other's cable is out", func(s *scene) { s.state.Devices[1].Carrier = false }, []Subflow{on(7, two), seven},
+			Healing{Live: 1, Last: []uint32{7}}},
+		{"the other's endpoint goes in the same run", func(s *scene) { s.uci = strings.Replace(s.uci, "'master'", "'off'", 1) }, []Subflow{on(7, two), seven},
+			Healing{Live: 1, Last: []uint32{7}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := State{Subflows: tt.subflows, SubflowsKnown: true}
-			got := s.Heal(tt.endpoints, "wan2")
-			if len(got.Endpoints) == 0 || got.Endpoints[0].ID != 2 {
+			s := newScene(t, "master", "on", "on")
+			s.address("wan2", "2001:db8:2::2/64")
+			s.route("wan2", "::/0", "fe80::1")
+			s.settled()
+			s.state.Addresses = append(s.state.Addresses, Address{Prefix: prefix("192.168.1.1/24")}, Address{Prefix: prefix("203.0.113.7/32")})
+			tt.change(s)
+			s.input.Heal = "wan2"
+			s.state.Subflows, s.state.SubflowsKnown = tt.subflows, true
+			r := s.make()
+			got := s.state.Heal(&r, "wan2")
+			if len(got.Endpoints) != 2 || got.Endpoints[0].Addr != two || got.Endpoints[1].Addr != two6 {
 				t.Errorf("endpoints %v, want those of wan2", got.Endpoints)
 			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Healing{}, "Endpoints"), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Healing{}, "Endpoints", "Families")); diff != "" {
 				t.Errorf("healing (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestASignalLineIsHealedForThoseWhoConnectToIt(t *testing.T) {
+	s := newScene(t, "signal", "signal")
+	s.settled()
+	s.input.Heal = "wan2"
+	s.state.Subflows = []Subflow{{Token: 7, Local: addr("10.0.1.2")}, {Token: 8, Local: addr("10.0.1.2"), Opened: true}}
+	r := s.make()
+	if got := s.state.Heal(&r, "wan2"); len(got.Lacking) != 1 || got.Lacking[0] != 7 {
+		t.Errorf("healing %+v, want that of connection 7", got)
+	}
+}
+
+// TestHealHasNoEndpoints is about lines of which the plan leaves the endpoints alone.
+func TestHealHasNoEndpoints(t *testing.T) {
+	for name, change := range map[string]func(*scene){
+		"a bad value":      func(s *scene) { s.uci = strings.Replace(s.uci, "'on'", "'onn'", 1) },
+		"no usable line":   func(s *scene) { s.down("wan1"); s.down("wan2") },
+		"it takes no part": func(s *scene) { s.uci = strings.Replace(s.uci, "'on'", "'off'", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, "master", "on")
+			s.settled()
+			change(s)
+			s.input.Heal = "wan2"
+			r := s.make()
+			if got := s.state.Heal(&r, "wan2"); len(got.Endpoints) != 0 {
+				t.Errorf("endpoints %v, want none", got.Endpoints)
 			}
 		})
 	}
@@ -61,10 +113,35 @@ func TestHealMakesTheEndpointsOfTheLineAnew(t *testing.T) {
 	wantLines(t, s.apply(), ``)
 }
 
+func TestHealSparesTheFamilyThatLacksNothing(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.address("wan2", "2001:db8:2::2/64")
+	s.route("wan2", "::/0", "fe80::1")
+	s.settled()
+	s.input.Heal = "wan2"
+	s.state.Subflows = []Subflow{
+		{Token: 7, Local: addr("10.0.1.2"), Opened: true}, {Token: 8, Local: addr("2001:db8:2::2"), Opened: true},
+	}
+	r := s.make()
+	wide := s.state.Heal(&r, "wan2")
+	if wide.Families != [2]bool{IPv4: true} || len(wide.Last) != 1 {
+		t.Errorf("healing %+v, want IPv4 alone to be needed, and IPv6 to be the last of connection 8", wide)
+	}
+	s.input.HealSpares[IPv6] = true
+	r = s.make()
+	if got := s.state.Heal(&r, "wan2"); len(got.Lacking) != 1 || got.Live != 0 || len(got.Last) != 0 {
+		t.Errorf("healing %+v, want it to interrupt nothing", got)
+	}
+	wantLines(t, mptcpLines(s.apply()), `
+		- ip mptcp endpoint delete id 2
+		+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 4 subflow
+	`)
+}
+
 func TestHealedCountsTheLivingOnly(t *testing.T) {
 	one, two := addr("10.0.1.2"), addr("10.0.2.2")
 	h := Healing{Endpoints: []mptcp.Endpoint{{ID: 2, Addr: two}}, Lacking: []uint32{7, 8, 9}}
-	back, alive := h.Healed([]Subflow{{7, one}, {7, two}, {8, one}, {6, two}})
+	back, alive := h.Healed([]Subflow{{Token: 7, Local: one}, {Token: 7, Local: two}, {Token: 8, Local: one}, {Token: 6, Local: two}})
 	if back != 1 || alive != 2 {
 		t.Errorf("%d of %d are back, want 1 of 2", back, alive)
 	}

@@ -21,8 +21,10 @@ type Input struct {
 	LastID uint8
 	// Settling says that this is a background run, not one for an event.
 	Settling bool
-	// Heal names a line whose endpoints are to be made anew; empty: none.
-	Heal string
+	// Heal names a line whose endpoints are to be made anew, but for those of the
+	// families in HealSpares; empty: none.
+	Heal       string
+	HealSpares [2]bool
 	// Renew names devices whose carrier came back after their endpoint was
 	// added.
 	Renew []string

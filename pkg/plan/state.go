@@ -76,6 +76,12 @@ type Address struct {
 type Subflow struct {
 	Token uint32
 	Local netip.Addr
+	// Opened says that this host opened it, Plain that it carries plain TCP, to
+	// which its connection fell back: such a connection gets no other.
+	Opened, Plain bool
+	// Stalled says that its peer leaves one retransmission after the other
+	// without an answer.
+	Stalled bool
 }
 
 // deviceByName returns the zero Device (Index 0) when there is none.

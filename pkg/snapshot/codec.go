@@ -266,8 +266,8 @@ func (c *codec) settings(key string, m *map[string]string) {
 	sort.Strings(keys)
 	room := func(n int) { keys, *m = make([]string, n), make(map[string]string, n) }
 	c.list(key, len(keys), room, func(i int) {
-		value := (*m)[keys[i]]
 		c.text("key", &keys[i])
+		value := (*m)[keys[i]]
 		c.text("value", &value)
 		(*m)[keys[i]] = value
 	})

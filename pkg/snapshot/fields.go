@@ -108,6 +108,9 @@ func (c *codec) state(s *plan.State) {
 	c.list("subflows", len(s.Subflows), func(n int) { s.Subflows = make([]plan.Subflow, n) }, func(i int) {
 		c.uint32("token", &s.Subflows[i].Token)
 		c.addr("local", &s.Subflows[i].Local, true)
+		c.flag("opened", &s.Subflows[i].Opened)
+		c.flag("plain", &s.Subflows[i].Plain)
+		c.flag("stalled", &s.Subflows[i].Stalled)
 	})
 	c.flag("subflows_known", &s.SubflowsKnown)
 }

@@ -21,6 +21,16 @@ var kept = map[string]string{
 		"mptcp_close_timeout mptcp_blackhole_timeout congestion",
 }
 
+// Complaint is what was to say about a line that could not be read, without
+// what it quotes: half of a key that somebody broke in two, for one.
+func Complaint(text string) string {
+	first, last := strings.IndexByte(text, '"'), strings.LastIndexByte(text, '"')
+	if first == last {
+		return text
+	}
+	return text[:first] + `"..."` + strings.TrimPrefix(text[last+1:], "...")
+}
+
 // Keep is the text of the part of a package that a plan is made from, in the
 // form of "uci export". Every interface keeps its place in the order.
 func Keep(pkg *uci.Package) string {

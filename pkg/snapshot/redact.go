@@ -5,6 +5,8 @@ package snapshot
 import (
 	"errors"
 	"net/netip"
+	"path"
+	"sort"
 	"strings"
 )
 
@@ -67,8 +69,10 @@ type network struct{ from, to netip.Prefix }
 // Redact masks the addresses: the same one by the same mask everywhere, and
 // what was in one network stays in one network. The plan has the same
 // operations in the same order, with masked addresses. Private IPv4 addresses
-// stay, and names of interfaces and devices do.
+// stay, and names of interfaces and devices do; of the configuration's file the
+// last name is left.
 func (s *Snapshot) Redact() error {
+	s.File = path.Base(s.File)
 	_, err := s.redact()
 	return err
 }
@@ -99,23 +103,21 @@ func (m *masker) areaOf(a netip.Addr) *area {
 
 // allocate gives the networks theirs, the largest first.
 func (m *masker) allocate() error {
-	for length := range 129 {
-		for _, p := range m.seen {
-			_, inside := m.network(p.Addr())
-			if p.Bits() != length || inside {
-				continue
-			}
-			a := m.areaOf(p.Addr())
-			to := netip.PrefixFrom(a.next, length)
-			if to.Masked() != to {
-				to = netip.PrefixFrom(last(to).Next(), length)
-			}
-			if !a.to.Contains(to.Addr()) || length < a.to.Bits() {
-				return errCrowded
-			}
-			a.next = last(to).Next()
-			m.networks = append(m.networks, network{p, to})
+	sort.SliceStable(m.seen, func(i, k int) bool { return m.seen[i].Bits() < m.seen[k].Bits() })
+	for _, p := range m.seen {
+		if _, inside := m.network(p.Addr()); inside {
+			continue
 		}
+		a := m.areaOf(p.Addr())
+		to := netip.PrefixFrom(a.next, p.Bits())
+		if to.Masked() != to {
+			to = netip.PrefixFrom(last(to).Next(), p.Bits())
+		}
+		if !a.to.Contains(to.Addr()) || p.Bits() < a.to.Bits() {
+			return errCrowded
+		}
+		a.next = last(to).Next()
+		m.networks = append(m.networks, network{p, to})
 	}
 	return nil
 }
@@ -231,6 +233,10 @@ func (m *masker) token(word string) string {
 		if a, err := netip.ParseAddr(w); err == nil {
 			return m.addr(a).String() + word[len(w):]
 		}
+	}
+	// With a netmask, or whatever else was meant.
+	if text, rest, ok := strings.Cut(word, "/"); ok {
+		return m.token(text) + "/" + rest
 	}
 	return word
 }

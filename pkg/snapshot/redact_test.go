@@ -56,6 +56,41 @@ func TestThePlanOfAMaskedSnapshotIsTheMaskedPlan(t *testing.T) {
 	}
 }
 
+func TestRedactTexts(t *testing.T) {
+	t.Parallel()
+	s := Snapshot{
+		File: "/home/someone/network", Config: "option target '81.2.69.0/255.255.255.0'\noption gateway '81.2.69.1/x'\n" +
+			"option ip6gw '2a02:8109::1/'\noption ifname 'eth1/2'\n",
+	}
+	if err := s.Redact(); err != nil {
+		t.Fatal(err)
+	}
+	text := string(Encode(&s))
+	for _, secret := range []string{"someone", "81.2.69", "8109"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s is still there: %s", secret, text)
+		}
+	}
+	for _, kept := range []string{"/255.255.255.0'", "eth1/2", `"network"`} {
+		if !strings.Contains(text, kept) {
+			t.Errorf("%s is gone: %s", kept, text)
+		}
+	}
+}
+
+func TestComplaintQuotesNothing(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`line 3: unknown command "se\"cret"...`:         `line 3: unknown command "..."`,
+		`line 3: the option name "a b" has a character`: `line 3: the option name "..." has a character`,
+		`line 3: an argument is missing`:                `line 3: an argument is missing`,
+	} {
+		if got := Complaint(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 // place is a network, or an address of this machine in it.
 type place struct {
 	netip.Prefix

@@ -214,6 +214,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(`{"version":1,"config_file":"f","config":"config interface 'wan'\n option multipath on\n option device eth1\n","state":{"path_manager":"other","rules":[{"family":"ipv6","src":"10.0.0.0/8","oif":"eth1","table":4294967295,"suppress_prefixlength":-1}],"routes":[{"family":"ipv6","dst":"10.0.0.0/8"}],"endpoints":[{"address":"::ffff:1.2.3.4","id":9}]}}`))
 	f.Add([]byte(`{"version":1,"config_file":"f","config":"config interface 'w\u0000\u0001'\n","interfaces":[{"interface":"\u007f\ufffe"}],"state":{"path_manager":"kernel","sysctls":[{"key":"\u0000","value":"\u001f"}]}}`))
+	f.Add([]byte(`{"version":1,"config_file":"f","config":"config interface 'w'\n","state":{"path_manager":"kernel","sysctls":[{"key":"a"},{"value":"1"}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Decode(data)
 		if err != nil {

@@ -98,6 +98,9 @@ type TCPInfo struct {
 	Cwnd uint32
 	// Retrans is the number of segments sent again since the subflow began.
 	Retrans uint32
+	// Timeouts counts the retransmission timeouts since the peer last
+	// acknowledged anything: with more than one or two the path is dead.
+	Timeouts uint8
 	// BytesSent counts payload with retransmissions, which BytesRetrans counts
 	// alone, BytesAcked what the peer acknowledged, BytesReceived what it sent.
 	BytesSent, BytesRetrans, BytesAcked, BytesReceived uint64

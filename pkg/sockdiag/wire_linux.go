@@ -261,6 +261,7 @@ func decodeTCPInfo(r record) TCPInfo {
 		RTT:           time.Duration(r.u32(68)) * time.Microsecond,
 		Cwnd:          r.u32(80),
 		Retrans:       r.u32(100),
+		Timeouts:      r.u8(2),
 		BytesAcked:    r.u64(120),
 		BytesReceived: r.u64(128),
 		BytesSent:     r.u64(200),

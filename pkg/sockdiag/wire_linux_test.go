@@ -81,7 +81,7 @@ func TestEncodeRequest(t *testing.T) {
 
 func TestDecodeSubflow(t *testing.T) {
 	info := make([]byte, 216)
-	info[7] = 1
+	info[2], info[7] = 3, 1
 	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
 		info[7] = 1 << 7
 	}
@@ -103,7 +103,7 @@ func TestDecodeSubflow(t *testing.T) {
 	}
 	withInfo := want
 	withInfo.TCP = TCPInfo{
-		RTT: 1500 * time.Microsecond, Cwnd: 10, Retrans: 2, BytesAcked: 1000, BytesReceived: 2000, BytesSent: 3000, BytesRetrans: 500,
+		RTT: 1500 * time.Microsecond, Cwnd: 10, Retrans: 2, Timeouts: 3, BytesAcked: 1000, BytesReceived: 2000, BytesSent: 3000, BytesRetrans: 500,
 		DeliveryRate: 4000, AppLimited: true, LastSent: 40 * time.Millisecond, LastReceived: 50 * time.Millisecond,
 	}
 	oldKernel := withInfo

@@ -6,40 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
-
-	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
-
-// connectionState is the state of a connection in a word or two.
-func connectionState(c *sockdiag.Connection) string {
-	switch {
-	case !c.Fallback:
-		return c.State.String()
-	case c.State == sockdiag.Established:
-		return "TCP fall-back"
-	}
-	return c.State.String() + ", TCP fall-back"
-}
-
-// subflowState is the state of a subflow; that a backup is established goes without
-// saying.
-func subflowState(s *sockdiag.Subflow) string {
-	var backup string
-	switch s.Flags & (sockdiag.BackupLocal | sockdiag.BackupRemote) {
-	case sockdiag.BackupLocal:
-		backup = "backup"
-	case sockdiag.BackupRemote:
-		backup = "peer's backup"
-	case sockdiag.BackupLocal | sockdiag.BackupRemote:
-		backup = "mutual backup"
-	default:
-		return s.State.String()
-	}
-	if s.State == sockdiag.Established {
-		return backup
-	}
-	return s.State.String() + " " + backup
-}
 
 // text is what grows into an output. Its methods keep the many small appends of a
 // row out of the code.
@@ -51,7 +18,14 @@ func (t *text) uint(n uint64) { *t = strconv.AppendUint(*t, n, 10) }
 
 func (t *text) address(a netip.AddrPort) { *t = a.AppendTo(*t) }
 
-func (t *text) token(token uint32) { *t = appendToken(*t, token) }
+// token writes a token, "-" for a connection that has none.
+func (t *text) token(token uint32) {
+	if token == 0 {
+		t.str("-")
+		return
+	}
+	*t = appendToken(*t, token)
+}
 
 // appendToken writes eight hexadecimal digits.
 func appendToken(b []byte, token uint32) []byte {
