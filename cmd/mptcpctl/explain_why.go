@@ -5,14 +5,11 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
-	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // modeReason says where the mode of a line comes from.
@@ -32,26 +29,6 @@ func (e *explanation) modeReason(l *plan.LineUse) string {
 		return "made by netifd from " + l.From + ", whose mode it takes over"
 	}
 	return "on the device of " + l.From + ", whose mode it takes over"
-}
-
-// runtimeModes are the interfaces whose mode is a runtime choice: what the
-// file of the runtime choices says of sections that have no options yet.
-func (o *options) runtimeModes(cfg *config.Config) map[string]bool {
-	pkg := &uci.Package{Name: uciPackage}
-	for _, i := range cfg.Interfaces {
-		pkg.Sections = append(pkg.Sections, uci.Section{Type: "interface", Name: i.Name})
-	}
-	chosen := make(map[string]bool)
-	// Who may not read the file sees no choices, as everywhere.
-	data, err := os.ReadFile(filepath.Join(o.source().StateDir, uciPackage))
-	if err != nil || len(data) > uci.MaxSize {
-		return chosen
-	}
-	uci.ApplyDelta(pkg, data)
-	for _, s := range pkg.Sections {
-		_, chosen[s.Name] = s.Get(config.OptionMultipath)
-	}
-	return chosen
 }
 
 func (e *explanation) sectionDevice(name string) string {

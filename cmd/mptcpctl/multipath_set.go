@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // set sets the mode of the interfaces that decide about a device.
@@ -65,7 +64,7 @@ func (d *devices) owners(name string) (owners []string) {
 // isMaster reports whether the configuration, runtime choices left aside, makes an
 // interface a master.
 func (d *devices) isMaster(ctx context.Context, name string) (bool, error) {
-	pkg, err := uci.Source{ConfigDir: d.configDir}.Read(ctx, uciPackage)
+	pkg, err := d.source().Saved(ctx, uciPackage)
 	if err != nil {
 		return false, err
 	}

@@ -43,6 +43,9 @@ func (o *options) readPackage(ctx context.Context) (*uci.Package, config.Config,
 		return nil, config.Config{}, exitError{exitConfig, err}
 	}
 	cfg, err := parseConfig(o.configFile(), pkg, kernel.Release())
+	if err == nil {
+		err = o.readSaved(ctx, &cfg)
+	}
 	return pkg, cfg, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/snapshot"
@@ -68,6 +69,11 @@ func (o *options) takeSnapshot(ctx context.Context) (snapshot.Snapshot, error) {
 		HintKnown: h.known, LastID: h.lastID, Tables: h.tables,
 		Privileged: needNetAdmin() == nil,
 	}
+	for _, i := range v.cfg.Interfaces {
+		if i.Saved != config.Off && i.Own {
+			s.Saved = append(s.Saved, snapshot.SavedMode{Interface: i.Name, Mode: i.Saved.String()})
+		}
+	}
 	for _, w := range v.pkg.Warnings {
 		s.Complaints = append(s.Complaints, snapshot.Complaint(w.String()))
 	}
@@ -94,6 +100,11 @@ func (o *options) replay(file string) (*view, error) {
 	v := &view{pkg: pkg, netifd: s.Netifd, known: s.Interfaces, state: s.State}
 	if v.cfg, err = parseConfig(s.File, pkg, s.Release); err != nil {
 		return nil, usage("%s: config: %w", file, err)
+	}
+	for _, saved := range s.Saved {
+		if mode, ok := config.ParseMode(saved.Mode); ok {
+			v.cfg.SetSaved(saved.Interface, mode)
+		}
 	}
 	subflows, known := v.state.Subflows, v.state.SubflowsKnown
 	v.state.Subflows, v.state.SubflowsKnown = nil, false

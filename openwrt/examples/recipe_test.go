@@ -38,15 +38,24 @@ type recipe struct {
 	program string
 }
 
-// newRecipe builds the lab, sets up the server as its example says, and boots the
-// router with two lines of these modes.
+// newRecipe builds the lab with lines of these modes, wan1 and so on, and sets up
+// the server as its example says.
 func newRecipe(t *testing.T, modes ...string) *recipe {
 	t.Helper()
-	config := netlab.Config{LAN: true}
+	var lines []netlab.LineConfig
 	for _, mode := range modes {
-		config.Lines = append(config.Lines, netlab.LineConfig{Proto: "dhcp", Multipath: mode, Bits: lineBits})
+		lines = append(lines, netlab.LineConfig{Multipath: mode})
 	}
-	lab, err := netlab.New(config)
+	return newRecipeOn(t, lines...)
+}
+
+// newRecipeOn is newRecipe for lines with names.
+func newRecipeOn(t *testing.T, lines ...netlab.LineConfig) *recipe {
+	t.Helper()
+	for i := range lines {
+		lines[i].Proto, lines[i].Bits = "dhcp", lineBits
+	}
+	lab, err := netlab.New(netlab.Config{LAN: true, Lines: lines})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,10 @@ type Interface struct {
 	Position int
 	// Mode is the mode in force, own or taken over.
 	Mode Mode
+	// Saved is the mode in the configuration of an interface whose mode is a
+	// runtime choice; Off for all others. A line that is switched off for a
+	// while is still one of the user's lines, and its master one of the masters.
+	Saved Mode
 	// Own says that the section itself has the option "multipath".
 	Own bool
 	// From names the interface whose mode was taken over; empty otherwise.
@@ -100,6 +104,16 @@ func (c *Config) Interface(name string) (Interface, bool) {
 		return Interface{}, false
 	}
 	return c.Interfaces[i], true
+}
+
+// SetSaved notes the saved mode of an interface, for those that take its mode
+// over too.
+func (c *Config) SetSaved(name string, mode Mode) {
+	for i := range c.Interfaces {
+		if one := &c.Interfaces[i]; one.Name == name || one.From == name {
+			one.Saved = mode
+		}
+	}
 }
 
 // Dynamic gives the configuration of an interface that netifd made itself

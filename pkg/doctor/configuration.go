@@ -25,6 +25,10 @@ func (e *examination) configuration() {
 		return
 	}
 	var masters []string
+	saved := false // a master that is none only till the next reboot
+	for _, i := range e.Config.Interfaces {
+		saved = saved || i.Saved == config.Master
+	}
 	client := "" // the first that is more than a server's
 	participants := e.participants()
 	for _, l := range participants {
@@ -38,7 +42,7 @@ func (e *examination) configuration() {
 	switch {
 	case len(participants) == 0:
 		e.add(NoMaster, "", "no interface takes part: none has the option multipath", modeSetting("INTERFACE.multipath=master")...)
-	case len(masters) == 0 && client != "":
+	case len(masters) == 0 && client != "" && !saved:
 		e.add(NoMaster, "", "no interface has mode master: the default route is left to netifd",
 			"mptcpctl iface "+client+" master --save")
 	case len(masters) > 1:

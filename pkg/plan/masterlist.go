@@ -80,6 +80,7 @@ func (p *planner) noList(f Family, ranked []*LineUse, held bool) string {
 	var configured, up, usable bool
 	for i := range p.lines {
 		l := &p.lines[i]
+		configured = configured || l.Saved == config.Master
 		if l.Mode != config.Master || !l.Participates() {
 			continue
 		}
@@ -111,11 +112,12 @@ func (p *planner) up(l *LineUse) bool {
 }
 
 // lowerDefault names an interface outside that has a default route with a
-// lower metric than that of the first of the list.
+// lower metric than that of the first of the list. A line that is switched off
+// till the next reboot is not outside: somebody knows it to be dead.
 func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || l.Frozen || !l.Netifd.Up || l.netifdTable(f) != 0 {
+		if l.Mode != config.Off || l.Saved != config.Off || l.Frozen || !l.Netifd.Up || l.netifdTable(f) != 0 {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {

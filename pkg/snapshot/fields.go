@@ -17,6 +17,10 @@ func (c *codec) snapshot(s *Snapshot) {
 	c.text("kernel", &s.Release)
 	c.text("config_file", &s.File)
 	c.text("config", &s.Config)
+	c.list("saved_modes", len(s.Saved), func(n int) { s.Saved = make([]SavedMode, n) }, func(i int) {
+		c.text("interface", &s.Saved[i].Interface)
+		c.text("mode", &s.Saved[i].Mode)
+	})
 	c.texts("config_complaints", &s.Complaints)
 	if c.mask != nil {
 		s.Config = c.mask.text(s.Config)

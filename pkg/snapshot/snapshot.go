@@ -30,6 +30,9 @@ type Snapshot struct {
 	// File names the configuration in messages. Config is its text, with the
 	// runtime choices: see Keep.
 	File, Config string
+	// Saved are the modes in the configuration of interfaces whose mode is a
+	// runtime choice.
+	Saved []SavedMode
 	// Complaints are what was to say about lines that could not be read.
 	Complaints []string
 	// Netifd says that the interfaces are what netifd reports; else they come
@@ -48,6 +51,9 @@ type Snapshot struct {
 	// before 6.15 list no subflow.
 	Privileged bool
 }
+
+// SavedMode is the mode that the configuration gives an interface.
+type SavedMode struct{ Interface, Mode string }
 
 // Encode writes the document, on one line. Keys whose value is zero or empty
 // are left out.

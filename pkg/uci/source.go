@@ -53,6 +53,19 @@ func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
 	return p, nil
 }
 
+// Saved returns what the file alone says, without staged changes and runtime
+// choices. It executes no process. The errors are those of Read.
+func (s Source) Saved(ctx context.Context, pkg string) (*Package, error) {
+	if err := checkPackage(pkg); err != nil {
+		return nil, err
+	}
+	p, err := Source{ConfigDir: s.ConfigDir}.readFiles(ctx, pkg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.configPath(pkg), err)
+	}
+	return p, nil
+}
+
 func (s Source) configDir() string {
 	if s.ConfigDir == "" {
 		return DefaultConfigDir
