@@ -12,7 +12,7 @@ export CGO_ENABLED := 0
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
-.PHONY: help build demo test lint bench cross size man ipk-root clean
+.PHONY: help build demo test lint bench cross size weigh man ipk-root clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ dist/mptcpctl-%: FORCE
 size: cross ## the size budget
 	@.ci/need xz
 	.ci/size dist/mptcpctl-mipsle dist/mptcpctl-mips
+
+weigh: ## what each library adds to the binary
+	@.ci/need xz
+	@.ci/weigh '$(LINK) -R 4096'
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man

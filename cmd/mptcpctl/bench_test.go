@@ -4,8 +4,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // BenchmarkEvent is one event of netifd as a whole process, the built binary
@@ -31,13 +36,56 @@ func BenchmarkEvent(b *testing.B) {
 			})
 			b.Run("rival: the same by ip in a shell", func(b *testing.B) { l.rival(b, l.script()) })
 			b.Run("rival: the same by ip -batch", func(b *testing.B) { l.rival(b, l.batch()) })
-			b.Run("floor: uci and ubus alone", func(b *testing.B) {
+			b.Run("floor: uci and ubus alone", func(b *testing.B) { l.children(b) })
+		})
+	}
+}
+
+// BenchmarkLines is an event with nothing to do, by the number of lines.
+func BenchmarkLines(b *testing.B) {
+	for _, n := range []int{2, 8, 64, 250} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			lines := []netlab.LineConfig{{Multipath: "master"}}
+			for len(lines) < n {
+				lines = append(lines, netlab.LineConfig{Multipath: "on"})
+			}
+			l := newBuiltLabOf(b, lines)
+			l.must(l.mptcpctl("apply"))
+			b.Run("nothing to do", func(b *testing.B) {
 				for b.Loop() {
-					l.must(l.command("uci", "-S", "export", "network"))
-					l.must(l.command("ubus", "call", "network.interface", "dump"))
+					l.must(l.mptcpctl("hotplug"))
 				}
 			})
+			b.Run("floor: uci and ubus alone", func(b *testing.B) { l.children(b) })
 		})
+	}
+}
+
+// BenchmarkStart is what every command costs before it does anything, beside a
+// Go program that does nothing else.
+func BenchmarkStart(b *testing.B) {
+	l := newBuiltLab(b)
+	b.Run("mptcpctl version", func(b *testing.B) {
+		for b.Loop() {
+			l.must(l.mptcpctl("version"))
+		}
+	})
+	source, hello := filepath.Join(b.TempDir(), "hello.go"), filepath.Join(b.TempDir(), "hello")
+	l.must("", os.WriteFile(source, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o644))
+	out, err := exec.Command("go", "build", "-o", hello, source).CombinedOutput()
+	l.must(string(out), err)
+	b.Run("rival: hello world in Go", func(b *testing.B) {
+		for b.Loop() {
+			l.must(l.command(hello))
+		}
+	})
+}
+
+// children runs what an event asks beside the kernel.
+func (l *builtLab) children(b *testing.B) {
+	for b.Loop() {
+		l.must(l.command("uci", "-S", "export", "network"))
+		l.must(l.command("ubus", "call", "network.interface", "dump"))
 	}
 }
 

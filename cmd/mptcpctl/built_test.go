@@ -26,7 +26,11 @@ type builtLab struct {
 }
 
 func newBuiltLab(tb testing.TB) *builtLab {
-	lab, err := netlab.New(netlab.Config{LAN: true, Lines: []netlab.LineConfig{{Multipath: "master"}, {Multipath: "on"}}})
+	return newBuiltLabOf(tb, []netlab.LineConfig{{Multipath: "master"}, {Multipath: "on"}})
+}
+
+func newBuiltLabOf(tb testing.TB, lines []netlab.LineConfig) *builtLab {
+	lab, err := netlab.New(netlab.Config{LAN: true, Lines: lines})
 	l := &builtLab{TB: tb, Lab: lab, program: filepath.Join(tb.TempDir(), "mptcpctl")}
 	l.must("", err)
 	tb.Cleanup(func() { l.must("", lab.Close()) })

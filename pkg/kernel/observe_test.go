@@ -192,7 +192,7 @@ func TestALongMainTableIsNotRead(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	for _, n := range []int{0, 20_000} {
+	for _, n := range []int{0, 20_000, 500_000} {
 		b.Run(fmt.Sprintf("%d routes in main", n), func(b *testing.B) {
 			r := newRouter(b)
 			for line := 1; line <= 2; line++ {

@@ -19,7 +19,7 @@ import (
 
 // scene is a small world: a configuration, netifd, and a kernel that obeys.
 type scene struct {
-	t      *testing.T
+	t      testing.TB
 	uci    string
 	netifd []netifd.Interface
 	state  State
@@ -34,7 +34,7 @@ const lanSection = "config globals 'globals'\n option multipath 'enable'\nconfig
 // newScene makes lines wan1 to wanN in the given modes, on eth1 to ethN with
 // 10.0.N.2/24 and gateway 10.0.N.1, behind a section "lan" (so that wan1 has
 // table 3).
-func newScene(t *testing.T, modes ...string) *scene {
+func newScene(t testing.TB, modes ...string) *scene {
 	t.Helper()
 	s := &scene{t: t, uci: lanSection}
 	s.state = State{
@@ -126,16 +126,22 @@ func (s *scene) config() *config.Config {
 
 func (s *scene) make() Result {
 	s.t.Helper()
-	in := s.input
-	in.Config = s.config()
-	in.Lines = Resolve(in.Config, s.netifd)
-	in.State = s.state
+	in := s.whole()
 	r := Make(in)
 	if r.NeedSubflows {
 		in.State.SubflowsAsked = true
 		r = Make(in)
 	}
 	return r
+}
+
+// whole is all that a plan of the scene is made from.
+func (s *scene) whole() Input {
+	in := s.input
+	in.Config = s.config()
+	in.Lines = Resolve(in.Config, s.netifd)
+	in.State = s.state
+	return in
 }
 
 // apply plans, obeys as the kernel would, and gives the lines of the plan.
