@@ -12,7 +12,7 @@ export CGO_ENABLED := 0
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
-.PHONY: help build demo test lint bench cross size weigh man ipk-root clean
+.PHONY: help build demo test prove lint fuzz bench cross size weigh man ipk-root clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,23 @@ test: ## all tests, on the real kernel in network namespaces
 	@.ci/need ip busybox time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -timeout 15m ./...
 
+# Every test TestProve... has a short form, which "make test" runs, and with PROVE
+# in the environment a long one.
+prove: ## the long forms of the proofs, minutes
+	@.ci/need ip userns
+	PROVE=1 go test -count=1 -timeout 30m -run '^TestProve' ./...
+
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@.ci/need shellcheck
 	.ci/lint $(STATICCHECK)
+
+# The minimizer works on an input as long as a whole FUZZTIME, and says nothing
+# then of what it had found.
+FUZZTIME ?= 10s
+fuzz: ## every fuzz test for FUZZTIME
+	@.ci/need userns
+	@grep -ro '^func Fuzz[A-Za-z]*' --include='*_test.go' cmd pkg | sed 's|/[^/]*:func | |' | sort | while read -r package name; do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$package" || exit 1; done
 
 bench: ## benchmarks, an event beside its rivals
 	@.ci/need ip userns

@@ -73,7 +73,8 @@ func (l *lockFile) write(old, h hint) error {
 
 // peekHint reads the hint without the lock, for commands that only read.
 func (o *options) peekHint() hint {
-	f, err := os.OpenFile(o.lock, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	// Without O_NONBLOCK a pipe in its place would be waited for.
+	f, err := os.OpenFile(o.lock, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return hint{}
 	}

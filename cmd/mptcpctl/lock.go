@@ -35,7 +35,7 @@ func acquireThere(ctx context.Context, path string, timeout time.Duration) (*loc
 }
 
 func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags int) (*lockFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0o600)
+	f, err := openOwn(path, os.O_RDWR|flags)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -58,6 +58,27 @@ func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags
 		case <-time.After(pollInterval):
 		}
 	}
+}
+
+var errNotOwn = errors.New("not a file of this user's own with one name")
+
+// openOwn opens a file that is written to. In a directory that is everybody's, as
+// /var/lock is on OpenWrt, somebody else may have put another file's name in its
+// place: a link, a pipe, or a file of his own.
+func openOwn(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &st)
+	if err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink > 1 || int(st.Uid) != os.Geteuid()) {
+		err = fmt.Errorf("%s: %w", path, errNotOwn)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func (l *lockFile) release() error { return l.f.Close() }

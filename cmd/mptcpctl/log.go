@@ -104,7 +104,7 @@ func (l *logger) close() {
 // printable keeps control characters, which a name from the environment may
 // hold, out of the log.
 func printable(r rune) rune {
-	if r < ' ' || r == 0x7f {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
 		return '?'
 	}
 	return r

@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		main()
 	case netlab.CrowdName:
 		os.Exit(netlab.CrowdMain())
+	case obstructedName:
+		os.Exit(obstructedMain())
 	case "ubus":
 		os.Exit(netlab.UbusMain())
 	case "uci":

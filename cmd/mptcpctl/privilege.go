@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +20,31 @@ func needNetAdmin() error {
 	}
 	if data[0].Effective&(1<<unix.CAP_NET_ADMIN) == 0 {
 		return errors.New("no CAP_NET_ADMIN here: run it as root")
+	}
+	return nil
+}
+
+// keepNetAdminOnly gives up every other capability for the rest of this process
+// and for its children: no program that they execute can give one back
+// (PR_SET_NO_NEW_PRIVS; cap_bprm_creds_from_file in security/commoncap.c). Both
+// calls are about one thread, so all threads make them; a program built with cgo
+// cannot do that, and keeps what it has. procd bounds a service only through ujail,
+// which not every router has (jail_run in its service/instance.c).
+func keepNetAdminOnly() error {
+	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	if errno == syscall.ENOTSUP {
+		return nil
+	}
+	if errno != 0 {
+		return fmt.Errorf("no_new_privs: %w", errno)
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	const kept = 1 << unix.CAP_NET_ADMIN
+	// Inheritable too, for a user who has it only as an ambient one: settle needs it.
+	data := [2]unix.CapUserData{{Effective: kept, Permitted: kept, Inheritable: kept}}
+	_, _, errno = syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)), 0)
+	if errno != 0 {
+		return fmt.Errorf("capset: %w", errno)
 	}
 	return nil
 }

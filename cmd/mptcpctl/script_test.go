@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 			"mend": cmdMend, "swallow": cmdSwallow,
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
-			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug,
+			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug, "walk": cmdWalk,
 		},
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
@@ -96,6 +96,7 @@ type script struct {
 	background background
 	code       int // of the last mptcpctl
 	calls      int // that were printed already
+	checker    checker
 }
 
 type scriptKey struct{}

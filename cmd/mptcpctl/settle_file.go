@@ -24,11 +24,11 @@ func (o *options) settleFile() string { return o.lock + ".settle" }
 // something waits and none is running: the queue of netifd waits for this
 // process, and must not wait for that one. The caller holds the lock.
 func (o *options) callSettle(r plan.Result) error {
-	flags := os.O_RDWR | os.O_APPEND | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	flags := os.O_RDWR | os.O_APPEND
 	if len(r.Waiting) > 0 {
 		flags |= os.O_CREATE
 	}
-	f, err := os.OpenFile(o.settleFile(), flags, 0o600)
+	f, err := openOwn(o.settleFile(), flags)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

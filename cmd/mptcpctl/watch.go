@@ -19,7 +19,7 @@ comes and goes. The init script runs it with option mptcp_watch '1' of "globals"
 Changes go to the system log, tag mptcpctl. It ends with SIGTERM.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := needNetAdmin(); err != nil {
+			if err := errors.Join(needNetAdmin(), keepNetAdminOnly()); err != nil {
 				return exitError{exitFailed, err}
 			}
 			alone, err := acquire(c.Context(), o.watchFile(), 0)

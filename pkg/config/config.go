@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Config is the multipath configuration of one router.
@@ -90,7 +91,14 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	return fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, p.Section, p.Option, p.Value, p.Accepted)
+	text := fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, p.Section, p.Option, p.Value, p.Accepted)
+	// UCI can hold what breaks a line, or what a terminal obeys.
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // ErrNoInterfaces says that the configuration has no "config interface"

@@ -137,8 +137,11 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 // receive reads one batch of messages into the buffer.
 func (c *conn) receive() (n int, err error) {
 	waitErr := c.raw.Read(func(fd uintptr) bool {
-		n, _, err = unix.Recvfrom(int(fd), c.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		return err != unix.EAGAIN && err != unix.EINTR
+		// After EINTR the message is still there, and nothing new would end a wait.
+		for err = unix.EINTR; err == unix.EINTR; {
+			n, _, err = unix.Recvfrom(int(fd), c.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		}
+		return err != unix.EAGAIN
 	})
 	switch {
 	case waitErr != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -15,6 +16,9 @@ import (
 // maxDumps is how often a dump is asked for before its interruptions become an
 // error. One is rare, since few programs write endpoints.
 const maxDumps = 5
+
+// patience is how long an answer may take, which the kernel gives at once.
+const patience = 5 * time.Second
 
 // Client speaks to the path manager of one network namespace. It is safe for
 // concurrent use. Errors of its methods unwrap to the kernel's unix.Errno, so
@@ -198,6 +202,9 @@ func (c *Client) execute(cmd uint8, flags netlink.HeaderFlags, attrs []byte) ([]
 	}
 	data, err := gm.MarshalBinary()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
 	msgs, err := c.conn.Execute(netlink.Message{

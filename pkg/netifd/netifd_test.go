@@ -191,6 +191,16 @@ func FuzzParse(f *testing.F) {
 			if i.Name == "" {
 				t.Error("an interface without a name")
 			}
+			for _, a := range i.Addresses {
+				if !a.Prefix.IsValid() {
+					t.Errorf("%s: address %v", i.Name, a)
+				}
+			}
+			for _, r := range append(i.Routes, i.Inactive...) {
+				if !r.Target.IsValid() || r.Target != r.Target.Masked() || r.Nexthop.IsValid() && r.Nexthop.IsUnspecified() {
+					t.Errorf("%s: route %v", i.Name, r)
+				}
+			}
 		}
 	})
 }

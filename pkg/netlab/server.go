@@ -139,7 +139,7 @@ func sendFrames(conn net.Conn, wanted request, uploaded *atomic.Uint64, arrived,
 	buffer := make([]byte, frameLen+chunk)
 	pace := pacer{rate: wanted.rate, start: time.Now()}
 	for left := wanted.down; left > 0; {
-		n := min(left, chunk)
+		n := pace.piece(left)
 		if _, err := conn.Write(frame(buffer, uploaded.Load(), int(n))); err != nil {
 			return err
 		}
@@ -164,11 +164,23 @@ func sendFrames(conn net.Conn, wanted request, uploaded *atomic.Uint64, arrived,
 	}
 }
 
+// pieces is into how many parts a second a slow transfer is cut, so that the
+// longest stall is the path's and not that of its own pace.
+const pieces = 50
+
 // pacer spreads bytes over time.
 type pacer struct {
 	rate  uint64 // bytes per second; 0: no limit
 	start time.Time
 	sent  uint64
+}
+
+// piece is how many of the bytes that are left are sent at once.
+func (p *pacer) piece(left uint64) uint64 {
+	if p.rate > 0 {
+		left = min(left, max(1, p.rate/pieces))
+	}
+	return min(left, chunk)
 }
 
 // wait counts n bytes and waits until the next may follow, or tells that stop was closed.

@@ -197,7 +197,7 @@ func (r *Running) send(received <-chan struct{}) error {
 	buffer := make([]byte, chunk)
 	pace := pacer{rate: r.transfer.Rate, start: r.start}
 	for left := r.transfer.Up; left > 0; {
-		n := min(left, chunk)
+		n := pace.piece(left)
 		if _, err := r.conn.Write(buffer[:n]); err != nil {
 			return fmt.Errorf("send: %w", err)
 		}

@@ -27,6 +27,8 @@ type wantedEndpoint struct {
 	f     Family
 	addr  netip.Addr
 	flags mptcp.Flags
+	// tentative says that no join can leave from the address yet.
+	tentative bool
 	// giveBack says that a handover line is only kept till connections have
 	// moved to a primary one.
 	giveBack bool
@@ -78,6 +80,7 @@ type endpointPlan struct {
 	// matched are the wanted ones that stand already, by id.
 	matched map[uint8]wantedEndpoint
 	adds    []wantedEndpoint
+	later   []wantedEndpoint // those that another run adds
 	clear   []mptcp.Endpoint // deleted before the adds
 	retired []mptcp.Endpoint // deleted after the adds
 	kept    []mptcp.Endpoint // the last ones of a family without usable line
@@ -89,6 +92,8 @@ const (
 	NoEndpointForeign = "somebody else's endpoint has the address"
 	NoEndpointSlot    = "no free slot"
 )
+
+const tentativeAddress = "its address is tentative (duplicate address detection)"
 
 // claimRank is the order in which modes claim the kernel's few slots.
 var claimRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover, config.Signal}
@@ -115,7 +120,8 @@ func (e *endpointPlan) choose() {
 // claim lets one line ask for an endpoint.
 func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) {
 	u := &l.Use[f]
-	w := wantedEndpoint{line: l, f: f, addr: e.address(u)}
+	w := wantedEndpoint{line: l, f: f}
+	w.addr, w.tentative = e.address(u)
 	if l.Mode == config.Handover && e.primaryUsable() {
 		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
 			u.NoEndpoint = "waits: a primary line is usable"
@@ -127,7 +133,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 		u.NoEndpoint = "no address of its own, only a delegated prefix"
 		return
 	case !w.addr.IsValid():
-		u.NoEndpoint = "its address is tentative (duplicate address detection)"
+		u.NoEndpoint = tentativeAddress
 		return
 	case taken[w.addr] != "":
 		u.NoEndpoint = taken[w.addr]
@@ -146,13 +152,13 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 
 // address is the first that may have an endpoint. An endpoint that stands on
 // one that has become tentative again stays.
-func (e *endpointPlan) address(u *Use) netip.Addr {
+func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
 	for _, a := range u.addresses {
 		if !a.Tentative || e.find(a.Prefix.Addr(), u.Device.Index) != nil {
-			return a.Prefix.Addr()
+			return a.Prefix.Addr(), a.Tentative
 		}
 	}
-	return netip.Addr{}
+	return netip.Addr{}, false
 }
 
 // find is our endpoint with that address and device, or nil.
@@ -268,7 +274,12 @@ func (e *endpointPlan) match() {
 			e.adds = append(e.adds, w)
 		case (there.Flags^w.flags)&^changeable != 0, e.renew(w, *there):
 			e.clear = append(e.clear, *there)
-			e.adds = append(e.adds, w)
+			if w.tentative { // its joins, which are tried once, would all fail
+				w.line.Use[w.f].NoEndpoint = tentativeAddress
+				e.later = append(e.later, w)
+			} else {
+				e.adds = append(e.adds, w)
+			}
 		default:
 			e.matched[there.ID] = w
 		}

@@ -25,7 +25,7 @@ func (e *endpointPlan) emit() {
 	}
 	for _, there := range e.clear {
 		reason := "makes room for its successor"
-		if slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
+		if slices.ContainsFunc(slices.Concat(e.adds, e.later), func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
 			reason = "comes back with a new id"
 		}
 		e.delete(phaseEndpointClear, there, reason)
@@ -137,7 +137,7 @@ func (e *endpointPlan) goneEndpoint(name string, f Family) string {
 
 // warnLast says that the user's word takes the last endpoint of a family.
 func (e *endpointPlan) warnLast() {
-	left := len(e.matched) + len(e.adds) + len(e.kept)
+	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
 	if left == 0 && len(e.retired)+len(e.clear) > 0 {
 		e.result.Warnings = append(e.result.Warnings,
 			"the last endpoint is deleted: connections without another subflow will hang")

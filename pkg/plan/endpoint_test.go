@@ -328,6 +328,33 @@ func TestReturnAfterTheLossOfAllRenews(t *testing.T) {
 	wantLines(t, mptcpLines(s.settled()), `+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 4 subflow`)
 }
 
+// A join from an address that is still tentative fails, and is not tried again.
+func TestRenewalWaitsForATentativeAddress(t *testing.T) {
+	s := newScene(t)
+	s.section("wan6", "eth1", "master")
+	s.device("eth1", 11)
+	s.netifd = append(s.netifd, netifd.Interface{Name: "wan6"})
+	up := func() {
+		*s.iface("wan6") = netifd.Interface{Name: "wan6", Up: true, L3Device: "eth1", Device: "eth1"}
+		s.address("wan6", "2001:db8:1::2/64").Tentative = true
+		s.route("wan6", "::/0", "2001:db8:1::1")
+	}
+	up()
+	s.settled()
+	s.state.Addresses[0].Tentative = false
+	wantLines(t, mptcpLines(s.settled()), `+ ip mptcp endpoint add 2001:db8:1::2 dev eth1 id 1 subflow`)
+	s.down("wan6")
+	s.settled()
+	up()
+	r := s.make()
+	if len(r.Waiting) != 1 || len(r.Warnings) != 0 || r.Lines[1].Use[IPv6].NoEndpoint != tentativeAddress {
+		t.Errorf("waiting %q, warnings %q, %q", r.Waiting, r.Warnings, r.Lines[1].Use[IPv6].NoEndpoint)
+	}
+	wantLines(t, mptcpLines(s.settled()), `- ip mptcp endpoint delete id 1`)
+	s.state.Addresses[0].Tentative = false
+	wantLines(t, mptcpLines(s.settled()), `+ ip mptcp endpoint add 2001:db8:1::2 dev eth1 id 2 subflow`)
+}
+
 func TestReturnAfterTheLossOfAllWithAnotherAddress(t *testing.T) {
 	s := newScene(t, "master")
 	s.settled()

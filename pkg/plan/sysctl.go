@@ -65,11 +65,24 @@ func (p *planner) linkdownSettings() {
 			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
 		}
 		for _, d := range p.State.Devices {
-			if p.marked[f][d.Name] && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
+			ours := p.marked[f][d.Name] || p.unmarked(f, d)
+			if ours && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
 				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line any more")
 			}
 		}
 	}
+}
+
+// unmarked reports whether a device may have the setting from us without a mark of
+// ours: a line without carrier has no rule and no route where the carrier counts.
+func (p *planner) unmarked(f Family, d Device) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
+		if l.Mode == config.Off && l.Saved == config.Off || l.Device != d.Name {
+			return false
+		}
+		_, route := l.defaultRoute(f)
+		return route || !l.Netifd.Up && !d.Carrier
+	})
 }
 
 // linkdownDevices are the devices of the lines that only a carrier may lack.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -35,10 +36,14 @@ func Subflows(fn func(Subflow) error, states ...State) error {
 
 // subflows is Subflows for a set of 1<<State.
 func (k *kernel) subflows(states uint32, fn func(Subflow) error) error {
+	count := 0
 	err := k.dump(unix.IPPROTO_TCP, states, func(b []byte) error {
 		s, ok, err := decodeSubflow(b)
 		if err != nil || !ok {
 			return err
+		}
+		if count++; count > maxSubflows {
+			return errEndless
 		}
 		return fn(s)
 	})
@@ -76,7 +81,17 @@ const (
 	// bufferLen is the most that the kernel puts into one message of a dump
 	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
 	bufferLen = 32 << 10
+
+	// patience is how long the next batch of an answer is waited for.
+	patience = 5 * time.Second
+
+	// maxSubflows and maxReplies bound what one answer may hold: more than a
+	// kernel has, so that an answer without end is one with an error.
+	maxSubflows = 1 << 20
+	maxReplies  = 1 << 24
 )
+
+var errEndless = errors.New("an answer without end")
 
 // kernel is a socket to the kernel's lists.
 type kernel struct {
@@ -131,10 +146,20 @@ func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32,
 		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | flags},
 		Data:   request,
 	})
+	replies := 0
+	count := func(b []byte) error {
+		if replies++; replies > maxReplies {
+			return errEndless
+		}
+		return fn(b)
+	}
 	for done := false; !done && err == nil; {
+		if err = k.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			break
+		}
 		var n int
 		if n, err = receive(k.raw, k.buffer); err == nil {
-			done, err = decodeBatch(k.buffer[:n], req.Header.Sequence, protocol, fn)
+			done, err = decodeBatch(k.buffer[:n], req.Header.Sequence, protocol, count)
 		}
 	}
 	return err

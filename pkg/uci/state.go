@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -211,6 +212,10 @@ func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 	}
 	if !opened.Mode().IsRegular() {
 		return false, errors.New("not a regular file")
+	}
+	// What is appended must not end up in a file that is known by another name.
+	if st, ok := opened.Sys().(*syscall.Stat_t); ok && how == unix.LOCK_EX && st.Nlink > 1 {
+		return false, errors.New("the file has another name too")
 	}
 	for {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)

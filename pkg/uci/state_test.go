@@ -200,6 +200,22 @@ func TestStateFileThatIsNoFileIsRefused(t *testing.T) {
 	}
 }
 
+func TestStateFileWithAnotherNameIsNotWritten(t *testing.T) {
+	withoutUCI(t)
+	s := source(t, twoLines, "")
+	target := filepath.Join(s.StateDir, "target")
+	write(t, target, "untouched\n")
+	if err := os.Link(target, s.statePath("network")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetState(t.Context(), "network", "wan2", "multipath", "on"); err == nil {
+		t.Error("SetState: no error")
+	}
+	if got := string(read(t, target)); got != "untouched\n" {
+		t.Errorf("the target now holds %q", got)
+	}
+}
+
 func TestStateWaitsForTheLock(t *testing.T) {
 	withoutUCI(t)
 	const before = "network.wan.multipath='on'\n"

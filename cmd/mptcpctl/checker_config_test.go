@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+)
+
+// checkedLine is one interface as DESIGN sees it, from the configuration's text
+// and what the laboratory's netifd knows.
+type checkedLine struct {
+	name, mode string
+	hasMode    bool
+	bad        bool // a value that cannot be, its own or of the one it follows
+	device     string
+	tables     [2]uint32
+	fixed      [3]uint32 // multipath_table, ip4table, ip6table
+	netlab.Interface
+}
+
+func (l *checkedLine) takesPart() bool { return !l.bad && l.mode != "off" }
+
+// checkedConfig is the configuration.
+type checkedConfig struct {
+	lines                     []*checkedLine
+	on, badGlobals            bool
+	watch, fullmesh, problems bool
+	subflows, accepted        int // -1: unset
+}
+
+// uciText is a section of the files that the laboratory and the walk write.
+type uciText struct {
+	kind, name string
+	options    map[string]string
+}
+
+func parseUCI(text string) (sections []*uciText) {
+	for line := range strings.Lines(text) {
+		words := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(words) < 2 {
+			continue
+		}
+		value := ""
+		if len(words) == 3 {
+			value = strings.Trim(words[2], "'")
+		}
+		switch words[0] {
+		case "config":
+			sections = append(sections, &uciText{words[1], value, map[string]string{}})
+		case "option":
+			sections[len(sections)-1].options[words[1]] = value
+		}
+	}
+	return sections
+}
+
+// readChecked reads the configuration, the runtime choices and netifd's record.
+func (s *script) readChecked() (*checkedConfig, error) {
+	text, err := os.ReadFile(filepath.Join(s.ConfigDir(), "network"))
+	if err != nil {
+		return nil, err
+	}
+	sections := parseUCI(string(text))
+	delta, err := os.ReadFile(filepath.Join(s.StateDir(), "network"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for line := range strings.Lines(string(delta)) {
+		tuple, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		words := strings.Split(tuple, ".")
+		for _, section := range sections {
+			if len(words) == 3 && section.name == words[1] {
+				section.options[words[2]] = strings.Trim(value, "'")
+			}
+		}
+	}
+	interfaces, err := s.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	return newCheckedConfig(sections, interfaces), nil
+}
+
+func newCheckedConfig(sections []*uciText, interfaces []netlab.Interface) *checkedConfig {
+	c := &checkedConfig{subflows: -1, accepted: -1}
+	for _, section := range sections {
+		switch section.kind {
+		case "globals":
+			c.globals(section.options)
+		case "interface":
+			c.lines = append(c.lines, newCheckedLine(section))
+		}
+	}
+	for _, i := range interfaces {
+		at := slices.IndexFunc(c.lines, func(l *checkedLine) bool { return l.name == i.Name })
+		if at < 0 {
+			c.lines = append(c.lines, &checkedLine{name: i.Name, mode: "off"})
+			at = len(c.lines) - 1
+		}
+		c.lines[at].Interface = i
+	}
+	for _, l := range c.lines {
+		for _, other := range c.lines {
+			if l != other && l.fixed[0] != 0 && slices.Contains(other.fixed[:], l.fixed[0]) {
+				l.bad = true
+			}
+		}
+	}
+	for _, l := range c.lines {
+		c.problems = c.problems || l.bad
+	}
+	c.inherit()
+	for _, l := range c.lines {
+		if !strings.HasPrefix(l.device, "@") {
+			l.device = cmp.Or(l.L3Device, l.Device, l.device)
+		} else if l.Up {
+			l.device = cmp.Or(l.L3Device, l.Device)
+		}
+	}
+	c.number()
+	return c
+}
+
+func (c *checkedConfig) globals(options map[string]string) {
+	switch word := options["multipath"]; word {
+	case "enable", "1", "on", "true", "yes", "enabled":
+		c.on = true
+	case "", "disable", "0", "off", "false", "no", "disabled":
+	default:
+		c.badGlobals = true
+	}
+	c.watch = options["mptcp_watch"] == "1"
+	c.fullmesh = options["mptcp_path_manager"] == "fullmesh"
+	for option, limit := range map[string]*int{"mptcp_subflows": &c.subflows, "mptcp_add_addr_accepted": &c.accepted} {
+		if word := options[option]; word != "" {
+			n, err := strconv.Atoi(word)
+			c.badGlobals = c.badGlobals || err != nil || n > 8
+			*limit = n
+		}
+	}
+}
+
+func newCheckedLine(section *uciText) *checkedLine {
+	l := &checkedLine{name: section.name, mode: cmp.Or(section.options["multipath"], "off"), device: section.options["device"]}
+	l.hasMode = section.options["multipath"] != ""
+	l.bad = !slices.Contains([]string{"off", "on", "master", "backup", "handover", "signal"}, l.mode)
+	for i, option := range []string{"multipath_table", "ip4table", "ip6table"} {
+		word := section.options[option]
+		if word == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(word, 10, 32)
+		if i == 0 && (err != nil || n < 2 || n >= 253 && n <= 255) {
+			l.bad = true
+			continue
+		}
+		l.fixed[i] = uint32(n)
+	}
+	return l
+}
+
+// inherit lets aliases, and sections on the device of one that has a mode, follow it.
+func (c *checkedConfig) inherit() {
+	byName := func(name string) *checkedLine {
+		i := slices.IndexFunc(c.lines, func(l *checkedLine) bool { return l.name == name })
+		if i < 0 {
+			return nil
+		}
+		return c.lines[i]
+	}
+	own := make(map[string][]*checkedLine) // by device
+	for _, l := range c.lines {
+		if l.hasMode && l.device != "" {
+			own[l.device] = append(own[l.device], l)
+		}
+	}
+	var followers []*checkedLine // what follows is not followed
+	for _, l := range c.lines {
+		var parent *checkedLine
+		if name, alias := strings.CutPrefix(l.device, "@"); alias {
+			parent = byName(name)
+		} else if on := own[l.device]; len(on) == 1 {
+			parent = on[0]
+		}
+		if l.hasMode || parent == nil || !parent.hasMode {
+			continue
+		}
+		l.mode = parent.mode
+		l.bad = l.bad || parent.bad
+		followers = append(followers, l)
+	}
+	for _, l := range followers {
+		l.hasMode = true
+	}
+}
+
+// number gives the table numbers of section 3.
+func (c *checkedConfig) number() {
+	for f := range 2 {
+		taken := func(table uint32, by *checkedLine) bool {
+			return slices.ContainsFunc(c.lines, func(l *checkedLine) bool { return l != by && slices.Contains(l.fixed[:], table) })
+		}
+		next := uint32(1000)
+		for i, l := range c.lines {
+			l.tables[f] = cmp.Or(l.fixed[0], l.fixed[1+f])
+			if l.tables[f] == 0 && !taken(uint32(i)+2, l) {
+				l.tables[f] = uint32(i) + 2
+			}
+			if l.tables[f] != 0 || l.mode == "off" {
+				continue
+			}
+			for taken(next, nil) {
+				next++
+			}
+			l.tables[f] = next
+			next++
+		}
+	}
+}
+
+// checkedUse is a line in one family, after a look at the kernel.
+type checkedUse struct {
+	usable, ready bool // ready: the carrier left aside
+	index         int
+	addresses     []dumpedAddress // netifd's that the kernel has
+	prefixes      []netip.Prefix
+	gateway       netip.Addr
+}
+
+func familyIndex(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// use says whether a line is usable in a family (section 2).
+func (c *checkedConfig) use(l *checkedLine, f int, d *kernelDump) (u checkedUse) {
+	link, there := d.link(l.device)
+	if !l.Up || !there || !slices.Contains(link.Flags, "UP") {
+		return u
+	}
+	u.index = link.Index
+	for _, wanted := range l.Addresses {
+		for _, a := range link.Addresses {
+			if familyIndex(wanted.Addr()) == f && a.Local == wanted.Addr() && a.Scope == "0" && !a.Deprecated && !a.Failed {
+				u.addresses = append(u.addresses, a)
+			}
+		}
+	}
+	if f == 1 && l.Prefix.IsValid() {
+		u.prefixes = append(u.prefixes, l.Prefix.Masked())
+	}
+	for _, g := range slices.Backward(l.Gateways) {
+		if familyIndex(g) == f {
+			u.gateway = g
+		}
+	}
+	u.ready = c.on && l.takesPart() && len(u.addresses)+len(u.prefixes) > 0 && u.gateway.IsValid()
+	u.usable = u.ready && (!c.watch || slices.Contains(link.Flags, "LOWER_UP"))
+	return u
+}
+
+func (a dumpedAddress) connected() netip.Prefix {
+	if a.NoPrefix || a.Bits == a.Local.BitLen() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a.Local, a.Bits).Masked()
+}
+
+func (c *checkedConfig) String() string {
+	var b strings.Builder
+	for _, l := range c.lines {
+		fmt.Fprintf(&b, "%s mode %s bad %v device %s tables %v up %v\n", l.name, l.mode, l.bad, l.device, l.tables, l.Up)
+	}
+	return b.String()
+}

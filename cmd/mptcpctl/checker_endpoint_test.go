@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+const (
+	// slots is the kernel's bound (6.6 to 6.18), see DESIGN section 5.
+	slots = 8
+	// idDistance is how many ids must have been given before one comes again.
+	idDistance = 100
+)
+
+// wantedSlot is an endpoint that should be there.
+type wantedSlot struct {
+	line  string
+	addr  netip.Addr
+	index int
+	flags mptcp.Flags
+}
+
+// wantEndpoints are those of the usable lines, in the order of their claim. A
+// laboratory of the walks has no connections: a waiting handover line has none.
+func (k *checking) wantEndpoints() (want []wantedSlot) {
+	taken := make(map[netip.Addr]bool)
+	for _, e := range k.now.endpoints {
+		if !k.own(k.now, e) && e.Port == 0 {
+			taken[e.Addr] = true
+		}
+	}
+	primary := slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
+		return slices.Contains([]string{"master", "on", "backup"}, l.mode) && (k.uses[l][0].usable || k.uses[l][1].usable)
+	})
+	for f := range 2 {
+		for _, l := range k.ranked(f, append(slices.Clone(listOrder), "signal")) {
+			u := k.uses[l][f]
+			if l.mode == "handover" && primary || len(u.addresses) == 0 || taken[u.addresses[0].Local] {
+				continue
+			}
+			taken[u.addresses[0].Local] = true
+			w := wantedSlot{l.name, u.addresses[0].Local, u.index, mptcp.FlagSubflow}
+			if l.mode == "backup" {
+				w.flags |= mptcp.FlagBackup
+			}
+			if k.c.fullmesh {
+				w.flags |= mptcp.FlagFullmesh
+			}
+			if l.mode == "signal" {
+				w.flags = mptcp.FlagSignal
+			}
+			want = append(want, w)
+		}
+	}
+	return want
+}
+
+// kept are the endpoints of families without a usable line: they stay.
+func (k *checking) kept() (kept []mptcp.Endpoint) {
+	for _, e := range k.before.endpoints {
+		if !k.c.on || !k.own(k.before, e) || len(k.linesOf(familyIndex(e.Addr))) > 0 {
+			continue
+		}
+		at := slices.IndexFunc(k.now.links, func(l dumpedLink) bool { return l.Index == e.IfIndex })
+		if slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
+			return l.takesPart() && (at < 0 || k.now.links[at].Name == l.device)
+		}) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func (k *checking) endpoints() {
+	var ours []mptcp.Endpoint
+	free := slots
+	for _, e := range k.now.endpoints {
+		if k.own(k.now, e) || k.own(k.before, e) {
+			ours = append(ours, e)
+		} else {
+			free--
+		}
+	}
+	if len(k.held) > 0 {
+		k.endpointsBesideHeld(ours)
+		return
+	}
+	kept, want := k.kept(), k.wantEndpoints()
+	want = want[:max(0, min(len(want), free-len(kept)))]
+	matched := 0
+	for _, w := range want {
+		if !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index && e.Flags == w.flags }) {
+			k.fail("endpoints", "%s: no endpoint %+v among %+v", w.line, w, ours)
+			continue
+		}
+		matched++
+	}
+	for _, e := range kept {
+		if !slices.Contains(ours, e) {
+			k.fail("last", "the last endpoint is gone: %+v, now %+v", e, ours)
+			continue
+		}
+		matched++
+	}
+	if matched < len(ours) {
+		k.fail("endpoints", "more than wanted: %+v\nwanted %+v\nkept %+v", ours, want, kept)
+	}
+}
+
+// endpointsBesideHeld: what a held line has stays, and the others have theirs.
+func (k *checking) endpointsBesideHeld(ours []mptcp.Endpoint) {
+	for _, e := range k.before.endpoints {
+		at := slices.IndexFunc(k.now.links, func(l dumpedLink) bool { return l.Index == e.IfIndex })
+		if at >= 0 && k.own(k.before, e) && k.heldDevice(k.now.links[at].Name) && !slices.Contains(k.now.endpoints, e) {
+			k.fail("held", "a line with a bad value lost %+v", e)
+		}
+	}
+	if len(k.now.endpoints) == slots {
+		return
+	}
+	for _, w := range k.wantEndpoints() {
+		if l := k.lineNamed(w.line); l.mode != "handover" && !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index }) {
+			k.fail("endpoints", "%s: beside a line with a bad value: no endpoint %+v among %+v", w.line, w, ours)
+		}
+	}
+}
+
+func (k *checking) lineNamed(name string) *checkedLine {
+	return k.c.lines[slices.IndexFunc(k.c.lines, func(l *checkedLine) bool { return l.name == name })]
+}
+
+// newIDs: no id is given again soon.
+func (k *checking) newIDs(before *kernelDump) {
+	identity := func(e mptcp.Endpoint) string { return fmt.Sprint(e.ID, e.Addr, e.IfIndex, e.Port) }
+	var fresh []uint8
+	for _, e := range k.now.endpoints {
+		there := slices.ContainsFunc(before.endpoints, func(b mptcp.Endpoint) bool { return identity(b) == identity(e) })
+		if there || !k.own(k.now, e) {
+			continue
+		}
+		if slices.Contains(k.ids[max(0, len(k.ids)-idDistance):], e.ID) ||
+			slices.ContainsFunc(before.endpoints, func(b mptcp.Endpoint) bool { return b.ID == e.ID }) {
+			k.fail("ids", "id %d is given again to %s; given before: %v", e.ID, e.Addr, k.ids)
+		}
+		fresh = append(fresh, e.ID)
+	}
+	k.ids = append(k.ids, fresh...)
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sockdiag
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// strangeKernel answers requests with what a test gives it. What cannot be had
+// from a real one is answered over a pair of sockets, since the package reads
+// from a file descriptor.
+type strangeKernel struct {
+	near, far *os.File
+	answer    func(seq uint32, far *os.File)
+}
+
+func (s *strangeKernel) Send(m netlink.Message) error {
+	s.answer(m.Header.Sequence, s.far)
+	return nil
+}
+
+func (s *strangeKernel) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
+func (s *strangeKernel) Receive() ([]netlink.Message, error)  { return nil, errors.ErrUnsupported }
+func (s *strangeKernel) Close() error                         { return errors.Join(s.near.Close(), s.far.Close()) }
+func (s *strangeKernel) SetDeadline(time.Time) error          { return errors.ErrUnsupported }
+func (s *strangeKernel) SetWriteDeadline(time.Time) error     { return errors.ErrUnsupported }
+func (s *strangeKernel) SetReadDeadline(deadline time.Time) error {
+	// A tenth of a percent of the patience is enough for a test.
+	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / 1000))
+}
+
+func newStrangeKernel(t testing.TB, answer func(seq uint32, far *os.File)) *kernel {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &strangeKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far"), answer: answer}
+	raw, err := s.near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &kernel{conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, bufferLen)}
+	t.Cleanup(k.close)
+	return k
+}
+
+// batches cuts data into what the kernel hands over at once, each led by its
+// length. The sequence numbers are put right, for all else is passed over.
+func batches(data []byte, seq uint32) [][]byte {
+	var all [][]byte
+	for len(data) >= 2 && len(all) < 8 {
+		n := min(int(binary.NativeEndian.Uint16(data)), len(data)-2)
+		batch := append([]byte(nil), data[2:2+n]...)
+		data = data[2+n:]
+		for at := 0; at+unix.SizeofNlMsghdr <= len(batch); {
+			binary.NativeEndian.PutUint32(batch[at+8:], seq)
+			length := int(binary.NativeEndian.Uint32(batch[at:]))
+			if length < unix.SizeofNlMsghdr || length > len(batch) {
+				break
+			}
+			at += (length + 3) &^ 3
+		}
+		all = append(all, batch)
+	}
+	return all
+}
+
+// FuzzReplies lets a kernel answer anything, and nothing more after that: there
+// must be an end, and no more results than there were bytes for.
+func FuzzReplies(f *testing.F) {
+	v4 := message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2")
+	lead := func(b []byte) []byte { return join(u16(uint16(len(b))), b) }
+	subflow := batch(20, 9, join(v4, attr(attrInfo, make([]byte, 240)...), ulp("mptcp", subflowAttrs))...)
+	connection := batch(20, 9, join(v4, attr(attrInfo, make([]byte, 96)...))...)
+	end := batch(unix.NLMSG_DONE, 9, u32(0)...)
+	f.Add(lead(join(subflow, subflow)), lead(end), lead(join(connection, end)))
+	f.Add(lead(join(subflow, end)), lead(end), lead(connection))
+	f.Add(lead(subflow[:40]), lead(nil), lead(batch(unix.NLMSG_ERROR, 9, u32(0xfffffffe)...)))
+	f.Fuzz(func(t *testing.T, first, second, third []byte) {
+		answers := [][]byte{first, second, third}
+		sent := 0
+		k := newStrangeKernel(t, func(seq uint32, far *os.File) {
+			if len(answers) == 0 {
+				return
+			}
+			for _, b := range batches(answers[0], seq) {
+				if len(b) > 0 {
+					_, _ = far.Write(b) // it may be too long for a datagram
+					sent += len(b)
+				}
+			}
+			answers = answers[1:]
+		})
+		results := 0
+		l := listing{last: make(map[uint32]int32)}
+		_ = k.subflows(anyState, func(s Subflow) error { results++; return l.add(s) })
+		_ = k.dump(unix.IPPROTO_MPTCP, anyState, func(b []byte) error {
+			c, err := decodeConnection(b)
+			if err == nil {
+				c.Subflows = l.take(c.Token)
+				results++
+			}
+			return err
+		})
+		if results > sent/msgLen {
+			t.Errorf("%d results out of %d bytes", results, sent)
+		}
+	})
+}
+
+func TestSilentKernel(t *testing.T) {
+	k := newStrangeKernel(t, func(uint32, *os.File) {})
+	if err := k.subflows(anyState, func(Subflow) error { return nil }); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v, want that of a deadline", err)
+	}
+}
+
+func TestAnswerWithoutEnd(t *testing.T) {
+	body := join(message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2"), ulp("mptcp", subflowAttrs))
+	k := newStrangeKernel(t, func(seq uint32, far *os.File) {
+		one := batch(20, seq, body...)
+		var many []byte
+		for len(many)+len(one) < bufferLen {
+			many = append(many, one...)
+		}
+		go func() {
+			for {
+				if _, err := far.Write(many); err != nil {
+					return // the test has closed it
+				}
+			}
+		}()
+	})
+	got := 0
+	err := k.subflows(anyState, func(Subflow) error { got++; return nil })
+	if !errors.Is(err, errEndless) || got != maxSubflows {
+		t.Errorf("%d subflows, error %v", got, err)
+	}
+}
