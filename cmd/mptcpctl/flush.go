@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,9 @@ func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error)
 	v.cfg.Globals = config.Globals{}
 	v.cfg.Problems, v.cfg.Warnings = nil, nil
 	for i := range v.cfg.Interfaces {
-		v.cfg.Interfaces[i].Mode, v.cfg.Interfaces[i].Frozen = config.Off, false
+		one := &v.cfg.Interfaces[i]
+		one.Saved = cmp.Or(one.Saved, one.Mode) // it was one of the lines
+		one.Mode, one.Frozen = config.Off, false
 	}
 	k, err := openKernel()
 	if err != nil {
