@@ -38,8 +38,8 @@ test: ## all tests, on the real kernel in network namespaces
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one.
 prove: ## the long forms of the proofs, minutes
-	@.ci/need ip userns
-	PROVE=1 go test -count=1 -timeout 30m -run '^TestProve' ./...
+	@.ci/need ip setpriv busybox userns
+	PROVE=1 go test -count=1 -timeout 90m -run '^TestProve' ./...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@.ci/need shellcheck
