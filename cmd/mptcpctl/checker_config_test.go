@@ -21,6 +21,7 @@ import (
 // and what the laboratory's netifd knows.
 type checkedLine struct {
 	name, mode string
+	saved      string // the mode in the file, below a runtime choice
 	hasMode    bool
 	bad        bool // a value that cannot be, its own or of the one it follows
 	device     string
@@ -81,6 +82,9 @@ func (s *script) readChecked() (*checkedConfig, error) {
 		words := strings.Split(tuple, ".")
 		for _, section := range sections {
 			if len(words) == 3 && section.name == words[1] {
+				if _, twice := section.options["saved"]; words[2] == "multipath" && !twice {
+					section.options["saved"] = section.options["multipath"]
+				}
 				section.options[words[2]] = strings.Trim(value, "'")
 			}
 		}
@@ -153,6 +157,10 @@ func (c *checkedConfig) globals(options map[string]string) {
 
 func newCheckedLine(section *uciText) *checkedLine {
 	l := &checkedLine{name: section.name, mode: cmp.Or(section.options["multipath"], "off"), device: section.options["device"]}
+	l.saved = section.options["saved"]
+	if !slices.Contains([]string{"on", "master", "backup", "handover", "signal"}, l.saved) {
+		l.saved = ""
+	}
 	l.hasMode = section.options["multipath"] != ""
 	l.bad = !slices.Contains([]string{"off", "on", "master", "backup", "handover", "signal"}, l.mode)
 	for i, option := range []string{"multipath_table", "ip4table", "ip6table"} {
@@ -196,7 +204,7 @@ func (c *checkedConfig) inherit() {
 		if l.hasMode || parent == nil || !parent.hasMode {
 			continue
 		}
-		l.mode = parent.mode
+		l.mode, l.saved = parent.mode, parent.saved
 		l.bad = l.bad || parent.bad
 		followers = append(followers, l)
 	}

@@ -332,6 +332,7 @@ func (k *checking) hasList(f int) bool {
 	ranked := k.ranked(f, listOrder)
 	configured, up, usable := false, false, false
 	for _, l := range k.c.lines {
+		configured = configured || l.saved == "master" && !l.bad
 		if _, held := k.held[l]; l.mode != "master" || held {
 			continue
 		}
@@ -347,7 +348,7 @@ func (k *checking) hasList(f int) bool {
 		return false
 	}
 	for _, l := range k.c.lines {
-		if l.mode != "off" || l.bad || !l.Up || l.NoDefaultRoute || l.fixed[1+f] != 0 {
+		if l.mode != "off" || l.saved != "" || l.bad || !l.Up || l.NoDefaultRoute || l.fixed[1+f] != 0 {
 			continue
 		}
 		for _, g := range l.Gateways {

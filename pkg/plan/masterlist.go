@@ -80,7 +80,7 @@ func (p *planner) noList(f Family, ranked []*LineUse, held bool) string {
 	var configured, up, usable bool
 	for i := range p.lines {
 		l := &p.lines[i]
-		configured = configured || l.Saved == config.Master
+		configured = configured || l.Saved == config.Master && !l.Frozen
 		if l.Mode != config.Master || !l.Participates() {
 			continue
 		}
