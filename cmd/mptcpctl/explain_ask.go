@@ -16,8 +16,6 @@ type explanation struct {
 	k     *kernel.Kernel
 	to    netip.Addr // zero: one that nobody has a route for
 	rules [2][]kernel.AnyRule
-	// runtime are the interfaces whose mode was set at run time.
-	runtime map[string]bool
 
 	lines  []*plan.LineUse
 	tables []tableStory
@@ -36,7 +34,6 @@ func (o *options) newExplanation(ctx context.Context, to string) (*explanation, 
 	if e.view, err = o.newView(ctx); err != nil {
 		return nil, err
 	}
-	e.runtime = o.runtimeModes(&e.cfg)
 	if e.k, err = openKernel(); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ func (e *explanation) modeReason(l *plan.LineUse) string {
 	switch {
 	case l.Frozen:
 		return "a value of it, or of the interface that it follows, is bad"
-	case l.Own && e.runtime[l.Name]:
+	case l.Own && l.Chosen:
 		return "set at run time, till the next reboot"
 	case l.Own:
 		return "its own option multipath"
@@ -36,18 +35,6 @@ func (e *explanation) sectionDevice(name string) string {
 	return i.Device
 }
 
-// netifdTable is the table that netifd fills for a line, 0 for none.
-func netifdTable(l *plan.Line, f plan.Family) uint32 {
-	table := cmp.Or(l.Netifd.IP4Table, l.IP4Table)
-	if f == plan.IPv6 {
-		table = cmp.Or(l.Netifd.IP6Table, l.IP6Table)
-	}
-	if config.ReservedTable(table) {
-		return 0
-	}
-	return table
-}
-
 // tableReason says why a line has its table (plan.Resolve gives the numbers).
 func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
 	place := uint32(l.Position) + 1
@@ -60,7 +47,7 @@ func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
 		return "it takes no part, and " + uintText(place) + " is " + e.takenBy(l, place)
 	case l.Table:
 		return "option multipath_table"
-	case netifdTable(l, f):
+	case l.NetifdTable(f):
 		return "option ip" + f.String()[3:] + "table: netifd fills it"
 	case place:
 		return position
@@ -75,7 +62,7 @@ func (e *explanation) takenBy(l *plan.Line, table uint32) string {
 	}
 	for i := range e.result.Lines {
 		other := &e.result.Lines[i].Line
-		if other.Name != l.Name && slices.Contains([]uint32{other.Table, netifdTable(other, plan.IPv4), netifdTable(other, plan.IPv6)}, table) {
+		if other.Name != l.Name && slices.Contains([]uint32{other.Table, other.NetifdTable(plan.IPv4), other.NetifdTable(plan.IPv6)}, table) {
 			return "taken by " + other.Name
 		}
 	}

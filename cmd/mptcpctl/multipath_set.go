@@ -68,10 +68,6 @@ func (d *devices) isMaster(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	section, ok := pkg.Section(name)
-	if !ok {
-		return false, nil
-	}
-	value, _ := section.Get(config.OptionMultipath)
-	return value == config.Master.String(), nil
+	word, _ := ownMode(pkg, name)
+	return word == config.Master.String(), nil
 }

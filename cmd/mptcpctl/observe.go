@@ -44,7 +44,7 @@ func (o *options) readPackage(ctx context.Context) (*uci.Package, config.Config,
 	}
 	cfg, err := parseConfig(o.configFile(), pkg, kernel.Release())
 	if err == nil {
-		err = o.readSaved(ctx, &cfg)
+		err = o.readSaved(ctx, pkg, &cfg)
 	}
 	return pkg, cfg, err
 }

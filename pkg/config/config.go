@@ -61,6 +61,8 @@ type Interface struct {
 	// runtime choice; Off for all others. A line that is switched off for a
 	// while is still one of the user's lines, and its master one of the masters.
 	Saved Mode
+	// Chosen says that the section's own mode is a runtime choice.
+	Chosen bool
 	// Own says that the section itself has the option "multipath".
 	Own bool
 	// From names the interface whose mode was taken over; empty otherwise.

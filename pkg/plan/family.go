@@ -32,6 +32,14 @@ func (f Family) String() string {
 	return "ipv6"
 }
 
+// Name is "IPv4" or "IPv6", for sentences.
+func (f Family) Name() string {
+	if f == IPv4 {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
 // command is how the ip command is called for the family.
 func (f Family) command() string {
 	if f == IPv4 {

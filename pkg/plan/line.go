@@ -29,10 +29,12 @@ func (l *Line) Participates() bool { return l.Mode != config.Off && !l.Frozen }
 // filledByNetifd reports whether netifd puts the line's routes into its table
 // itself ("ip4table").
 func (l *Line) filledByNetifd(f Family) bool {
-	return l.netifdTable(f) != 0 && l.netifdTable(f) == l.Tables[f]
+	return l.NetifdTable(f) != 0 && l.NetifdTable(f) == l.Tables[f]
 }
 
-func (l *Line) netifdTable(f Family) uint32 {
+// NetifdTable is the table that netifd itself fills ("ip4table", "ip6table"), 0 for
+// none.
+func (l *Line) NetifdTable(f Family) uint32 {
 	table := cmp.Or(l.Netifd.IP4Table, l.IP4Table)
 	if f == IPv6 {
 		table = cmp.Or(l.Netifd.IP6Table, l.IP6Table)

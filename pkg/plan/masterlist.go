@@ -94,7 +94,7 @@ func (p *planner) noList(f Family, ranked []*LineUse, held bool) string {
 	case len(ranked) == 0:
 		return "no line is usable"
 	case up && !usable:
-		return "the master is up without " + familyName(f)
+		return "the master is up without " + f.Name()
 	}
 	if name := p.lowerDefault(f, ranked[0]); name != "" {
 		return name + " has taken the default route (lower metric)"
@@ -117,7 +117,7 @@ func (p *planner) up(l *LineUse) bool {
 func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || l.Saved != config.Off || l.Frozen || !l.Netifd.Up || l.netifdTable(f) != 0 {
+		if l.Mode != config.Off || l.Saved != config.Off || l.Frozen || !l.Netifd.Up || l.NetifdTable(f) != 0 {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {
@@ -127,11 +127,4 @@ func (p *planner) lowerDefault(f Family, first *LineUse) string {
 		}
 	}
 	return ""
-}
-
-func familyName(f Family) string {
-	if f == IPv4 {
-		return "IPv4"
-	}
-	return "IPv6"
 }

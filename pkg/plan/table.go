@@ -14,7 +14,7 @@ func numberTables(cfg *config.Config, lines []Line) {
 		owner := make(map[uint32]string, len(lines))
 		for i := range lines {
 			l := &lines[i]
-			for _, table := range []uint32{l.Table, l.netifdTable(IPv4), l.netifdTable(IPv6)} {
+			for _, table := range []uint32{l.Table, l.NetifdTable(IPv4), l.NetifdTable(IPv6)} {
 				if _, taken := owner[table]; !taken {
 					owner[table] = parentName(l)
 				}
@@ -54,7 +54,7 @@ func number(l *Line, f Family, owner map[uint32]string) uint32 {
 	if l.Table != 0 {
 		return l.Table
 	}
-	if table := l.netifdTable(f); table != 0 {
+	if table := l.NetifdTable(f); table != 0 {
 		return table
 	}
 	table := uint32(l.Position) + 1

@@ -153,6 +153,20 @@ func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
 	return p, s.addState(ctx, p)
 }
 
+// Chosen returns the runtime choices alone: the sections of p with no options but
+// those. Who may not read them sees none, as everywhere.
+func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
+	chosen := &Package{Name: p.Name}
+	if s.StateDir == "" {
+		return chosen, nil
+	}
+	for _, section := range p.Sections {
+		section.Options = nil
+		chosen.Sections = append(chosen.Sections, section)
+	}
+	return chosen, s.addState(ctx, chosen)
+}
+
 // addState puts the runtime choices on top. As with uci, a user who may not read
 // them sees the configuration without, here with a warning.
 func (s Source) addState(ctx context.Context, p *Package) error {
