@@ -19,15 +19,11 @@ type connectionList struct {
 	connections, subflows int
 }
 
-// readNames reads the names of the lines, which are those of the devices when
-// the configuration cannot be read.
+// readNames reads the names of the lines, and checks the filter by them.
 func (l *connectionList) readNames(ctx context.Context) error {
-	names, err := l.options.readNames(ctx)
-	if err != nil && names.devices == nil {
-		return err
-	}
+	names, err := l.namesOrDevices(ctx)
 	if err != nil {
-		l.warn([]string{err.Error()})
+		return err
 	}
 	l.names = names
 	return l.filter.check(names)

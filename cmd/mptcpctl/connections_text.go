@@ -6,9 +6,6 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// lineWidth is where a line of text is broken.
-const lineWidth = 80
-
 // connectionText writes connections as text, with measured rates where there are
 // any.
 type connectionText struct {

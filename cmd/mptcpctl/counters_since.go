@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/valyala/fastjson"
 )
@@ -56,5 +55,3 @@ func pathCause(err error) error {
 	}
 	return err
 }
-
-func uint64Text(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -9,21 +9,19 @@ import (
 	"path/filepath"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
-// readOptions reads what the configuration has beside what a plan needs.
-func (o *options) readOptions(ctx context.Context, f *doctor.Facts) {
-	pkg, err := o.source().Read(ctx, uciPackage)
-	if err != nil {
-		f.Unseen = append(f.Unseen, err.Error())
-		return
-	}
-	f.DefaultRoute = make(map[string]string)
+// defaultRoutes are the options defaultroute, by interface, which a plan does not
+// need.
+func defaultRoutes(pkg *uci.Package) map[string]string {
+	words := make(map[string]string)
 	for _, s := range pkg.Sections {
 		if word, ok := s.Get("defaultroute"); ok && s.Type == "interface" {
-			f.DefaultRoute[s.Name] = word
+			words[s.Name] = word
 		}
 	}
+	return words
 }
 
 // readSurroundings looks for other programs: their processes, the configuration

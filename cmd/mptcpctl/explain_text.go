@@ -24,7 +24,7 @@ func (e *explanation) text() string {
 	}
 	for i := range e.proofs {
 		p := &e.proofs[i]
-		fmt.Fprintf(&b, "\n%s, %s, to %s:\n", familyName(p.family), p.what, p.query.Dst)
+		fmt.Fprintf(&b, "\n%s, %s, to %s:\n", p.family.Name(), p.what, p.query.Dst)
 		for _, s := range p.steps {
 			fmt.Fprintf(&b, "  %-11s  %s\n", s.Outcome, s.Rule)
 		}
@@ -40,13 +40,6 @@ func (e *explanation) text() string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-func familyName(f plan.Family) string {
-	if f == plan.IPv4 {
-		return "IPv4"
-	}
-	return "IPv6"
-}
-
 func (e *explanation) lineText(b *strings.Builder, l *plan.LineUse) {
 	device := "no device"
 	if l.Device != "" {
@@ -55,9 +48,9 @@ func (e *explanation) lineText(b *strings.Builder, l *plan.LineUse) {
 	fmt.Fprintf(b, "%s: %s, mode %s (%s)\n", l.Name, device, modeText(l.Interface), e.modeReason(l))
 	for _, f := range plan.Families {
 		if l.Participates() {
-			fmt.Fprintf(b, "  %s: table %d (%s)\n", familyName(f), l.Tables[f], e.tableReason(&l.Line, f))
+			fmt.Fprintf(b, "  %s: table %d (%s)\n", f.Name(), l.Tables[f], e.tableReason(&l.Line, f))
 		} else {
-			fmt.Fprintf(b, "  %s: no table\n", familyName(f))
+			fmt.Fprintf(b, "  %s: no table\n", f.Name())
 		}
 		u := &l.Use[f]
 		words := []string{string(u.Reason)}
@@ -72,7 +65,7 @@ func (e *explanation) lineText(b *strings.Builder, l *plan.LineUse) {
 }
 
 func (e *explanation) tableText(b *strings.Builder, s *tableStory) {
-	name := familyName(s.family)
+	name := s.family.Name()
 	switch {
 	case knownTable(s.table) != "":
 		fmt.Fprintf(b, "%s:\n", name)

@@ -22,11 +22,11 @@ func aligned(heading string, rows []string) []string {
 	return lines[:len(lines)-1]
 }
 
-// width is that of a terminal that nobody has widened; indent is where what
-// belongs to a line begins below it.
+// lineWidth is that of a terminal that nobody has widened: where a line of text is
+// broken; indent is where what belongs to a line begins below it.
 const (
-	width  = 80
-	indent = "           "
+	lineWidth = 80
+	indent    = "           "
 )
 
 // indented is text below a line, broken at commas and gateways that do not fit.
@@ -37,7 +37,7 @@ func indented(text string) string {
 	var b strings.Builder
 	column := 0
 	for word := range strings.SplitSeq(text, " ") {
-		if column > 0 && column+1+len(word) > width-len(indent) {
+		if column > 0 && column+1+len(word) > lineWidth-len(indent) {
 			b.WriteString("\n")
 			column = 0
 		}

@@ -14,19 +14,6 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// namesOrDevices are the names of the lines; where the configuration cannot be
-// read, a warning says so and they are those of the devices.
-func (o *options) namesOrDevices(ctx context.Context) (lineNames, error) {
-	names, err := o.readNames(ctx)
-	if names.devices == nil {
-		return names, err
-	}
-	if err != nil {
-		o.warn([]string{err.Error()})
-	}
-	return names, nil
-}
-
 // oldConnections lists the connections, then the same again for scripts as
 // /proc/net/mptcp of the kernels of multipath-tcp.org had them (mptcp_pm_seq_show in
 // their net/mptcp/mptcp_ctrl.c): numbers in hexadecimal, addresses as words in the

@@ -48,6 +48,19 @@ func (o *options) readNames(ctx context.Context) (lineNames, error) {
 	return names, failed
 }
 
+// namesOrDevices are the names of the lines; where the configuration cannot be
+// read, a warning says so and they are those of the devices.
+func (o *options) namesOrDevices(ctx context.Context) (lineNames, error) {
+	names, err := o.readNames(ctx)
+	if names.devices == nil {
+		return names, err
+	}
+	if err != nil {
+		o.warn([]string{err.Error()})
+	}
+	return names, nil
+}
+
 // names takes the names from a view that was planned.
 func (v *view) names(k *kernel.Kernel) (lineNames, error) {
 	n := lineNames{

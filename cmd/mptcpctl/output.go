@@ -87,7 +87,9 @@ func jsonBool(a *fastjson.Arena, b bool) *fastjson.Value {
 	return a.NewFalse()
 }
 
-func uintText(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+func uintText(n uint32) string { return uint64Text(uint64(n)) }
+
+func uint64Text(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // warn prints warnings, one line each.
 func (o *options) warn(warnings []string) {

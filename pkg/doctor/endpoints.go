@@ -40,7 +40,7 @@ func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 // noSlot makes room by an endpoint of others, else by the line that asks, unless
 // it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
-	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", family(f), e.State.MaxEndpoints)
+	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", f.Name(), e.State.MaxEndpoints)
 	for _, there := range e.Result.Endpoints {
 		if !there.Own {
 			e.add(NoSlot, l.Name, fmt.Sprintf("%s, one by somebody else's %s", text, there.Addr), deleteEndpoint(there.ID), "mptcpctl apply")

@@ -186,11 +186,3 @@ func list(names []string) string {
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
-
-// family is how sentences name a family.
-func family(f plan.Family) string {
-	if f == plan.IPv4 {
-		return "IPv4"
-	}
-	return "IPv6"
-}

@@ -68,7 +68,7 @@ func (e *examination) noGateway(l *plan.LineUse, f plan.Family) {
 	if l.Netifd.Proto == "static" || l.Netifd.Proto == "" {
 		mend = setting(l.Name + "." + option + "=ADDRESS")
 	}
-	e.add(NoGateway, l.Name, fmt.Sprintf("no gateway (%s): nothing can leave by %s", family(f), l.Device), mend...)
+	e.add(NoGateway, l.Name, fmt.Sprintf("no gateway (%s): nothing can leave by %s", f.Name(), l.Device), mend...)
 }
 
 // strict reports whether the reverse path filter asks for the very device: the

@@ -105,12 +105,12 @@ func (r AnyRule) String() string {
 		b.WriteString(" not")
 	}
 	if r.Src.IsValid() {
-		b.WriteString(" from " + hostText(r.Src))
+		b.WriteString(" from " + plan.PrefixText(r.Src))
 	} else {
 		b.WriteString(" from all")
 	}
 	if r.Dst.IsValid() {
-		b.WriteString(" to " + hostText(r.Dst))
+		b.WriteString(" to " + plan.PrefixText(r.Dst))
 	}
 	if r.TOS != 0 {
 		fmt.Fprintf(&b, " tos 0x%02x", r.TOS)
@@ -164,12 +164,4 @@ func tableName(table uint32) string {
 		return "default"
 	}
 	return fmt.Sprint(table)
-}
-
-// hostText leaves the length of a host prefix away, as ip does.
-func hostText(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }

@@ -122,17 +122,9 @@ func (k *Kernel) factDevices(f *doctor.Facts) error {
 			keys = append(keys, "net/ipv4/conf/"+name+"/"+key)
 		}
 	}
-	f.Sysctls = make(map[string]string, len(keys))
-	for _, key := range keys {
-		value, ok, err := Sysctl(key)
-		if err != nil {
-			return err
-		}
-		if ok {
-			f.Sysctls[key] = value
-		}
-	}
-	return nil
+	var err error
+	f.Sysctls, err = readSysctls(keys)
+	return err
 }
 
 // noIPv6 reports whether the kernel has IPv6, but lacks CONFIG_MPTCP_IPV6: then

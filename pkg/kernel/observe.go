@@ -195,15 +195,7 @@ func (o *observation) sysctls(keys []string) error {
 			keys = append(keys, plan.LinkdownKey(f, d.Name))
 		}
 	}
-	o.Sysctls = make(map[string]string, len(keys))
-	for _, key := range keys {
-		value, ok, err := Sysctl(key)
-		if err != nil {
-			return err
-		}
-		if ok {
-			o.Sysctls[key] = value
-		}
-	}
-	return nil
+	var err error
+	o.Sysctls, err = readSysctls(keys)
+	return err
 }

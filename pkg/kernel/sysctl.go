@@ -43,6 +43,21 @@ func Sysctl(key string) (value string, ok bool, err error) {
 	return strings.TrimSpace(string(b)), err == nil, err
 }
 
+// readSysctls reads settings; those that the kernel lacks are absent.
+func readSysctls(keys []string) (map[string]string, error) {
+	values := make(map[string]string, len(keys))
+	for _, key := range keys {
+		value, ok, err := Sysctl(key)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			values[key] = value
+		}
+	}
+	return values, nil
+}
+
 func writeSysctl(key, value string) error {
 	path, err := sysctlPath(key)
 	if err != nil {

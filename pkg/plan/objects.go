@@ -58,7 +58,7 @@ func (r Rule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pref %d", r.Priority)
 	if r.Src.IsValid() {
-		b.WriteString(" from " + prefixText(r.Src))
+		b.WriteString(" from " + PrefixText(r.Src))
 	}
 	if r.OIF != "" {
 		b.WriteString(" oif " + r.OIF)
@@ -111,7 +111,7 @@ func (r Route) String() string {
 	if r.Default() {
 		b.WriteString("default")
 	} else {
-		b.WriteString(prefixText(r.Dst))
+		b.WriteString(PrefixText(r.Dst))
 	}
 	if r.Gateway.IsValid() {
 		b.WriteString(" via " + r.Gateway.String())
@@ -145,8 +145,8 @@ func tableText(table uint32) string {
 	return strconv.FormatUint(uint64(table), 10)
 }
 
-// prefixText leaves the length of a host prefix away, as ip does.
-func prefixText(p netip.Prefix) string {
+// PrefixText leaves the length of a host prefix away, as ip does.
+func PrefixText(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}
