@@ -34,7 +34,7 @@ func TestProveEveryMessageFails(t *testing.T) {
 	for _, p := range passages {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newStage(t, stageLines)
 			want, calls := s.undisturbed(p)
 			s.set(p)
 			total := strings.Count(s.run("plan"), "\n")

@@ -50,9 +50,12 @@ type stage struct {
 	config string // the configuration at first
 }
 
-func newStage(t *testing.T) *stage {
+// stageLines are enough for every operation that there is.
+const stageLines = "lan wan1=master,ipv6 wan2=on,ipv6,dhcp wan3=backup wan4=handover,ipv6"
+
+func newStage(t *testing.T, lines string) *stage {
 	dir := t.TempDir()
-	config, err := parseLab(strings.Fields("lan wan1=master,ipv6 wan2=on,ipv6,dhcp wan3=backup wan4=handover,ipv6"))
+	config, err := parseLab(strings.Fields(lines))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +113,8 @@ func (s *stage) play(step string) {
 		s.check(s.Edit(words[1], func(i *netlab.Interface) { i.Up = words[2] == "up" }))
 	case "option":
 		s.check(s.editConfig(func(text string) string { return setOption(text, words[1], words[2], strings.Join(words[3:], " ")) }))
+	case "fault":
+		s.check(s.walkFault(words[1:]))
 	case "shift":
 		s.check(s.editConfig(shiftSections))
 	}
@@ -209,7 +214,7 @@ func TestProveKillAtEveryMessage(t *testing.T) {
 	for _, p := range passages {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newStage(t, stageLines)
 			want, calls := s.undisturbed(p)
 			for at := 0; at < calls; at += stride() {
 				s.set(p)
@@ -238,7 +243,7 @@ func TestProveKillAnywhere(t *testing.T) {
 	if os.Getenv("PROVE") != "" {
 		rounds = 500
 	}
-	s := newStage(t)
+	s := newStage(t, stageLines)
 	want := make(map[string]string)
 	killed := 0
 	for _, p := range passages {

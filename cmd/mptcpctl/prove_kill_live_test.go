@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+)
+
+// livePassage is a passage under a connection. The addresses are those of its
+// subflows: at first, after a finished run, and of these the ones that live through.
+type livePassage struct {
+	passage
+	at, after, kept string
+}
+
+const (
+	lines12  = "10.0.1.2 10.0.2.2"
+	killRate = 1 << 20  // bytes per second each way
+	killLoad = 64 << 10 // bytes that a connection that lives carries each way
+)
+
+var livePassages = []livePassage{
+	{passage{"the second line is lost", nil, []string{"fault unplug wan2"}}, lines12, "10.0.1.2", "10.0.1.2"},
+	{passage{"the first line is lost", nil, []string{"fault unplug wan1"}}, lines12, "10.0.2.2", "10.0.2.2"},
+	{passage{"a line comes back", []string{"fault unplug wan2"}, []string{"fault plug wan2"}}, "10.0.1.2", lines12, "10.0.1.2"},
+	{passage{"a device comes back", []string{"fault remove-device wan2"}, []string{"fault return-device wan2"}}, "10.0.1.2", lines12, "10.0.1.2"},
+	{passage{"the primary lines are lost", nil, []string{"fault unplug wan1", "fault unplug wan2"}}, lines12, "10.0.3.2", ""},
+	{passage{"modes change", nil, []string{"option wan1 multipath backup", "option wan2 multipath master"}}, lines12, lines12, lines12},
+	{passage{"tables change", nil, []string{"shift"}}, lines12, lines12, lines12},
+	{passage{"a renewal changes an address", nil, []string{"fault address wan2 10.0.2.77/24"}}, lines12, "10.0.1.2 10.0.2.77", "10.0.1.2"},
+	{passage{"a metric changes", nil, []string{"fault metric wan2 7"}}, lines12, lines12, lines12},
+	{passage{"a line is switched off", nil, []string{"option wan2 multipath off"}}, lines12, "10.0.1.2", "10.0.1.2"},
+}
+
+// TestProveKillUnderAConnection kills a run at every netlink message while a
+// connection stands: after one more run it carries data over the same subflows as
+// after a finished one, and those that a finished run keeps are the same sockets.
+func TestProveKillUnderAConnection(t *testing.T) {
+	t.Parallel()
+	for _, p := range livePassages {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			undisturbed := newLiveStage(t, p)
+			code, printed, calls, err := undisturbed.obstructed(func(int, int32) (unix.Errno, bool) { return 0, false }, "apply")
+			undisturbed.check(err)
+			if code != 0 || printed == "" {
+				t.Fatalf("exit code %d\n%s", code, printed)
+			}
+			undisturbed.lives()
+			for at := 0; at < calls; at += stride() {
+				t.Run(fmt.Sprintf("killed at message %d of %d", at, calls), func(t *testing.T) {
+					s := newLiveStage(t, p)
+					code, printed, _, err := s.obstructed(func(place int, _ int32) (unix.Errno, bool) { return 0, place == at }, "apply")
+					s.check(err)
+					if code != -1 && at <= calls*9/10 { // a late reply is asked for twice: there are a few more or less
+						t.Fatalf("not killed: %d\n%s", code, printed)
+					}
+					s.run("apply")
+					s.lives()
+				})
+			}
+		})
+	}
+}
+
+// liveStage is a laboratory in which a passage has come to the run that follows it.
+type liveStage struct {
+	*stage
+	livePassage
+	running *netlab.Running
+	before  map[string]uint64
+}
+
+func newLiveStage(t *testing.T, p livePassage) *liveStage {
+	t.Helper()
+	s := &liveStage{stage: newStage(t, "wan1=master,dhcp wan2=on,dhcp wan3=handover,dhcp"), livePassage: p}
+	for _, step := range append(p.from[:len(p.from):len(p.from)], "run apply") {
+		s.play(step)
+	}
+	s.check(s.serve())
+	running, err := s.Router.StartTransfer(s.connections.ctx, netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: killRate})
+	s.check(err)
+	s.running, s.connections.running = running, append(s.connections.running, running)
+	s.await(p.at)
+	s.carries()
+	s.before = s.subflows()
+	for _, step := range p.to {
+		s.play(step)
+	}
+	return s
+}
+
+// subflows are the established ones of the router, by address.
+func (s *liveStage) subflows() map[string]uint64 {
+	s.Helper()
+	all := make(map[string]uint64)
+	s.check(s.Router.Do(func() error {
+		return sockdiag.Subflows(func(f sockdiag.Subflow) error {
+			all[f.Local.Addr().String()] = f.Cookie
+			return nil
+		}, sockdiag.Established)
+	}))
+	return all
+}
+
+// await waits until the connection has the subflows of these addresses and no other.
+func (s *liveStage) await(addresses string) {
+	s.Helper()
+	for deadline := time.Now().Add(awaitTimeout); ; time.Sleep(awaitPoll) {
+		have := strings.Join(slices.Sorted(maps.Keys(s.subflows())), " ")
+		if have == addresses {
+			return
+		}
+		if time.Now().After(deadline) {
+			endpoints, _ := s.kernel("endpoints")
+			s.Fatalf("subflows on %q, wanted %q; endpoints:\n%s", have, addresses, endpoints)
+		}
+	}
+}
+
+func (s *liveStage) carries() {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), awaitTimeout)
+	defer cancel()
+	if err := s.running.Await(ctx, killLoad); err != nil {
+		s.Fatalf("the connection does not carry: %v; subflows %v", err, s.subflows())
+	}
+}
+
+// lives asserts that the connection is as after an undisturbed run.
+func (s *liveStage) lives() {
+	s.Helper()
+	s.carries()
+	s.await(s.after)
+	now := s.subflows()
+	for _, address := range strings.Fields(s.kept) {
+		if now[address] != s.before[address] {
+			s.Errorf("the subflow on %s is another one", address)
+		}
+	}
+	s.carries()
+}
