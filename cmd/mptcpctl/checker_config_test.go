@@ -23,7 +23,9 @@ type checkedLine struct {
 	name, mode string
 	saved      string // the mode in the file, below a runtime choice
 	hasMode    bool
-	bad        bool // a value that cannot be, its own or of the one it follows
+	bad        bool         // a value that cannot be, its own or of the one it follows
+	position   int          // of its section among those of interfaces, from 1; 0: none
+	parent     *checkedLine // of a dynamic one
 	device     string
 	tables     [2]uint32
 	fixed      [3]uint32 // multipath_table, ip4table, ip6table
@@ -104,19 +106,19 @@ func newCheckedConfig(sections []*uciText, interfaces []netlab.Interface) *check
 			c.globals(section.options)
 		case "interface":
 			c.lines = append(c.lines, newCheckedLine(section))
+			c.lines[len(c.lines)-1].position = len(c.lines)
 		}
 	}
 	for _, i := range interfaces {
-		at := slices.IndexFunc(c.lines, func(l *checkedLine) bool { return l.name == i.Name })
-		if at < 0 {
-			c.lines = append(c.lines, &checkedLine{name: i.Name, mode: "off"})
-			at = len(c.lines) - 1
+		l := c.named(i.Name)
+		if l == nil {
+			l = c.withoutSection(i)
 		}
-		c.lines[at].Interface = i
+		l.Interface = i
 	}
 	for _, l := range c.lines {
 		for _, other := range c.lines {
-			if l != other && l.fixed[0] != 0 && slices.Contains(other.fixed[:], l.fixed[0]) {
+			if l != other && l.parent == nil && other.parent == nil && l.fixed[0] != 0 && slices.Contains(other.fixed[:], l.fixed[0]) {
 				l.bad = true
 			}
 		}
@@ -178,52 +180,20 @@ func newCheckedLine(section *uciText) *checkedLine {
 	return l
 }
 
-// inherit lets aliases, and sections on the device of one that has a mode, follow it.
-func (c *checkedConfig) inherit() {
-	byName := func(name string) *checkedLine {
-		i := slices.IndexFunc(c.lines, func(l *checkedLine) bool { return l.name == name })
-		if i < 0 {
-			return nil
-		}
-		return c.lines[i]
-	}
-	own := make(map[string][]*checkedLine) // by device
-	for _, l := range c.lines {
-		if l.hasMode && l.device != "" {
-			own[l.device] = append(own[l.device], l)
-		}
-	}
-	var followers []*checkedLine // what follows is not followed
-	for _, l := range c.lines {
-		var parent *checkedLine
-		if name, alias := strings.CutPrefix(l.device, "@"); alias {
-			parent = byName(name)
-		} else if on := own[l.device]; len(on) == 1 {
-			parent = on[0]
-		}
-		if l.hasMode || parent == nil || !parent.hasMode {
-			continue
-		}
-		l.mode, l.saved = parent.mode, parent.saved
-		l.bad = l.bad || parent.bad
-		followers = append(followers, l)
-	}
-	for _, l := range followers {
-		l.hasMode = true
-	}
-}
-
 // number gives the table numbers of section 3.
 func (c *checkedConfig) number() {
 	for f := range 2 {
 		taken := func(table uint32, by *checkedLine) bool {
-			return slices.ContainsFunc(c.lines, func(l *checkedLine) bool { return l != by && slices.Contains(l.fixed[:], table) })
+			return slices.ContainsFunc(c.lines, func(l *checkedLine) bool { return l != by && l.parent == nil && slices.Contains(l.fixed[:], table) })
 		}
 		next := uint32(1000)
-		for i, l := range c.lines {
+		for _, l := range c.lines {
 			l.tables[f] = cmp.Or(l.fixed[0], l.fixed[1+f])
-			if l.tables[f] == 0 && !taken(uint32(i)+2, l) {
-				l.tables[f] = uint32(i) + 2
+			if l.tables[f] == 0 && l.position > 0 && !taken(uint32(l.position)+1, l) {
+				l.tables[f] = uint32(l.position) + 1
+			}
+			if l.parent != nil { // it stands behind that one
+				l.tables[f] = l.parent.tables[f]
 			}
 			if l.tables[f] != 0 || l.mode == "off" {
 				continue
@@ -278,6 +248,14 @@ func (c *checkedConfig) use(l *checkedLine, f int, d *kernelDump) (u checkedUse)
 	u.ready = c.on && l.takesPart() && len(u.addresses)+len(u.prefixes) > 0 && u.gateway.IsValid()
 	u.usable = u.ready && (!c.watch || slices.Contains(link.Flags, "LOWER_UP"))
 	return u
+}
+
+// source is the address as the source of a route, empty while it is tentative.
+func (a dumpedAddress) source() string {
+	if a.Tentative {
+		return ""
+	}
+	return a.Local.String()
 }
 
 func (a dumpedAddress) connected() netip.Prefix {

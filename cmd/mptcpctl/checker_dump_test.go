@@ -43,6 +43,7 @@ type dumpedAddress struct {
 	Scope      string     `json:"scope"`
 	NoPrefix   bool       `json:"noprefixroute"`
 	Deprecated bool       `json:"deprecated"`
+	Tentative  bool       `json:"tentative"`
 	Failed     bool       `json:"dadfailed"`
 }
 
@@ -182,6 +183,8 @@ func parseDumpedRoute(raw []byte, f int) (r dumpedRoute, foreign bool, err error
 		Src      string   `json:"prefsrc"`
 		Metric   int      `json:"metric"`
 		Flags    []string `json:"flags"`
+		// Of an IPv6 route with several the kernel tells one protocol: nobody's.
+		Nexthops []any `json:"nexthops"`
 	}
 	if err := json.Unmarshal(raw, &j); err != nil {
 		return r, false, err
@@ -197,8 +200,8 @@ func parseDumpedRoute(raw []byte, f int) (r dumpedRoute, foreign bool, err error
 		dst = netip.PrefixFrom(prefix, prefix.BitLen()).String()
 	}
 	r = dumpedRoute{Dst: dst, Via: j.Gateway, Dev: j.Dev, Src: j.Src, Table: uint32(table), Metric: j.Metric,
-		OnLink: slices.Contains(j.Flags, "onlink"), ours: j.Protocol == "77"}
-	r.text = fmt.Sprintf("%s type %s proto %s", r, j.Type, j.Protocol)
+		OnLink: slices.Contains(j.Flags, "onlink"), ours: j.Protocol == "77" && j.Nexthops == nil}
+	r.text = fmt.Sprintf("%s type %s proto %s nexthops %v", r, j.Type, j.Protocol, j.Nexthops)
 	return r, !r.ours && j.Protocol != "2" && table != 255, nil
 }
 

@@ -23,6 +23,9 @@ type wantedSlot struct {
 	addr  netip.Addr
 	index int
 	flags mptcp.Flags
+	// may: its address is tentative again. What stands there stays, unless it has to
+	// be made anew, which waits.
+	may bool
 }
 
 // wantEndpoints are those of the usable lines, in the order of their claim. A
@@ -40,11 +43,13 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 	for f := range 2 {
 		for _, l := range k.ranked(f, append(slices.Clone(listOrder), "signal")) {
 			u := k.uses[l][f]
-			if l.mode == "handover" && primary || len(u.addresses) == 0 || taken[u.addresses[0].Local] {
+			at := slices.IndexFunc(u.addresses, func(a dumpedAddress) bool { return !a.Tentative || k.stood(a, u.index) })
+			if l.mode == "handover" && primary || at < 0 || taken[u.addresses[at].Local] {
 				continue
 			}
-			taken[u.addresses[0].Local] = true
-			w := wantedSlot{l.name, u.addresses[0].Local, u.index, mptcp.FlagSubflow}
+			a := u.addresses[at]
+			taken[a.Local] = true
+			w := wantedSlot{l.name, a.Local, u.index, mptcp.FlagSubflow, a.Tentative}
 			if l.mode == "backup" {
 				w.flags |= mptcp.FlagBackup
 			}
@@ -58,6 +63,13 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 		}
 	}
 	return want
+}
+
+// stood reports whether an address had an endpoint of ours before the run.
+func (k *checking) stood(a dumpedAddress, index int) bool {
+	return slices.ContainsFunc(k.before.endpoints, func(e mptcp.Endpoint) bool {
+		return e.Addr == a.Local && e.IfIndex == index && k.own(k.before, e)
+	})
 }
 
 // kept are the endpoints of families without a usable line: they stay.
@@ -94,6 +106,9 @@ func (k *checking) endpoints() {
 	want = want[:max(0, min(len(want), free-len(kept)))]
 	matched := 0
 	for _, w := range want {
+		if w.may && !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index }) {
+			continue
+		}
 		if !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index && e.Flags == w.flags }) {
 			k.fail("endpoints", "%s: no endpoint %+v among %+v", w.line, w, ours)
 			continue
@@ -124,14 +139,10 @@ func (k *checking) endpointsBesideHeld(ours []mptcp.Endpoint) {
 		return
 	}
 	for _, w := range k.wantEndpoints() {
-		if l := k.lineNamed(w.line); l.mode != "handover" && !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index }) {
+		if l := k.c.named(w.line); l.mode != "handover" && !w.may && !slices.ContainsFunc(ours, func(e mptcp.Endpoint) bool { return e.Addr == w.addr && e.IfIndex == w.index }) {
 			k.fail("endpoints", "%s: beside a line with a bad value: no endpoint %+v among %+v", w.line, w, ours)
 		}
 	}
-}
-
-func (k *checking) lineNamed(name string) *checkedLine {
-	return k.c.lines[slices.IndexFunc(k.c.lines, func(l *checkedLine) bool { return l.name == name })]
 }
 
 // newIDs: no id is given again soon.

@@ -341,10 +341,13 @@ func (k *checking) hasList(f int) bool {
 		up = up || l.Up && (!k.c.watch || slices.Contains(link.Flags, "LOWER_UP"))
 		usable = usable || k.uses[l][f].usable
 	}
+	if !k.c.on {
+		return false
+	}
 	if k.heldEntry(f) {
 		return true
 	}
-	if !k.c.on || !configured || len(ranked) == 0 || up && !usable {
+	if !configured || len(ranked) == 0 || up && !usable {
 		return false
 	}
 	for _, l := range k.c.lines {
@@ -404,7 +407,7 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 	}
 	for _, a := range u.addresses {
 		if a.connected().IsValid() {
-			add(a.connected().String(), "", a.Local.String(), false)
+			add(a.connected().String(), "", a.source(), false)
 		}
 	}
 	if f == 1 {
@@ -417,7 +420,7 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 	}
 	src := ""
 	if len(u.addresses) > 0 {
-		src = u.addresses[0].Local.String()
+		src = u.addresses[0].source()
 	}
 	add("default", u.gateway.String(), src, !reach(u.gateway))
 	return want

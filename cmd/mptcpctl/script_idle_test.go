@@ -23,7 +23,7 @@ func cmdWatch(ts *testscript.TestScript, neg bool, args []string) {
 // while.
 func cmdIdle(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
-	ts.Check(awaitIdle(of(ts).background.cmd.Process.Pid))
+	ts.Check(awaitIdle(of(ts).background.cmd.Process.Pid, idleTime))
 }
 
 // switches are the lines of /proc/PID/task/TID/status that count how often a
@@ -34,14 +34,14 @@ var switches = regexp.MustCompile(`(?m)^(non)?voluntary_ctxt_switches:.*$`)
 // a ticker of a second never does.
 const idleTime = 1500 * time.Millisecond
 
-// awaitIdle waits until no thread of a process runs any more.
-func awaitIdle(pid int) error {
+// awaitIdle waits until no thread of a process has run for d.
+func awaitIdle(pid int, d time.Duration) error {
 	for deadline := time.Now().Add(awaitTimeout); ; {
 		before, err := activity(pid)
 		if err != nil {
 			return err
 		}
-		time.Sleep(idleTime)
+		time.Sleep(d)
 		after, err := activity(pid)
 		if err != nil || before == after {
 			return err

@@ -97,6 +97,8 @@ type script struct {
 	code       int // of the last mptcpctl
 	calls      int // that were printed already
 	checker    checker
+	since      walkSince
+	seen       []dumpedLink // by the last run of a walk
 }
 
 type scriptKey struct{}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Config says what lab to build.
@@ -256,6 +257,15 @@ func (l *Lab) Edit(name string, change func(*Interface)) error {
 			i = &s.Interfaces[len(s.Interfaces)-1]
 		}
 		change(i)
+		return nil
+	})
+}
+
+// Forget takes an interface out of what the stand-in netifd knows, as netifd does
+// with a dynamic one that is down; the kernel is left alone.
+func (l *Lab) Forget(name string) error {
+	return l.update(func(s *state) error {
+		s.Interfaces = slices.DeleteFunc(s.Interfaces, func(i Interface) bool { return i.Name == name })
 		return nil
 	})
 }
