@@ -13,7 +13,13 @@ import (
 )
 
 // sendErrnos are what the kernel can answer to a request of ours or to the call
-// that sends it, receiveErrnos what it can to a call that receives.
+// that sends it, receiveErrnos what it can to a call that receives. EINTR is in
+// neither: a call that may not wait is never interrupted (timeo is 0 in
+// __skb_wait_for_more_packets of net/core/datagram.c, and netlink_unicast of
+// net/netlink/af_netlink.c hands what is for the kernel over before it could wait).
+// Injected, it is taken for EAGAIN by github.com/mdlayher/socket (ready in conn.go),
+// which then waits for a readiness that was told before. A dump that others change
+// is another thing: NLM_F_DUMP_INTR, in the message.
 var (
 	sendErrnos = []unix.Errno{
 		unix.EEXIST, unix.ENOENT, unix.EBUSY, unix.ENOMEM, unix.ENOBUFS, unix.EPERM, unix.EINVAL, unix.ENODEV,
@@ -39,8 +45,10 @@ func TestProveEveryMessageFails(t *testing.T) {
 			s.set(p)
 			total := strings.Count(s.run("plan"), "\n")
 			for at := 0; at < calls; at += stride() {
-				for n := range errnosPerMessage() {
-					s.fails(p, want, total, at, at+n)
+				sent := s.fails(p, want, total, at, at)
+				// The one that is half a table away, in the long form.
+				if sent && os.Getenv("PROVE") != "" {
+					s.fails(p, want, total, at, at+len(sendErrnos)/2)
 				}
 			}
 			t.Logf("%d messages, %d operations", calls, total)
@@ -48,21 +56,12 @@ func TestProveEveryMessageFails(t *testing.T) {
 	}
 }
 
-// errnosPerMessage is how many errnos each message is tried with.
-func errnosPerMessage() int {
-	if os.Getenv("PROVE") != "" {
-		return 2
-	}
-	return 1
-}
-
 // fails plays a passage in which the message at a place fails with an errno of the
-// table, the nth of those of its kind.
-func (s *stage) fails(p passage, want string, total, at, nth int) {
+// table, the nth of those of its kind. It tells whether that was one which is sent.
+func (s *stage) fails(p passage, want string, total, at, nth int) (sent bool) {
 	s.Helper()
 	s.set(p)
 	var errno unix.Errno
-	sent := false
 	code, printed, _, err := s.obstructed(func(place int, nr int32) (unix.Errno, bool) {
 		if place != at {
 			return 0, false
@@ -99,4 +98,5 @@ func (s *stage) fails(p passage, want string, total, at, nth int) {
 		s.Errorf("%s: %s: exit code 0, and the work is not done\n%s", p.name, what, printed)
 	}
 	s.converges(p, want, what)
+	return sent
 }
