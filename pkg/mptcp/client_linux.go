@@ -33,10 +33,9 @@ type Client struct {
 // family's number is looked up here, once, so each method but a retried dump
 // is one request. Dial returns ErrNotSupported when the kernel has no MPTCP.
 func Dial() (*Client, error) {
-	// Without the strict option the kernel sends no extended acknowledgement.
-	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
+	conn, err := open()
 	if err != nil {
-		return nil, fmt.Errorf("generic netlink: %w", err)
+		return nil, err
 	}
 	family, err := lookup(conn, familyName)
 	if err != nil {
@@ -46,6 +45,9 @@ func Dial() (*Client, error) {
 }
 
 func lookup(conn *netlink.Conn, name string) (genetlink.Family, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return genetlink.Family{}, err
+	}
 	family, err := genetlink.NewConn(conn).GetFamily(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

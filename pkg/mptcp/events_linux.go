@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/mdlayher/genetlink"
@@ -55,6 +56,10 @@ func (e *Events) join() error {
 		return err
 	}
 	e.family = family.ID
+	// Events come when they come.
+	if err := e.conn.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	if e.raw, err = e.conn.SyscallConn(); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +27,7 @@ func (s *strangeKernel) SetDeadline(time.Time) error              { return error
 func (s *strangeKernel) SetWriteDeadline(time.Time) error         { return errors.ErrUnsupported }
 func (s *strangeKernel) SetReadDeadline(deadline time.Time) error { s.deadline = deadline; return nil }
 
-// Receive is what the library's own socket does with a batch. When there is none
+// Receive is what a socket does with a batch. When there is none
 // left, nothing is heard until the deadline.
 func (s *strangeKernel) Receive() ([]netlink.Message, error) {
 	if len(s.batches) == 0 {
@@ -37,20 +36,13 @@ func (s *strangeKernel) Receive() ([]netlink.Message, error) {
 		}
 		return nil, os.ErrDeadlineExceeded
 	}
-	raw, err := syscall.ParseNetlinkMessage(s.batches[0])
+	all, err := parse(s.batches[0])
 	s.batches = s.batches[1:]
-	if err != nil {
-		return nil, err
+	for i := range all {
+		// All else than these is refused by the library.
+		all[i].Header.Sequence, all[i].Header.PID = s.header.Sequence, s.header.PID
 	}
-	var all []netlink.Message
-	for _, m := range raw {
-		all = append(all, netlink.Message{Data: m.Data, Header: netlink.Header{
-			Length: m.Header.Len, Type: netlink.HeaderType(m.Header.Type), Flags: netlink.HeaderFlags(m.Header.Flags),
-			// All else than these is refused by the library.
-			Sequence: s.header.Sequence, PID: s.header.PID,
-		}})
-	}
-	return all, nil
+	return all, err
 }
 
 // reply is one message of the family, with or without another one to come.
@@ -102,5 +94,48 @@ func TestSilentKernel(t *testing.T) {
 	c := &Client{conn: netlink.NewConn(&strangeKernel{}, 1), family: 77}
 	if _, err := c.Endpoints(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("error %v, want that of a deadline", err)
+	}
+}
+
+// endlessKernel answers a request, over a pair of sockets, with endpoints and no end.
+type endlessKernel struct {
+	strangeKernel
+	near, far *os.File
+}
+
+func (e *endlessKernel) Send(m netlink.Message) error {
+	endpoint := join([]byte{3, 1, 0, 0}, addrAttr(attr(1, u16(2)...), attr(2, 9), attr(3, 10, 0, 1, 2), attr(6, u32(6)...)))
+	one := reply(unix.NLM_F_MULTI, 77, endpoint...)
+	binary.NativeEndian.PutUint32(one[8:], m.Header.Sequence)
+	binary.NativeEndian.PutUint32(one[12:], m.Header.PID)
+	go func() {
+		for {
+			if _, err := e.far.Write(one); err != nil {
+				return // the test has closed it
+			}
+		}
+	}()
+	return nil
+}
+
+func TestAnswerWithoutEnd(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &endlessKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far")}
+	t.Cleanup(func() {
+		if err := errors.Join(e.near.Close(), e.far.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	raw, err := e.near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &socket{Conn: netlink.NewConn(e, 1), raw: raw, buffer: make([]byte, bufferLen)}
+	c := &Client{conn: netlink.NewConn(s, 1), family: 77}
+	if all, err := c.Endpoints(); !errors.Is(err, errEndless) {
+		t.Errorf("%d endpoints, error %v, want %v", len(all), err, errEndless)
 	}
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mptcp
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// bufferLen is the most that the kernel puts into one batch of a dump
+	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
+	bufferLen = 32 << 10
+
+	// maxAnswer bounds an answer, in bytes: ten times as much as the endpoints
+	// take, of which there cannot be more than ids (MPTCP_PM_MAX_ADDR_ID in
+	// net/mptcp/protocol.h, 255).
+	maxAnswer = 256 << 10
+)
+
+var errEndless = errors.New("an answer without end")
+
+// socket is a netlink socket that gives up an answer without end, of which the
+// library would keep everything.
+type socket struct {
+	*netlink.Conn
+	raw    syscall.RawConn
+	buffer []byte
+	left   int // bytes, of the answer to the last request
+}
+
+// open opens a generic netlink socket.
+func open() (*netlink.Conn, error) {
+	// Without the strict option the kernel sends no extended acknowledgement.
+	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
+	if err != nil {
+		return nil, fmt.Errorf("generic netlink: %w", err)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, bufferLen)}, conn.PID()), nil
+}
+
+// Send sends a request; the connection sees to it that its answer is read before
+// the next one is sent.
+func (s *socket) Send(m netlink.Message) error {
+	s.left = maxAnswer
+	_, err := s.Conn.Send(m)
+	return err
+}
+
+// SendMessages is part of the library's interface, and not used.
+func (s *socket) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
+
+// Receive reads one batch of messages.
+func (s *socket) Receive() ([]netlink.Message, error) {
+	var n int
+	var err error
+	waitErr := s.raw.Read(func(fd uintptr) bool {
+		n, _, err = unix.Recvfrom(int(fd), s.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		return err != unix.EAGAIN
+	})
+	switch {
+	case waitErr != nil:
+		return nil, waitErr
+	case err != nil:
+		return nil, err
+	case n > len(s.buffer):
+		return nil, fmt.Errorf("batch of %d bytes", n)
+	}
+	if s.left -= n; s.left < 0 {
+		return nil, errEndless
+	}
+	return parse(append([]byte(nil), s.buffer[:n]...))
+}
+
+// parse splits a batch.
+func parse(batch []byte) ([]netlink.Message, error) {
+	raw, err := syscall.ParseNetlinkMessage(batch)
+	if err != nil {
+		return nil, fmt.Errorf("malformed batch: %w", err)
+	}
+	msgs := make([]netlink.Message, len(raw))
+	for i, m := range raw {
+		msgs[i] = netlink.Message{Data: m.Data, Header: netlink.Header{
+			Length: m.Header.Len, Type: netlink.HeaderType(m.Header.Type), Flags: netlink.HeaderFlags(m.Header.Flags),
+			Sequence: m.Header.Seq, PID: m.Header.Pid,
+		}}
+	}
+	return msgs, nil
+}
