@@ -96,7 +96,7 @@ type benchLab struct {
 
 func newBenchLab(b *testing.B, routes int) *benchLab {
 	l := &benchLab{builtLab: newBuiltLab(b)}
-	l.addRoutes(routes)
+	l.addRoutes(mainTable, routes)
 	out, err := l.mptcpctl("plan")
 	l.must(out, err)
 	for line := range strings.Lines(out) {

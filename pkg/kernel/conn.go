@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,21 @@ const (
 	// bufferLen is the most that the kernel puts into one batch of a dump
 	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
 	bufferLen = 32 << 10
+
+	// patience is how long the next batch of an answer is waited for. The kernel
+	// has it ready when the request is sent, or makes it when it is asked for.
+	patience = 5 * time.Second
+
+	// maxBatches bounds what is read of one answer: some ten million routes, of
+	// which a kernel that knows no filter sends all. maxObjects bounds what is
+	// kept of one: some 4 MB, while a plan is made of them.
+	maxBatches = 1 << 16
+	maxObjects = 10_000
+)
+
+var (
+	errEndless = errors.New("an answer without end")
+	errTooMany = fmt.Errorf("more than %d objects", maxObjects)
 )
 
 // errInterrupted says that something changed while the kernel wrote a dump
@@ -73,10 +89,14 @@ func dump[T any](c *conn, typ uint16, body []byte, decode func([]byte) (T, bool,
 		all = nil
 		err = c.execute(typ, netlink.Dump, body, func(b []byte) error {
 			one, ok, err := decode(b)
-			if ok && err == nil {
-				all = append(all, one)
+			switch {
+			case !ok || err != nil:
+				return err
+			case len(all) == maxObjects:
+				return errTooMany
 			}
-			return err
+			all = append(all, one)
+			return nil
 		})
 	}
 	switch {
@@ -99,7 +119,10 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 		return err
 	}
 	var failed error
-	for {
+	for range maxBatches {
+		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
 		n, err := c.receive()
 		if err != nil {
 			return err
@@ -132,6 +155,7 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 			}
 		}
 	}
+	return errEndless
 }
 
 // receive reads one batch of messages into the buffer.

@@ -92,14 +92,9 @@ func (k *Kernel) final(r AnyRule) (bool, error) {
 		// local has none.
 		return r.Table == plan.Main, nil
 	}
-	routes, err := k.routes(r.Family, routeFilter{table: r.Table})
-	for _, there := range routes {
-		// A VPN's two halves lead everywhere too.
-		if there.Dst.Bits() <= 1 {
-			return true, err
-		}
-	}
-	return false, err
+	// A VPN's two halves lead everywhere too.
+	routes, err := k.routesThat(r.Family, routeFilter{table: r.Table}, func(there route) bool { return there.Dst.Bits() <= 1 })
+	return len(routes) > 0, err
 }
 
 // factDevices reads the settings, and the addresses of the devices.

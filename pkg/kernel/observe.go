@@ -97,6 +97,7 @@ func (o *observation) table(f plan.Family, table uint32) error {
 	if err != nil {
 		return err
 	}
+	o.Foreign = slices.Grow(o.Foreign, len(routes))
 	for _, r := range routes {
 		if err := o.needIndex(r.Index); err != nil {
 			return err

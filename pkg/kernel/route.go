@@ -38,6 +38,11 @@ type route struct {
 // routes dumps routes. A table that does not exist, and a device that
 // does not, have none. The names of the devices are not filled in.
 func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
+	return k.routesThat(f, filter, func(route) bool { return true })
+}
+
+// routesThat keeps only some of them: a table of others may hold any number.
+func (k *Kernel) routesThat(f plan.Family, filter routeFilter, wanted func(route) bool) ([]route, error) {
 	header := make([]byte, unix.SizeofRtMsg)
 	header[0], header[5] = addressFamilies[f], filter.protocol
 	ae := netlink.NewAttributeEncoder()
@@ -56,7 +61,7 @@ func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
 		// A kernel that does not know a filter sends everything.
 		ok = ok && (filter.table == 0 || r.Table == filter.table) &&
 			(filter.protocol == 0 || r.protocol == filter.protocol) &&
-			(filter.index == 0 || r.Index == filter.index)
+			(filter.index == 0 || r.Index == filter.index) && wanted(r)
 		return r, ok, err
 	})
 	switch {

@@ -141,7 +141,9 @@ func (p *planner) diffRoutes() {
 	}
 	foreign := make(map[routeKey]bool)
 	for _, r := range p.State.Foreign {
-		foreign[r.key()] = true
+		if _, wanted := p.draft.routeKeys[r.key()]; wanted {
+			foreign[r.key()] = true
+		}
 	}
 	for _, w := range p.draft.routes {
 		have := current[w.key()]

@@ -327,9 +327,8 @@ func (e *endpointPlan) lost(f Family) bool {
 	for _, op := range e.draft.ops {
 		missing = missing || op.Object == ObjectRoute && op.Action == Add && op.Route.Family == f && op.Route.Default()
 	}
-	there := slices.ContainsFunc(slices.Concat(e.State.Routes, e.State.Foreign), func(r Route) bool {
-		return r.Family == f && r.Default()
-	})
+	isDefault := func(r Route) bool { return r.Family == f && r.Default() }
+	there := slices.ContainsFunc(e.State.Routes, isDefault) || slices.ContainsFunc(e.State.Foreign, isDefault)
 	return marks && !sources || sources && missing && !there
 }
 

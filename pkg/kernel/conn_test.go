@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// strangeKernel answers requests with what no real one does, over a pair of
+// sockets, since the package reads from a file descriptor.
+type strangeKernel struct {
+	near, far *os.File
+	answer    func(seq uint32, far *os.File)
+	hurry     time.Duration // divides the patience
+}
+
+func (s *strangeKernel) Send(m netlink.Message) error {
+	go s.answer(m.Header.Sequence, s.far)
+	return nil
+}
+
+func (s *strangeKernel) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
+func (s *strangeKernel) Receive() ([]netlink.Message, error)  { return nil, errors.ErrUnsupported }
+func (s *strangeKernel) Close() error                         { return errors.Join(s.near.Close(), s.far.Close()) }
+func (s *strangeKernel) SetDeadline(time.Time) error          { return errors.ErrUnsupported }
+func (s *strangeKernel) SetWriteDeadline(time.Time) error     { return errors.ErrUnsupported }
+func (s *strangeKernel) SetReadDeadline(deadline time.Time) error {
+	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / s.hurry))
+}
+
+func newStrangeKernel(t *testing.T, hurry time.Duration, answer func(seq uint32, far *os.File)) *Kernel {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &strangeKernel{os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far"), answer, hurry}
+	raw, err := s.near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &Kernel{route: &conn{Conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, bufferLen)}}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k
+}
+
+// answerOf is a message of an answer in parts.
+func answerOf(typ uint16, seq uint32, body []byte) []byte {
+	b := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+len(body))
+	binary.NativeEndian.PutUint32(b, uint32(cap(b)))
+	binary.NativeEndian.PutUint16(b[4:], typ)
+	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_MULTI)
+	binary.NativeEndian.PutUint32(b[8:], seq)
+	return append(b, body...)
+}
+
+// batchOfRoutes are n host routes of table 9.
+func batchOfRoutes(seq uint32, n int) (batch []byte) {
+	route := make([]byte, unix.SizeofRtMsg)
+	route[0], route[1], route[4], route[7] = unix.AF_INET, 32, 9, unix.RTN_UNICAST
+	for range n {
+		batch = append(batch, answerOf(unix.RTM_NEWROUTE, seq, route)...)
+	}
+	return batch
+}
+
+// write writes until the test has closed the socket.
+func write(far *os.File, batch []byte) bool {
+	_, err := far.Write(batch)
+	return err == nil
+}
+
+// tooMany answers with more routes than are kept, and ends.
+func tooMany(seq uint32, far *os.File) {
+	for n := 0; n <= maxObjects; n += 100 {
+		write(far, batchOfRoutes(seq, 100))
+	}
+	write(far, answerOf(unix.NLMSG_DONE, seq, make([]byte, 4)))
+}
+
+func TestAnswersThatAreTooLong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer func(seq uint32, far *os.File)
+		want   error
+	}{
+		"routes without end": {func(seq uint32, far *os.File) {
+			for b := batchOfRoutes(seq, 3); write(far, b); {
+			}
+		}, errEndless},
+		"answers to others without end": {func(seq uint32, far *os.File) {
+			for b := batchOfRoutes(seq+1, 1); write(far, b); {
+			}
+		}, errEndless},
+		"more routes than are kept": {tooMany, errTooMany},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newStrangeKernel(t, 1, tt.answer)
+			if all, err := k.routes(plan.IPv4, routeFilter{table: 9}); !errors.Is(err, tt.want) || len(all) != 0 {
+				t.Errorf("%d routes, error %v, want %v", len(all), err, tt.want)
+			}
+		})
+	}
+}
+
+func TestSilentKernel(t *testing.T) {
+	k := newStrangeKernel(t, 1000, func(uint32, *os.File) {})
+	if _, err := k.routes(plan.IPv4, routeFilter{table: 9}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v, want that of a deadline", err)
+	}
+}
+
+// TestALongTableOfOthers is only asked whether it has a default route.
+func TestALongTableOfOthers(t *testing.T) {
+	k := newStrangeKernel(t, 1, tooMany)
+	rule := AnyRule{Rule: plan.Rule{Family: plan.IPv4, Table: 9, Suppress: -1}, Action: ActionLookup}
+	if final, err := k.final(rule); final || err != nil {
+		t.Errorf("%v, error %v", final, err)
+	}
+}
