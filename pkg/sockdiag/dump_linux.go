@@ -61,13 +61,15 @@ func EstablishedTokens() (map[netip.Addr][]uint32, error) {
 	tokens := make(map[netip.Addr][]uint32)
 	err := Subflows(func(s Subflow) error {
 		addr := s.Local.Addr()
-		if !slices.Contains(tokens[addr], s.Token) {
-			tokens[addr] = append(tokens[addr], s.Token)
-		}
+		tokens[addr] = append(tokens[addr], s.Token)
 		return nil
 	}, Established)
 	if err != nil {
 		return nil, err
+	}
+	for addr, all := range tokens {
+		slices.Sort(all)
+		tokens[addr] = slices.Compact(all)
 	}
 	return tokens, nil
 }
@@ -85,10 +87,10 @@ const (
 	// patience is how long the next batch of an answer is waited for.
 	patience = 5 * time.Second
 
-	// maxSubflows and maxReplies bound what one answer may hold: more than a
+	// maxSubflows and maxBatches bound what one answer may hold: more than a
 	// kernel has, so that an answer without end is one with an error.
 	maxSubflows = 1 << 20
-	maxReplies  = 1 << 24
+	maxBatches  = 1 << 17
 )
 
 var errEndless = errors.New("an answer without end")
@@ -146,20 +148,16 @@ func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32,
 		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | flags},
 		Data:   request,
 	})
-	replies := 0
-	count := func(b []byte) error {
-		if replies++; replies > maxReplies {
+	for n, done := 0, false; !done && err == nil; n++ {
+		if n == maxBatches {
 			return errEndless
 		}
-		return fn(b)
-	}
-	for done := false; !done && err == nil; {
 		if err = k.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			break
 		}
-		var n int
-		if n, err = receive(k.raw, k.buffer); err == nil {
-			done, err = decodeBatch(k.buffer[:n], req.Header.Sequence, protocol, count)
+		var length int
+		if length, err = receive(k.raw, k.buffer); err == nil {
+			done, err = decodeBatch(k.buffer[:length], req.Header.Sequence, protocol, fn)
 		}
 	}
 	return err

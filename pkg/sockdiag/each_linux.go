@@ -4,6 +4,7 @@ package sockdiag
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +33,8 @@ func Connections() ([]Connection, error) {
 // The kernel lists connections and subflows apart. Each reads the subflows
 // first, so a connection is shown with those that it had then. What was set
 // up in between has none yet and is looked at once more, and what is gone by then is
-// left out.
+// left out. Of more subflows than it may keep, it reads both lists once for each of
+// several parts of the connections.
 func Each(fn func(Connection) error) error { return each(fn, func() {}) }
 
 // each is Each. Tests change the world in between the two lists.
@@ -42,37 +44,109 @@ func each(fn func(Connection) error, between func()) error {
 		return fmt.Errorf("MPTCP connections: %w", err)
 	}
 	defer k.close()
-	l := listing{last: make(map[uint32]int32)}
-	if err := k.subflows(anyState, l.add); err != nil {
-		return err
-	}
-	between()
+	return k.each(maxKept, fn, between)
+}
+
+// maxKept is how many subflows are kept at a time, some 4 MB.
+const maxKept = 1 << 14
+
+func (k *kernel) each(kept int, fn func(Connection) error, between func()) error {
 	var stopped error
-	hand := func(c Connection) error {
+	e := enumeration{kernel: k, listing: listing{last: make(map[uint32]int32)}, kept: kept, between: between, hand: func(c Connection) error {
 		stopped = fn(c)
 		return stopped
+	}}
+	if err := e.walk(part{}); stopped == nil {
+		return err
 	}
-	var late []Connection
-	err = k.dump(unix.IPPROTO_MPTCP, anyState, func(b []byte) error {
-		c, err := decodeConnection(b)
-		if err != nil || l.taken(c.Token) {
+	return stopped
+}
+
+// enumeration is one call of Each.
+type enumeration struct {
+	*kernel
+	listing
+	kept    int
+	hand    func(Connection) error
+	between func()
+}
+
+// part is the connections of which the token, a random number, ends in some bits.
+// The zero part is all of them.
+type part struct{ mask, value uint32 }
+
+func (p part) has(token uint32) bool { return token&p.mask == p.value }
+
+// walk hands over the connections of a part, or of smaller parts of it when it has
+// more subflows than are kept.
+func (e *enumeration) walk(p part) error {
+	count, err := e.list(p)
+	if err != nil {
+		return err
+	}
+	if count <= e.kept {
+		e.between()
+		return e.connections(p)
+	}
+	mask := p.mask
+	// A quarter is left for the parts that are larger than others.
+	for ; count > e.kept*3/4 && mask != math.MaxUint32; count /= 2 {
+		mask = mask<<1 | 1
+	}
+	if mask == p.mask {
+		return errEndless
+	}
+	for value := uint64(p.value); value <= uint64(mask); value += uint64(p.mask) + 1 {
+		if err := e.walk(part{mask, uint32(value)}); err != nil {
 			return err
 		}
-		if c.Subflows = l.take(c.Token); len(c.Subflows) == 0 && c.MPTCP.SubflowsTotal != 0 {
-			late = append(late, c)
-			l.last[c.Token] = gone
+	}
+	return nil
+}
+
+// list reads the subflows of a part. Those of more than may be kept are only
+// counted: a list has to be read to its end before another one is asked for.
+func (e *enumeration) list(p part) (count int, err error) {
+	e.clear()
+	err = e.subflows(anyState, func(s Subflow) error {
+		token := s.Token
+		if token == 0 {
+			token = uint32(s.Cookie) // what has none belongs to any part
+		}
+		if !p.has(token) {
 			return nil
 		}
-		return hand(c)
+		if count++; count > e.kept {
+			return nil
+		}
+		return e.add(s)
+	})
+	return count, err
+}
+
+// connections hands over those of a part, with the subflows that were listed.
+func (e *enumeration) connections(p part) error {
+	var late []Connection
+	err := e.dump(unix.IPPROTO_MPTCP, anyState, func(b []byte) error {
+		c, err := decodeConnection(b)
+		if err != nil || !p.has(c.Token) || e.taken(c.Token) {
+			return err
+		}
+		if c.Subflows = e.take(c.Token); len(c.Subflows) == 0 && c.MPTCP.SubflowsTotal != 0 {
+			if len(late) == maxKept {
+				return errEndless
+			}
+			late = append(late, c)
+			e.last[c.Token] = gone
+			return nil
+		}
+		return e.hand(c)
 	})
 	if err == nil {
-		err = l.withoutMPTCP(hand)
+		err = e.withoutMPTCP(e.hand)
 	}
 	if err == nil && len(late) > 0 {
-		err = k.lookAgain(late, hand)
-	}
-	if stopped != nil {
-		return stopped
+		err = e.lookAgain(late, e.hand)
 	}
 	if err != nil {
 		return fmt.Errorf("MPTCP connections: %w", err)
@@ -128,16 +202,21 @@ type listing struct {
 
 const gone = -1
 
+// clear makes room for another part.
+func (l *listing) clear() {
+	clear(l.last)
+	l.previous = l.previous[:0]
+}
+
 func (l *listing) add(s Subflow) error {
 	if len(l.previous) == 0 {
 		l.previous = append(l.previous, 0)
 	}
-	if n := len(l.chunks); n == 0 || len(l.chunks[n-1]) == chunkLen {
-		l.chunks = append(l.chunks, make([]Subflow, 0, chunkLen))
-	}
-	chunk := &l.chunks[len(l.chunks)-1]
-	*chunk = append(*chunk, s)
 	number := int32(len(l.previous))
+	if int(number-1)/chunkLen == len(l.chunks) {
+		l.chunks = append(l.chunks, make([]Subflow, chunkLen))
+	}
+	l.chunks[(number-1)/chunkLen][(number-1)%chunkLen] = s
 	l.previous = append(l.previous, l.last[s.Token])
 	l.last[s.Token] = number
 	return nil

@@ -253,3 +253,42 @@ func TestErrorsNameTheOpenWrtPackage(t *testing.T) {
 		}
 	}
 }
+
+// TestManyAreListedInParts lists connections of one and of two subflows, a few
+// subflows at a time.
+func TestManyAreListedInParts(t *testing.T) {
+	p := newPair(t)
+	p.add(0, map[uint8]string{4: "10.0.0.2"})
+	const n = 20
+	for range n {
+		p.dial("10.0.0.1", "10.0.0.100")
+	}
+	p.client.poll("the joins", func() bool {
+		return !slices.ContainsFunc(p.client.connections(), func(c Connection) bool { return len(c.Subflows) != 2 })
+	})
+	for _, kept := range []int{5, 2 * n, 2*n - 1} {
+		seen := make(map[uint32]int)
+		p.client.do(func() error {
+			k, err := open()
+			if err != nil {
+				return err
+			}
+			defer k.close()
+			return k.each(kept, func(c Connection) error {
+				seen[c.Token]++
+				if len(c.Subflows) != 2 || c.Subflows[0].Token != c.Token || c.Subflows[1].Token != c.Token {
+					t.Errorf("%d subflows at a time: connection %+v, want two subflows of its own", kept, c)
+				}
+				return nil
+			}, func() {})
+		})
+		for token, times := range seen {
+			if times != 1 {
+				t.Errorf("%d subflows at a time: connection %08x is listed %d times", kept, token, times)
+			}
+		}
+		if len(seen) != n {
+			t.Errorf("%d subflows at a time: %d connections, want %d", kept, len(seen), n)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 type strangeKernel struct {
 	near, far *os.File
 	answer    func(seq uint32, far *os.File)
+	hurry     time.Duration // divides the patience
 }
 
 func (s *strangeKernel) Send(m netlink.Message) error {
@@ -32,17 +33,16 @@ func (s *strangeKernel) Close() error                         { return errors.Jo
 func (s *strangeKernel) SetDeadline(time.Time) error          { return errors.ErrUnsupported }
 func (s *strangeKernel) SetWriteDeadline(time.Time) error     { return errors.ErrUnsupported }
 func (s *strangeKernel) SetReadDeadline(deadline time.Time) error {
-	// A tenth of a percent of the patience is enough for a test.
-	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / 1000))
+	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / s.hurry))
 }
 
-func newStrangeKernel(t testing.TB, answer func(seq uint32, far *os.File)) *kernel {
+func newStrangeKernel(t testing.TB, hurry time.Duration, answer func(seq uint32, far *os.File)) *kernel {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &strangeKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far"), answer: answer}
+	s := &strangeKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far"), answer: answer, hurry: hurry}
 	raw, err := s.near.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func FuzzReplies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second, third []byte) {
 		answers := [][]byte{first, second, third}
 		sent := 0
-		k := newStrangeKernel(t, func(seq uint32, far *os.File) {
+		k := newStrangeKernel(t, 1000, func(seq uint32, far *os.File) {
 			if len(answers) == 0 {
 				return
 			}
@@ -117,7 +117,7 @@ func FuzzReplies(f *testing.F) {
 }
 
 func TestSilentKernel(t *testing.T) {
-	k := newStrangeKernel(t, func(uint32, *os.File) {})
+	k := newStrangeKernel(t, 1000, func(uint32, *os.File) {})
 	if err := k.subflows(anyState, func(Subflow) error { return nil }); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("error %v, want that of a deadline", err)
 	}
@@ -125,7 +125,7 @@ func TestSilentKernel(t *testing.T) {
 
 func TestAnswerWithoutEnd(t *testing.T) {
 	body := join(message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2"), ulp("mptcp", subflowAttrs))
-	k := newStrangeKernel(t, func(seq uint32, far *os.File) {
+	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
 		one := batch(20, seq, body...)
 		var many []byte
 		for len(many)+len(one) < bufferLen {
@@ -139,9 +139,28 @@ func TestAnswerWithoutEnd(t *testing.T) {
 			}
 		}()
 	})
-	got := 0
-	err := k.subflows(anyState, func(Subflow) error { got++; return nil })
-	if !errors.Is(err, errEndless) || got != maxSubflows {
-		t.Errorf("%d subflows, error %v", got, err)
+	e := enumeration{kernel: k, listing: listing{last: make(map[uint32]int32)}, kept: maxKept}
+	count, err := e.list(part{})
+	if !errors.Is(err, errEndless) || count != maxSubflows {
+		t.Errorf("%d subflows, error %v", count, err)
+	}
+	if kept := len(e.chunks) * chunkLen; kept > maxKept {
+		t.Errorf("%d subflows were kept, want at most %d", kept, maxKept)
+	}
+}
+
+// TestStrangersWithoutEnd has no answer to what was asked among all that comes.
+func TestStrangersWithoutEnd(t *testing.T) {
+	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
+		go func() {
+			for one := batch(20, seq+1); ; {
+				if _, err := far.Write(one); err != nil {
+					return // the test has closed it
+				}
+			}
+		}()
+	})
+	if err := k.subflows(anyState, func(Subflow) error { return nil }); !errors.Is(err, errEndless) {
+		t.Errorf("error %v, want %v", err, errEndless)
 	}
 }
