@@ -26,7 +26,7 @@ func needNetAdmin() error {
 
 // keepNetAdminOnly gives up every other capability for the rest of this process
 // and for its children: no program that they execute can give one back
-// (PR_SET_NO_NEW_PRIVS; cap_bprm_creds_from_file in security/commoncap.c). Both
+// (PR_SET_NO_NEW_PRIVS; cap_bprm_creds_from_file in security/commoncap.c). All
 // calls are about one thread, so all threads make them; a program built with cgo
 // cannot do that, and keeps what it has. procd bounds a service only through ujail,
 // which not every router has (jail_run in its service/instance.c).
@@ -37,6 +37,13 @@ func keepNetAdminOnly() error {
 	}
 	if errno != 0 {
 		return fmt.Errorf("no_new_privs: %w", errno)
+	}
+	// The bounding set ends behind the kernel's last capability (EINVAL). A user who
+	// has CAP_NET_ADMIN only may not lower it (EPERM), and nothing gives him more.
+	for c := uintptr(0); errno == 0; c++ {
+		if c != unix.CAP_NET_ADMIN {
+			_, _, errno = syscall.AllThreadsSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c, 0)
+		}
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	const kept = 1 << unix.CAP_NET_ADMIN
