@@ -5,6 +5,7 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 TARGETS := mipsle mips arm arm64 amd64
 
 # Inlining off makes the binary a tenth smaller; a run is bound by netlink.
@@ -12,7 +13,7 @@ export CGO_ENABLED := 0
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
-.PHONY: help build demo test prove lint fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test prove lint vuln fuzz bench cross size weigh man ipk-root clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ prove: ## the long forms of the proofs, minutes
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@.ci/need shellcheck
 	.ci/lint $(STATICCHECK)
+
+# It reads its database at vuln.go.dev, which .ci/run does without.
+vuln: ## known vulnerabilities in what we use, needs a network
+	go run $(GOVULNCHECK) ./...
 
 # The minimizer works on an input as long as a whole FUZZTIME, and says nothing
 # then of what it had found.
