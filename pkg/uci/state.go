@@ -82,6 +82,11 @@ func (s Source) statePath(pkg string) string { return filepath.Join(s.StateDir, 
 // that line its continuation.
 func without(data []byte, pkg, section, option string, sealed bool) []byte {
 	kept := make([]byte, 0, len(data)+128)
+	// The newline comes first: behind a backslash and a carriage return it is what
+	// makes the next line a continuation.
+	if sealed && len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+		data = append(slices.Clip(data), '\n')
+	}
 	l := lexer{in: data}
 	for read := 0; len(l.in) > 0; {
 		l.begin()
@@ -94,9 +99,6 @@ func without(data []byte, pkg, section, option string, sealed bool) []byte {
 		default:
 			kept = append(kept, text...)
 		}
-	}
-	if sealed && len(kept) > 0 && !bytes.HasSuffix(kept, []byte("\n")) {
-		kept = append(kept, '\n')
 	}
 	return kept
 }
