@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -12,11 +13,14 @@ import (
 func (e *endpointPlan) emit() {
 	for _, there := range e.State.Endpoints {
 		w, ok := e.matched[there.ID]
-		if !ok || (there.Flags^w.flags)&changeable == 0 {
+		if !ok {
 			continue
 		}
 		changed := there
-		changed.Flags = w.flags
+		changed.Flags = e.flagsNow(there, w)
+		if (there.Flags^changed.Flags)&changeable == 0 {
+			continue
+		}
 		reason := "mode " + w.line.Mode.String()
 		if w.giveBack {
 			reason = "a primary line is back, connections move there"
@@ -59,6 +63,25 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 			e.draft.order(id, adds[i])
 		}
 	}
+}
+
+// flagsNow are the flags that a standing endpoint can have at once. The kernel
+// changes fullmesh by closing the endpoint's subflows, and does not always make
+// them anew (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
+// connection has one.
+func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {
+	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 {
+		return w.flags
+	}
+	if !e.State.SubflowsAsked {
+		e.result.NeedSubflows = true
+	}
+	if !slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr }) {
+		return w.flags
+	}
+	e.result.Warnings = append(e.result.Warnings, fmt.Sprintf(
+		"%s: fullmesh is changed when no connection has a subflow over it, which the change would cut", w.line.Name))
+	return w.flags&^mptcp.FlagFullmesh | there.Flags&mptcp.FlagFullmesh
 }
 
 // add makes an endpoint after the routes and rules of its line.
