@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,9 +81,19 @@ func TestScripts(t *testing.T) {
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug, "walk": cmdWalk,
 		},
+		Condition:          scriptCondition,
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 	})
+}
+
+// scriptCondition knows "kernel:VERSION", true from that version on.
+func scriptCondition(word string) (bool, error) {
+	version, found := strings.CutPrefix(word, "kernel:")
+	if !found {
+		return false, fmt.Errorf("unknown condition %q", word)
+	}
+	return netlab.KernelFrom(version)
 }
 
 // script is what belongs to one script.
