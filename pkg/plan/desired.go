@@ -50,10 +50,11 @@ func (p *planner) family(f Family) {
 func (p *planner) lineRules(l *LineUse, f Family) {
 	u := &l.Use[f]
 	var sources []netip.Prefix
+	overlaps := p.overlaps(l, f)
 	for _, a := range u.addresses {
 		src := netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
 		sources = append(sources, src)
-		if p.overlaps(l, f) {
+		if overlaps {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
 				l.Name, "its network is on another line too")
 		}
@@ -146,9 +147,13 @@ func (p *planner) outsiders() {
 }
 
 func (p *planner) delegated(a netip.Addr) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
-		return l.Use[IPv6].Usable && slices.ContainsFunc(l.Use[IPv6].Prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(a) })
-	})
+	for i := range p.lines {
+		u := &p.lines[i].Use[IPv6]
+		if u.Usable && slices.ContainsFunc(u.Prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(a) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // lineRoutes are the routes of one usable line.

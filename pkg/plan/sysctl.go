@@ -76,13 +76,16 @@ func (p *planner) linkdownSettings() {
 // unmarked reports whether a device may have the setting from us without a mark of
 // ours: a line without carrier has no rule and no route where the carrier counts.
 func (p *planner) unmarked(f Family, d Device) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
+	for i := range p.lines {
+		l := &p.lines[i]
 		if l.Mode == config.Off && l.Saved == config.Off || l.Device != d.Name {
-			return false
+			continue
 		}
-		_, route := l.defaultRoute(f)
-		return route || !l.Netifd.Up && !d.Carrier
-	})
+		if _, route := l.defaultRoute(f); route || !l.Netifd.Up && !d.Carrier {
+			return true
+		}
+	}
+	return false
 }
 
 // linkdownDevices are the devices of the lines that only a carrier may lack.
