@@ -166,14 +166,8 @@ func (o *observation) endpoints() error {
 	if err != nil {
 		return err
 	}
-	for key, kernels := range map[string]string{keyPMType: "0", keyPathManager: "kernel"} {
-		value, ok, err := Sysctl(key)
-		if err != nil {
-			return err
-		}
-		if ok && value != kernels {
-			o.PathManager = plan.PathManagerOther
-		}
+	if o.PathManager, err = steering(); err != nil {
+		return err
 	}
 	if o.Endpoints, err = pm.Endpoints(); err != nil {
 		return err
@@ -185,6 +179,21 @@ func (o *observation) endpoints() error {
 	}
 	o.Limits, err = pm.Limits()
 	return err
+}
+
+// steering says who steers the endpoints. A kernel that has both settings keeps
+// the older one true (proc_path_manager in net/mptcp/ctrl.c).
+func steering() (plan.PathManager, error) {
+	kernels := "kernel"
+	value, ok, err := Sysctl(keyPathManager)
+	if err == nil && !ok {
+		kernels = "0"
+		value, ok, err = Sysctl(keyPMType)
+	}
+	if ok && value != kernels {
+		return plan.PathManagerOther, err
+	}
+	return plan.PathManagerKernel, err
 }
 
 // sysctls reads the settings that were asked for, and those of the devices

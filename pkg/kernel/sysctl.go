@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -36,11 +35,31 @@ func Sysctl(key string) (value string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	b, err := os.ReadFile(path)
+	b, err := readWhole(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
 	return strings.TrimSpace(string(b)), err == nil, err
+}
+
+// maxSetting is more than any setting is long.
+const maxSetting = 4096
+
+// readWhole reads a setting, which the kernel gives in one piece: open, read and
+// close. os.ReadFile would make nine system calls of that, since it wants to be
+// told when the file changes.
+func readWhole(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	b := make([]byte, maxSetting)
+	n, err := unix.Read(fd, b)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	return b[:n], nil
 }
 
 // readSysctls reads settings; those that the kernel lacks are absent.
@@ -63,10 +82,13 @@ func writeSysctl(key, value string) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	_, err = file.WriteString(value)
-	return errors.Join(err, file.Close())
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(value)); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
 }

@@ -210,9 +210,13 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	for _, f := range Families {
 		req.Tables[f] = append(req.Tables[f], hint...)
 	}
-	req.Sysctls = []string{keyEnabled, keySchedulers}
+	req.Sysctls = []string{keyEnabled}
 	for _, s := range cfg.Globals.Sysctls {
-		req.Sysctls = append(req.Sysctls, settingPath(s))
+		key := settingPath(s)
+		req.Sysctls = append(req.Sysctls, key)
+		if key == keyScheduler {
+			req.Sysctls = append(req.Sysctls, keySchedulers)
+		}
 	}
 	return req
 }
