@@ -71,18 +71,26 @@ type view struct {
 	result plan.Result
 }
 
-// newView reads the configuration and asks netifd; the kernel is asked later.
+// newView reads the configuration and asks netifd, both at once; the kernel is
+// asked later. What is wrong with the configuration comes before what is with netifd.
 func (o *options) newView(ctx context.Context) (*view, error) {
+	question, asked := netifd.Ask(ctx)
 	pkg, cfg, err := o.readPackage(ctx)
 	if err != nil {
+		if asked == nil {
+			question.Drop()
+		}
 		return nil, err
 	}
-	v := &view{pkg: pkg, cfg: cfg, netifd: true}
-	v.known, err = netifd.Dump(ctx)
-	if errors.Is(err, netifd.ErrNoUbus) {
-		v.netifd = false
-	} else if err != nil {
-		return nil, exitError{exitFailed, err}
+	v := &view{pkg: pkg, cfg: cfg, netifd: !errors.Is(asked, netifd.ErrNoUbus)}
+	if !v.netifd {
+		return v, nil
+	}
+	if asked == nil {
+		v.known, asked = question.Answer()
+	}
+	if asked != nil {
+		return nil, exitError{exitFailed, asked}
 	}
 	return v, nil
 }

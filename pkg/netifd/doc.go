@@ -3,7 +3,7 @@
 // Package netifd knows what netifd says of its interfaces: the reply of
 // "ubus call network.interface dump" as typed values.
 //
-//	interfaces, err := netifd.Dump(ctx)
+//	question, err := netifd.Ask(ctx)
 //	if errors.Is(err, netifd.ErrNoUbus) { /* ask the kernel instead */ }
-//	interfaces, err = netifd.Parse(reply)
+//	interfaces, err := question.Answer()
 package netifd

@@ -22,6 +22,9 @@ const (
 // maxReply bounds what is read of the answer; 250 interfaces make 0.4 MB.
 const maxReply = 4 << 20
 
+// call is what errors are about.
+const call = "ubus call network.interface dump"
+
 var errTooLong = errors.New("the answer is longer than 4 MiB")
 
 // capped is a buffer that refuses to grow without end. The buffer is a named
@@ -38,29 +41,53 @@ func (c *capped) Write(p []byte) (int, error) {
 // ErrNoUbus says that there is no ubus binary: the machine has no netifd.
 var ErrNoUbus = errors.New("no ubus on the PATH")
 
-// Dump asks netifd for all its interfaces. It executes one process, ubus. The
-// error is ErrNoUbus where there is none; any other error means that netifd is
-// there and cannot be asked, so that nothing may be concluded.
-func Dump(ctx context.Context) ([]Interface, error) {
+// Question is a call of ubus that is under way.
+type Question struct {
+	cmd            *exec.Cmd
+	ctx            context.Context
+	cancel         context.CancelFunc
+	stdout, stderr capped
+}
+
+// Ask begins to ask netifd for all its interfaces, by one process, ubus, that runs
+// while the caller does something else. The error is ErrNoUbus where there is no
+// such program; any other error means that netifd is there and cannot be asked, so
+// that nothing may be concluded. Answer must be called.
+func Ask(ctx context.Context) (*Question, error) {
 	path, err := exec.LookPath("ubus")
 	if err != nil {
 		return nil, ErrNoUbus
 	}
-	ctx, cancel := context.WithTimeout(ctx, killTimeout)
-	defer cancel()
-	stdout, stderr := capped{}, capped{}
-	cmd := exec.CommandContext(ctx, path, "-t", ubusSeconds, "call", "network.interface", "dump")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+	q := &Question{}
+	q.ctx, q.cancel = context.WithTimeout(ctx, killTimeout)
+	q.cmd = exec.CommandContext(q.ctx, path, "-t", ubusSeconds, "call", "network.interface", "dump")
+	q.cmd.Stdout, q.cmd.Stderr = &q.stdout, &q.stderr
+	q.cmd.WaitDelay = time.Second
+	if err := q.cmd.Start(); err != nil {
+		q.cancel()
+		return nil, fmt.Errorf("%s: %w", call, err)
+	}
+	return q, nil
+}
+
+// Answer waits for the answer. The error is about netifd, as that of Ask.
+func (q *Question) Answer() ([]Interface, error) {
+	defer q.cancel()
+	if err := q.cmd.Wait(); err != nil {
+		if q.ctx.Err() != nil {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
-		line, _, _ := strings.Cut(strings.TrimSpace(stderr.buffer.String()), "\n")
+		line, _, _ := strings.Cut(strings.TrimSpace(q.stderr.buffer.String()), "\n")
 		if line != "" {
 			err = fmt.Errorf("%w: %s", err, line)
 		}
-		return nil, fmt.Errorf("ubus call network.interface dump: %w", err)
+		return nil, fmt.Errorf("%s: %w", call, err)
 	}
-	return Parse(stdout.buffer.Bytes())
+	return Parse(q.stdout.buffer.Bytes())
+}
+
+// Drop ends the call of one who wants no answer any more.
+func (q *Question) Drop() {
+	q.cancel()
+	_ = q.cmd.Wait() // it was killed
 }
