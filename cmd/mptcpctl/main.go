@@ -36,7 +36,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	if filepath.Base(name) == multipathName {
 		words = append([]string{multipathName}, words...)
 	}
-	root := newRootCmd(s)
+	asked := ""
+	if len(words) > 0 {
+		asked = words[0]
+	}
+	root := newRootCmd(s, asked)
 	root.SetArgs(words)
 	return report(s.err, root.ExecuteContext(ctx))
 }

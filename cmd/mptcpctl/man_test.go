@@ -17,7 +17,7 @@ import (
 // names where it is set ("make man"): the generator is too large to be shipped.
 func TestEveryCommandHasAManPage(t *testing.T) {
 	dir := cmp.Or(os.Getenv("MAN_DIR"), t.TempDir())
-	root := newRootCmd(streams{})
+	root := newRootCmd(streams{}, "")
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Title: "MPTCPCTL", Section: "8", Source: "mptcpctl", Manual: "System administration"}
 	if err := doc.GenManTree(root, header, dir); err != nil {

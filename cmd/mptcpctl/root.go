@@ -18,7 +18,9 @@ type options struct {
 	syslog              string
 }
 
-func newRootCmd(s streams) *cobra.Command {
+// newRootCmd makes the command line. If asked is the name of a command, that one is
+// all it knows: an event pays for no help text of others.
+func newRootCmd(s streams, asked string) *cobra.Command {
 	o := &options{streams: s}
 	root := &cobra.Command{
 		Use:   "mptcpctl",
@@ -43,13 +45,33 @@ lock is held.`,
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
-	root.AddCommand(
-		newApplyCmd(o), newConnectionsCmd(o), newExplainCmd(o), newCountersCmd(o), newDoctorCmd(o), newFlushCmd(o), newHotplugCmd(o), newIfaceCmd(o), newMonitorCmd(o),
-		newMultipathCmd(o), newPlanCmd(o), newSettleCmd(o), newSnapshotCmd(o), newStatusCmd(o), newVersionCmd(o), newWatchCmd(o),
-	)
+	for _, c := range commands() {
+		if c.name == asked {
+			root.CompletionOptions.DisableDefaultCmd = true
+			root.AddCommand(c.make(o))
+			return root
+		}
+	}
+	for _, c := range commands() {
+		root.AddCommand(c.make(o))
+	}
 	refuseOtherShells(root)
 	refuseOtherTopics(root)
 	return root
+}
+
+type named struct {
+	name string
+	make func(*options) *cobra.Command
+}
+
+func commands() []named {
+	return []named{
+		{"apply", newApplyCmd}, {"connections", newConnectionsCmd}, {"counters", newCountersCmd}, {"doctor", newDoctorCmd},
+		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {"hotplug", newHotplugCmd}, {"iface", newIfaceCmd},
+		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"settle", newSettleCmd},
+		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
+	}
 }
 
 // refuseOtherTopics lets "help" with the name of no command be an error: cobra
