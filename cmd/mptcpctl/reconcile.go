@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -21,6 +22,9 @@ type reconciled struct {
 // reconcile takes the lock, reads everything, and applies the difference. The
 // result is complete as far as it came, also with an error.
 func (o *options) reconcile(ctx context.Context) (reconciled, error) {
+	// Short, and waiting for the children and the kernel all the time: a second
+	// processor would be woken at every message, for nothing.
+	runtime.GOMAXPROCS(1)
 	lock, err := o.enter(ctx)
 	if err != nil {
 		return reconciled{}, err
