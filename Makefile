@@ -73,9 +73,9 @@ size: cross ## the size budget
 	@.ci/need xz
 	.ci/size dist/mptcpctl-mipsle dist/mptcpctl-mips
 
-weigh: ## what each library adds to the binary
+weigh: ## what each library adds to the binary, on every target
 	@.ci/need xz
-	@.ci/weigh '$(LINK) -R 4096'
+	@.ci/weigh '$(LINK)' $(TARGETS)
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man

@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,16 +80,4 @@ func (l *builtLab) time(args []string) time.Duration {
 func (l *builtLab) quiet(name string, args ...string) {
 	l.Helper()
 	l.must("", l.Router.Run(l.Command(l.Context(), name, args...)))
-}
-
-// peak is the memory that a program takes at most, in kB (see TestPeakMemoryOfAnEvent).
-func (l *builtLab) peak(args []string) int {
-	l.Helper()
-	file := filepath.Join(l.TempDir(), "peak")
-	l.quiet("/usr/bin/time", append([]string{"-o", file, "-f", "%M"}, args...)...)
-	text, err := os.ReadFile(file)
-	l.must("", err)
-	peak, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	l.must(string(text), err)
-	return peak
 }

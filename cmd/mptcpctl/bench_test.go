@@ -4,42 +4,46 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // BenchmarkEvent is one event of netifd as a whole process, the built binary
-// with the stand-ins for ubus and uci, which cost as much as they cost. Rivals:
-// the same operations as separate ip commands of a shell script, as one batch
-// of ip (endpoints apart), and the stand-ins alone.
+// with the stand-ins for ubus and uci, which cost as much as they cost, by the
+// number of routes in the main table. It runs in turns with its rivals; inTurns
+// says what the metrics are. The floor is what a C program would need: uci, ubus
+// and one "ip -batch" for what is there, or for all operations.
 func BenchmarkEvent(b *testing.B) {
-	for _, routes := range []int{0, 20_000} {
+	for _, routes := range []int{0, 20_000, 500_000} {
 		b.Run(fmt.Sprintf("main routes %d", routes), func(b *testing.B) {
 			l := newBenchLab(b, routes)
+			look := l.shell("ip -batch - >/dev/null 2>&1 <<'E'\n" + looks + "E\n")
+			hello := contender{"hello", nil, func() { l.must(l.command(l.hello())) }}
+			children := contender{"uci+ubus", nil, l.children}
+			l.must(l.mptcpctl("apply"))
 			b.Run("nothing to do", func(b *testing.B) {
-				for b.Loop() {
-					l.must(l.mptcpctl("hotplug"))
-				}
+				l.inTurns(b, l.event(nil), children, contender{"floor", nil, func() { l.children(); look() }}, hello)
 			})
 			b.Run("two lines to set up", func(b *testing.B) {
-				for b.Loop() {
-					b.StopTimer()
-					l.must(l.mptcpctl("flush"))
-					b.StartTimer()
-					l.must(l.mptcpctl("hotplug"))
-				}
+				flush := func() { l.must(l.mptcpctl("flush")) }
+				batch := l.shell(l.batch())
+				l.inTurns(b, l.event(flush), children, contender{"floor", flush, func() { l.children(); batch() }},
+					contender{"ip-batch", flush, batch}, contender{"ip-shell", flush, l.shell(l.script())}, hello)
 			})
-			b.Run("rival: the same by ip in a shell", func(b *testing.B) { l.rival(b, l.script()) })
-			b.Run("rival: the same by ip -batch", func(b *testing.B) { l.rival(b, l.batch()) })
-			b.Run("floor: uci and ubus alone", func(b *testing.B) { l.children(b) })
 		})
 	}
 }
+
+// looks are what an event reads of the kernel, IPv4 only.
+const looks = "link show dev eth1\nlink show dev eth2\naddress show\nrule show\nroute show table 4\nroute show table 5\n" +
+	"mptcp endpoint show\nmptcp limits show\n"
 
 // BenchmarkLines is an event with nothing to do, by the number of lines.
 func BenchmarkLines(b *testing.B) {
@@ -51,12 +55,30 @@ func BenchmarkLines(b *testing.B) {
 			}
 			l := newBuiltLabOf(b, lines)
 			l.must(l.mptcpctl("apply"))
-			b.Run("nothing to do", func(b *testing.B) {
-				for b.Loop() {
-					l.must(l.mptcpctl("hotplug"))
+			l.inTurns(b, l.event(nil), contender{"uci+ubus", nil, l.children})
+		})
+	}
+}
+
+// BenchmarkAddresses is an event on two lines, by the number of addresses that
+// each has.
+func BenchmarkAddresses(b *testing.B) {
+	for _, n := range []int{1, 8, 64} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			l := newBuiltLab(b)
+			for line := 1; line <= 2; line++ {
+				for i := 1; i < n; i++ {
+					address := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 100 + byte(line), byte(i), 2}), 24)
+					l.ip(fmt.Sprintf("address add %s dev eth%d", address, line))
+					l.must("", l.Edit(fmt.Sprint("wan", line), func(one *netlab.Interface) { one.Addresses = append(one.Addresses, address) }))
 				}
+			}
+			l.must(l.mptcpctl("apply"))
+			children := contender{"uci+ubus", nil, l.children}
+			b.Run("nothing to do", func(b *testing.B) { l.inTurns(b, l.event(nil), children) })
+			b.Run("two lines to set up", func(b *testing.B) {
+				l.inTurns(b, l.event(func() { l.must(l.mptcpctl("flush")) }), children)
 			})
-			b.Run("floor: uci and ubus alone", func(b *testing.B) { l.children(b) })
 		})
 	}
 }
@@ -65,28 +87,78 @@ func BenchmarkLines(b *testing.B) {
 // Go program that does nothing else.
 func BenchmarkStart(b *testing.B) {
 	l := newBuiltLab(b)
-	b.Run("mptcpctl version", func(b *testing.B) {
-		for b.Loop() {
-			l.must(l.mptcpctl("version"))
-		}
-	})
-	source, hello := filepath.Join(b.TempDir(), "hello.go"), filepath.Join(b.TempDir(), "hello")
-	l.must("", os.WriteFile(source, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o644))
-	out, err := exec.Command("go", "build", "-o", hello, source).CombinedOutput()
-	l.must(string(out), err)
-	b.Run("rival: hello world in Go", func(b *testing.B) {
-		for b.Loop() {
-			l.must(l.command(hello))
-		}
-	})
+	l.inTurns(b, contender{"version", nil, func() { l.must(l.mptcpctl("version")) }},
+		contender{"hello", nil, func() { l.must(l.command(l.hello())) }})
 }
 
-// children runs what an event asks beside the kernel.
-func (l *builtLab) children(b *testing.B) {
+// contender is a command, with what has to be done before it is measured.
+type contender struct {
+	name        string
+	before, run func()
+}
+
+// inTurns runs a command and its rivals one after the other, again and again, so
+// that a machine that becomes slow is slow for all. "ns/op" is the median of the
+// command, "NAME-ms" that of a rival, "/NAME" the median of the quotients of the
+// command by it.
+func (l *builtLab) inTurns(b *testing.B, ours contender, rivals ...contender) {
+	all := append([]contender{ours}, rivals...)
+	times, quotients := make([][]float64, len(all)), make([][]float64, len(all))
 	for b.Loop() {
-		l.must(l.command("uci", "-S", "export", "network"))
-		l.must(l.command("ubus", "call", "network.interface", "dump"))
+		for i, c := range all {
+			if c.before != nil {
+				c.before()
+			}
+			start := time.Now()
+			c.run()
+			times[i] = append(times[i], time.Since(start).Seconds())
+			quotients[i] = append(quotients[i], times[0][len(times[0])-1]/times[i][len(times[i])-1])
+		}
 	}
+	b.ReportMetric(median(times[0])*1e9, "ns/op")
+	for i, c := range rivals {
+		b.ReportMetric(median(times[i+1])*1e3, c.name+"-ms")
+		b.ReportMetric(median(quotients[i+1]), "/"+c.name)
+	}
+	if ours.name == eventName {
+		if ours.before != nil {
+			ours.before()
+		}
+		b.ReportMetric(float64(l.peakOfEvent()), "kB")
+	}
+}
+
+const eventName = "event"
+
+// event is ours; its peak of memory is measured too.
+func (l *builtLab) event(before func()) contender {
+	return contender{eventName, before, func() { l.must(l.mptcpctl("hotplug")) }}
+}
+
+// shell runs a script.
+func (l *builtLab) shell(script string) func() {
+	return func() { l.must(l.command("sh", "-e", "-c", script)) }
+}
+
+// hello builds a Go program that prints a word, once.
+func (l *builtLab) hello() string {
+	program := filepath.Join(filepath.Dir(l.program), "hello")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	source := program + ".go"
+	l.must("", os.WriteFile(source, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o644))
+	build := exec.Command("go", "build", "-o", program, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	l.must(string(out), err)
+	return program
+}
+
+// children runs what an event asks beside the kernel, one after the other.
+func (l *builtLab) children() {
+	l.must(l.command("uci", uciArgs(l)...))
+	l.must(l.command("ubus", ubusArgs...))
 }
 
 type benchLab struct {
@@ -104,16 +176,6 @@ func newBenchLab(b *testing.B, routes int) *benchLab {
 		l.plan = append(l.plan, strings.TrimSpace(command))
 	}
 	return l
-}
-
-// rival sets the lines up by a shell script instead.
-func (l *benchLab) rival(b *testing.B, script string) {
-	for b.Loop() {
-		b.StopTimer()
-		l.must(l.mptcpctl("flush"))
-		b.StartTimer()
-		l.must(l.command("sh", "-e", "-c", script))
-	}
 }
 
 // script is the plan as a shell script of one process for each operation.
