@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -109,16 +110,23 @@ func cmdLog(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdCalls prints the programs that were called since the last time, in the
+// order of their names: a run calls them at the same time.
 func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
 	s := of(ts)
 	all, err := s.Calls()
 	ts.Check(err)
-	out := ts.Stdout()
+	var names []string
 	for _, call := range all[s.calls:] {
-		fmt.Fprintln(out, strings.Fields(call)[0])
+		names = append(names, strings.Fields(call)[0])
 	}
 	s.calls = len(all)
+	slices.Sort(names)
+	out := ts.Stdout()
+	for _, name := range names {
+		fmt.Fprintln(out, name)
+	}
 }
 
 // cmdProcesses asserts that a process runs on in the lab, or that none does.
