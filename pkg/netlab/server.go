@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -107,6 +108,11 @@ func abort(conn net.Conn) {
 func answer(conn net.Conn) {
 	wanted, ok := readRequest(conn)
 	if !ok {
+		return
+	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil || setCongestion(raw, wanted.congestion) != nil {
+		abort(conn)
 		return
 	}
 	var uploaded atomic.Uint64

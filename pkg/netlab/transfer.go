@@ -13,7 +13,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotMultipath says that a connection fell back to plain TCP.
@@ -30,6 +33,10 @@ type Transfer struct {
 	Down   uint64         // bytes from it; Endless: until Stop
 	Rate   uint64         // bytes per second each way at most; 0: no limit
 	TCP    bool           // plain TCP, for comparison
+
+	// Congestion is the congestion control of both ends, of every subflow; empty:
+	// that of the namespaces, which cannot be one that the machine does not allow for all.
+	Congestion string
 }
 
 // Result is what came of a transfer.
@@ -103,6 +110,7 @@ func (n *Namespace) StartTransfer(ctx context.Context, t Transfer) (*Running, er
 	if t.From.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.From, 0))
 	}
+	dialer.Control = func(_, _ string, c syscall.RawConn) error { return setCongestion(c, t.Congestion) }
 	var conn net.Conn
 	err := n.Do(func() (err error) {
 		conn, err = dialer.DialContext(ctx, "tcp", t.Server.String())
@@ -114,12 +122,27 @@ func (n *Namespace) StartTransfer(ctx context.Context, t Transfer) (*Running, er
 	now := time.Now()
 	r := &Running{conn: conn.(*net.TCPConn), transfer: t, start: now, finish: make(chan struct{}), done: make(chan struct{})}
 	r.up.last, r.down.last = now, now
-	if _, err := conn.Write(request{down: t.Down, rate: t.Rate}.bytes()); err != nil {
+	if _, err := conn.Write(request{down: t.Down, rate: t.Rate, congestion: t.Congestion}.bytes()); err != nil {
 		abort(conn)
 		return nil, err
 	}
 	go r.run(ctx)
 	return r, nil
+}
+
+// setCongestion chooses the congestion control of a socket and of all its subflows,
+// those to come too (net/mptcp/sockopt.c); an empty name leaves what it is.
+func setCongestion(c syscall.RawConn, name string) (err error) {
+	if name == "" {
+		return nil
+	}
+	broke := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+	})
+	if err = errors.Join(err, broke); err != nil {
+		return fmt.Errorf("congestion control %s: %w", name, err)
+	}
+	return nil
 }
 
 // Stop ends a transfer and returns what came of it.

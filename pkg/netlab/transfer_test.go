@@ -4,6 +4,7 @@ package netlab
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
@@ -98,4 +99,26 @@ func TestAConnectionUsesTwoLinesThroughEndpoints(t *testing.T) {
 			t.Errorf("%s carried %d bytes up and %d down of 4 MiB each", c.Interface, c.Sent, c.Received)
 		}
 	}
+}
+
+func TestTransferChoosesItsCongestionControl(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, Config{Lines: []LineConfig{{}}})
+	serve(t, l)
+	ctx := limited(t)
+	if _, err := l.Router.Transfer(ctx, Transfer{Up: 1 << 10, Congestion: "nosuch"}); err == nil {
+		t.Error("an unknown congestion control was taken")
+	}
+	running, err := l.Router.StartTransfer(ctx, Transfer{Up: Endless, Down: Endless, Congestion: "cubic"})
+	must(t, err)
+	must(t, running.Await(ctx, 1<<20))
+	for _, n := range []*Namespace{l.Router, l.Server} {
+		out, err := n.Output(ctx, "ss", "-tinH", "state", "established")
+		must(t, err)
+		if !strings.Contains(out, " cubic ") {
+			t.Errorf("%s: no subflow with cubic: %s", n.Name, out)
+		}
+	}
+	_, err = running.Stop()
+	must(t, err)
 }
