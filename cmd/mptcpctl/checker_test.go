@@ -208,6 +208,11 @@ func (k *checking) wantRules(f int) (want, optional []dumpedRule) {
 	}
 	if f == 1 && k.hasList(f) {
 		want = append(want, k.outsiders()...)
+		for _, l := range k.linesOf(f) {
+			for _, a := range k.uses[l][f].addresses {
+				want = append(want, dumpedRule{Priority: 504, Src: a.Local.String(), Table: 254, Suppress: -1})
+			}
+		}
 	}
 	return want, optional
 }
@@ -259,7 +264,7 @@ func ruleText(rules []dumpedRule) (texts []string) {
 	return slices.Compact(texts)
 }
 
-// rules: 500 to 503 as section 4 has them; while no line is usable only marks.
+// rules: 500 to 504 as section 4 has them; while no line is usable only marks.
 func (k *checking) rules(f int) {
 	want, optional := k.wantRules(f)
 	wanted, allowed := ruleText(want), ruleText(optional)

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -201,4 +203,49 @@ func TestCarrierThatComesAfterTheEndpoint(t *testing.T) {
 	l.eventually("the line has its subflow", func() bool { return l.hasSubflow(wan2Addr) })
 	l.eventually("both lines are used", func() bool { return r.carry(3 * megabyte).byBoth(3 * megabyte) })
 	r.stop()
+}
+
+// A socket that was opened while its line had no carrier was given another way. IPv6
+// does not take that back by itself when the carrier returns.
+func TestIPv6SocketReturnsToItsLine(t *testing.T) {
+	t.Parallel()
+	lines := []netlab.LineConfig{liveLine("static", "master"), liveLine("static", "on")}
+	for i := range lines {
+		lines[i].NoIPv4, lines[i].IPv6 = true, true
+	}
+	l := newLiveLab(t, lines...)
+	l.boot()
+	l.deliver(l.Unplug("wan1"))
+	var socket net.Conn
+	l.must(l.Router.Do(func() (err error) {
+		dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("[fd00:1::2]:0"))}
+		socket, err = dialer.DialContext(l.ctx, "udp", netip.AddrPortFrom(netlab.Addr6.Addr(), 9).String())
+		return err
+	}))
+	t.Cleanup(func() { l.check(socket.Close()) })
+	const size, count = 1000, 20
+	send := func() carried {
+		before, err := l.Counters()
+		l.must(err)
+		for range count {
+			_, _ = socket.Write(make([]byte, size)) // Nobody listens there: now and then it says so.
+		}
+		var after carried
+		l.eventually("a line has sent it", func() bool {
+			after, err = l.Counters()
+			l.must(err)
+			for i := range after {
+				after[i] = after[i].Since(before[i])
+			}
+			return max(after[0].Sent, after[1].Sent) > size*count/2
+		})
+		return after
+	}
+	if c := send(); c[1].Sent < size*count/2 {
+		t.Fatalf("the other line does not stand in: %v", c)
+	}
+	l.deliver(l.Plug("wan1"))
+	if c := send(); c[0].Sent < size*count/2 {
+		t.Errorf("the socket stays on the other line: %v", c)
+	}
 }

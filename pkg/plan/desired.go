@@ -43,6 +43,7 @@ func (p *planner) family(f Family) {
 	p.masterList(f)
 	if f == IPv6 && p.result.NoList[f] == "" {
 		p.outsiders()
+		p.strays()
 	}
 }
 
@@ -142,6 +143,26 @@ func (p *planner) outsiders() {
 		for _, src := range append(sources, l.Netifd.Prefixes...) {
 			p.wantRule(Rule{Family: IPv6, Priority: PriorityLocal, Src: src, Table: Main, Suppress: -1},
 				l.Name, "takes no part: its source stays with the main table")
+		}
+	}
+}
+
+// strays leaves to the main table what a line's own IPv6 sources send while its
+// table has no way, as when its carrier is lost: the master list comes behind. A
+// socket keeps the route that it was given, and IPv6 asks only whether the table
+// that it came from has changed (rt6_check in net/ipv6/route.c). A carrier that
+// returns changes the line's own table and main (fib6_ifup), but not the table of
+// the line that stood in: the socket would stay there for half a minute.
+func (p *planner) strays() {
+	for i := range p.lines {
+		l := &p.lines[i]
+		if !l.Participates() || !l.Use[IPv6].Usable {
+			continue
+		}
+		for _, a := range l.Use[IPv6].addresses {
+			src := netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
+			p.wantRule(Rule{Family: IPv6, Priority: PriorityStray, Src: src, Table: Main, Suppress: -1},
+				l.Name, "where its table has no route, main decides")
 		}
 	}
 }

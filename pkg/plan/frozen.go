@@ -95,7 +95,7 @@ func (p *planner) carriedRule(r Rule, sources map[selector]bool) bool {
 	if p.frozenTables[r.Family][r.Table] {
 		return true
 	}
-	return r.Priority == PriorityLocal && sources[selector{family: r.Family, src: r.Src}]
+	return (r.Priority == PriorityLocal || r.Priority == PriorityStray) && sources[selector{family: r.Family, src: r.Src}]
 }
 
 // carriedRoute reports whether a route belongs to a line with a bad value.

@@ -23,6 +23,7 @@ const (
 	PriorityLocal   = 501   // answers from a line's address to the LAN
 	PrioritySource  = 502   // a line's own source leaves by that line
 	PriorityDevice  = 503   // sockets bound to a line's device
+	PriorityStray   = 504   // a line's own source while its table has no way, IPv6
 	PriorityList    = 32765 // the master list, just before the kernel's main
 )
 

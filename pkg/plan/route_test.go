@@ -240,6 +240,7 @@ func TestIPv6WithDelegatedPrefixes(t *testing.T) {
 		pref 502 from 2001:db8:2200::/40 lookup 4
 		pref 503 oif eth1 lookup 3
 		pref 503 oif eth2 lookup 4
+		pref 504 from 2001:db8:1::2 lookup main
 		pref 32765 lookup main suppress_prefixlength 0
 		pref 32765 lookup 3
 		pref 32765 lookup 4
