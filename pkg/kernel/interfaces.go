@@ -96,15 +96,13 @@ func (k *Kernel) fillRoutes(i *netifd.Interface, f plan.Family, index int, gatew
 
 // defaultRoutes are those of the main table on a device, by metric.
 func (k *Kernel) defaultRoutes(f plan.Family, index int) ([]netifd.Route, error) {
-	routes, err := k.routes(f, routeFilter{table: plan.Main, index: index})
+	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, func(r route) bool { return r.Default() && r.plain })
 	if err != nil {
 		return nil, err
 	}
 	var defaults []netifd.Route
 	for _, r := range routes {
-		if r.Default() && r.plain {
-			defaults = append(defaults, netifd.Route{Target: r.Dst, Nexthop: r.Gateway, Metric: r.Metric})
-		}
+		defaults = append(defaults, netifd.Route{Target: r.Dst, Nexthop: r.Gateway, Metric: r.Metric})
 	}
 	return defaults, nil
 }

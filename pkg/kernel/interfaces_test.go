@@ -108,6 +108,18 @@ func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
 	}
 }
 
+// TestALongMainTableWithoutNetifd is that of a machine with all routes of the
+// Internet, of which only the default ones are wanted.
+func TestALongMainTableWithoutNetifd(t *testing.T) {
+	r := newRouter(t)
+	r.defaultRoute(1, plan.IPv4, 20)
+	r.fill(maxObjects + 1)
+	got, err := r.Interfaces(&config.Config{Interfaces: []config.Interface{{Name: "line", Device: "eth1"}}})
+	r.must(err)
+	want := []netifd.Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.1"), Metric: 20}}
+	same(t, "routes", want, got[0].Routes)
+}
+
 func TestSubflowsOfAConnection(t *testing.T) {
 	r := newRouter(t)
 	none, known, err := Subflows()
