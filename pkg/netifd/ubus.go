@@ -52,7 +52,7 @@ type Question struct {
 // Ask begins to ask netifd for all its interfaces, by one process, ubus, that runs
 // while the caller does something else. The error is ErrNoUbus where there is no
 // such program; any other error means that netifd is there and cannot be asked, so
-// that nothing may be concluded. Answer must be called.
+// that nothing may be concluded. Answer or Drop must be called.
 func Ask(ctx context.Context) (*Question, error) {
 	path, err := exec.LookPath("ubus")
 	if err != nil {
@@ -73,8 +73,13 @@ func Ask(ctx context.Context) (*Question, error) {
 // Answer waits for the answer. The error is about netifd, as that of Ask.
 func (q *Question) Answer() ([]Interface, error) {
 	defer q.cancel()
-	if err := q.cmd.Wait(); err != nil {
-		if q.ctx.Err() != nil {
+	err := q.cmd.Wait()
+	if err == q.ctx.Err() {
+		err = nil // its time is up, but it had ended well before
+	}
+	if err != nil {
+		var exit *exec.ExitError
+		if q.ctx.Err() != nil && !(errors.As(err, &exit) && exit.Exited()) {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(q.stderr.buffer.String()), "\n")

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package netifd
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAnAnswerInTimeIsReadLate lets the time of ubus be up when it has ended and
+// nobody has looked yet, as where uci is slow.
+func TestAnAnswerInTimeIsReadLate(t *testing.T) {
+	for name, tt := range map[string]struct{ script, err string }{
+		"an answer": {`echo '{"interface":[{"interface":"lan"}]}'`, ""},
+		"no netifd": {`echo 'Failed to connect to ubus' >&2; exit 255`, call + ": exit status 255: Failed to connect to ubus"},
+		"no end":    {`kill -STOP $$`, call + ": no answer within 5 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "ubus"), []byte("#!/bin/sh\n"+tt.script+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir)
+			q, err := Ask(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Waitid(unix.P_PID, q.cmd.Process.Pid, nil, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
+				t.Fatal(err)
+			}
+			killed, kill := make(chan struct{}), q.cmd.Cancel
+			q.cmd.Cancel = func() error {
+				defer close(killed)
+				return kill()
+			}
+			q.cancel()
+			<-killed
+			all, err := q.Answer()
+			if got := errorText(err); got != tt.err || err == nil && (len(all) != 1 || all[0].Name != "lan") {
+				t.Errorf("interfaces %+v, error %q, want %q", all, got, tt.err)
+			}
+		})
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
