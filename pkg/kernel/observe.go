@@ -181,8 +181,8 @@ func (o *observation) endpoints() error {
 	return err
 }
 
-// steering says who steers the endpoints. A kernel that has both settings keeps
-// the older one true (proc_path_manager in net/mptcp/ctrl.c).
+// steering says who steers the endpoints. A kernel that has both settings changes
+// each with the other (proc_pm_type and proc_path_manager in net/mptcp/ctrl.c).
 func steering() (plan.PathManager, error) {
 	kernels := "kernel"
 	value, ok, err := Sysctl(keyPathManager)
