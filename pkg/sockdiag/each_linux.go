@@ -137,7 +137,6 @@ func (e *enumeration) connections(p part) error {
 				return errEndless
 			}
 			late = append(late, c)
-			e.last[c.Token] = gone
 			return nil
 		}
 		return e.hand(c)
@@ -239,9 +238,7 @@ func (l *listing) take(token uint32) []Subflow {
 			l.lent = append(l.lent, *s)
 		}
 	}
-	if len(l.lent) > 0 {
-		l.last[token] = gone
-	}
+	l.last[token] = gone
 	return l.lent
 }
 

@@ -149,6 +149,31 @@ func TestAnswerWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestListedTwice lets the kernel list a connection in two batches, as it may when
+// others come and go: one whose subflows are all gone, and which waits for another.
+func TestListedTwice(t *testing.T) {
+	info := make([]byte, 96)
+	copy(info[12:], u32(0xbbbb))
+	body := join(message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2"), attr(attrInfo, info...))
+	asked := 0
+	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
+		answers := [][]byte{batch(unix.NLMSG_DONE, seq, u32(0)...)}
+		if asked++; asked == 3 { // after the subflows of both families
+			answers = [][]byte{batch(20, seq, body...), batch(20, seq, body...), answers[0]}
+		}
+		for _, b := range answers {
+			if _, err := far.Write(b); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	var tokens []uint32
+	err := k.each(maxKept, func(c Connection) error { tokens = append(tokens, c.Token); return nil }, func() {})
+	if err != nil || len(tokens) != 1 || tokens[0] != 0xbbbb {
+		t.Errorf("connections %x, error %v, want one", tokens, err)
+	}
+}
+
 // TestStrangersWithoutEnd has no answer to what was asked among all that comes.
 func TestStrangersWithoutEnd(t *testing.T) {
 	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
