@@ -13,6 +13,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -20,10 +21,6 @@ const (
 	// maxDumps is how often a dump is asked for before its interruptions
 	// become an error.
 	maxDumps = 10
-
-	// bufferLen is the most that the kernel puts into one batch of a dump
-	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
-	bufferLen = 32 << 10
 
 	// patience is how long the next batch of an answer is waited for. The kernel
 	// has it ready when the request is sent, or makes it when it is asked for.
@@ -67,7 +64,7 @@ func dialWith(config *netlink.Config) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, nl.Close())
 	}
-	return &conn{Conn: nl, raw: raw, buffer: make([]byte, bufferLen)}, nil
+	return &conn{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}, nil
 }
 
 // write sends a request that the kernel answers with an acknowledgement only.
@@ -123,7 +120,7 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
-		n, err := c.receive()
+		n, err := batch.Receive(c.raw, c.buffer)
 		if err != nil {
 			return err
 		}
@@ -156,26 +153,6 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 		}
 	}
 	return errEndless
-}
-
-// receive reads one batch of messages into the buffer.
-func (c *conn) receive() (n int, err error) {
-	waitErr := c.raw.Read(func(fd uintptr) bool {
-		// After EINTR the message is still there, and nothing new would end a wait.
-		for err = unix.EINTR; err == unix.EINTR; {
-			n, _, err = unix.Recvfrom(int(fd), c.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		}
-		return err != unix.EAGAIN
-	})
-	switch {
-	case waitErr != nil:
-		return 0, waitErr
-	case err != nil:
-		return 0, fmt.Errorf("receive: %w", err)
-	case n > len(c.buffer):
-		return 0, fmt.Errorf("receive: batch of %d bytes", n)
-	}
-	return n, nil
 }
 
 // result is the outcome in the last message of a reply: the errno, negative,

@@ -12,6 +12,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -48,7 +49,7 @@ func newStrangeKernel(t *testing.T, hurry time.Duration, answer func(seq uint32,
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kernel{route: &conn{Conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, bufferLen)}}
+	k := &Kernel{route: &conn{Conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}}
 	t.Cleanup(func() {
 		if err := k.Close(); err != nil {
 			t.Error(err)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
 // Multicast groups of rtnetlink, as bits (include/uapi/linux/rtnetlink.h). The
@@ -58,7 +60,7 @@ func wake(ctx context.Context, c *conn, counts func(*syscall.NetlinkMessage) boo
 		for {
 			// The kernel says ENOBUFS once when it had to drop messages, and
 			// goes on: any of them may have counted.
-			n, err := c.receive()
+			n, err := batch.Receive(c.raw, c.buffer)
 			if err != nil && !errors.Is(err, unix.ENOBUFS) {
 				return
 			}

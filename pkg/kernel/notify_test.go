@@ -13,6 +13,7 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -56,7 +57,7 @@ func TestNotificationsSurviveDroppedMessages(t *testing.T) {
 	control := flood()
 	var err error
 	for n := 0; err == nil && n < 100; n++ {
-		_, err = control.receive()
+		_, err = batch.Receive(control.raw, control.buffer)
 	}
 	if !errors.Is(err, unix.ENOBUFS) {
 		t.Fatalf("error %v, want ENOBUFS", err)
@@ -102,7 +103,7 @@ func (h *hearing) after(device int, change func()) (counted bool) {
 	h.address("lo", fmt.Sprintf("127.0.9.%d/32", h.ends))
 	lo := h.link("lo").Attrs().Index
 	for {
-		n, err := h.conn.receive()
+		n, err := batch.Receive(h.conn.raw, h.conn.buffer)
 		h.must(err)
 		msgs, err := syscall.ParseNetlinkMessage(h.conn.buffer[:n])
 		h.must(err)

@@ -9,18 +9,14 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
-const (
-	// bufferLen is the most that the kernel puts into one batch of a dump
-	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
-	bufferLen = 32 << 10
-
-	// maxAnswer bounds an answer, in bytes: ten times as much as the endpoints
-	// take, of which there cannot be more than ids (MPTCP_PM_MAX_ADDR_ID in
-	// net/mptcp/protocol.h, 255).
-	maxAnswer = 256 << 10
-)
+// maxAnswer bounds an answer, in bytes: ten times as much as the endpoints take, of
+// which there cannot be more than ids (MPTCP_PM_MAX_ADDR_ID in
+// net/mptcp/protocol.h, 255).
+const maxAnswer = 256 << 10
 
 var errEndless = errors.New("an answer without end")
 
@@ -44,7 +40,7 @@ func open() (*netlink.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, bufferLen)}, conn.PID()), nil
+	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}, conn.PID()), nil
 }
 
 // Send sends a request; the connection sees to it that its answer is read before
@@ -60,19 +56,9 @@ func (s *socket) SendMessages([]netlink.Message) error { return errors.ErrUnsupp
 
 // Receive reads one batch of messages.
 func (s *socket) Receive() ([]netlink.Message, error) {
-	var n int
-	var err error
-	waitErr := s.raw.Read(func(fd uintptr) bool {
-		n, _, err = unix.Recvfrom(int(fd), s.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		return err != unix.EAGAIN
-	})
-	switch {
-	case waitErr != nil:
-		return nil, waitErr
-	case err != nil:
+	n, err := batch.Receive(s.raw, s.buffer)
+	if err != nil {
 		return nil, err
-	case n > len(s.buffer):
-		return nil, fmt.Errorf("batch of %d bytes", n)
 	}
 	if s.left -= n; s.left < 0 {
 		return nil, errEndless
@@ -81,8 +67,8 @@ func (s *socket) Receive() ([]netlink.Message, error) {
 }
 
 // parse splits a batch.
-func parse(batch []byte) ([]netlink.Message, error) {
-	raw, err := syscall.ParseNetlinkMessage(batch)
+func parse(b []byte) ([]netlink.Message, error) {
+	raw, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
 		return nil, fmt.Errorf("malformed batch: %w", err)
 	}

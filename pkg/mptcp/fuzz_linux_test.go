@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
 // strangeKernel answers requests with batches of bytes that no real one sends.
@@ -133,7 +135,7 @@ func TestAnswerWithoutEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &socket{Conn: netlink.NewConn(e, 1), raw: raw, buffer: make([]byte, bufferLen)}
+	s := &socket{Conn: netlink.NewConn(e, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}
 	c := &Client{conn: netlink.NewConn(s, 1), family: 77}
 	if all, err := c.Endpoints(); !errors.Is(err, errEndless) {
 		t.Errorf("%d endpoints, error %v, want %v", len(all), err, errEndless)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
 // Subflows calls fn for every subflow that is in one of the states, or in any
@@ -80,10 +82,6 @@ const (
 	anyState = 1<<Established | 1<<SynSent | 1<<SynRecv | 1<<FinWait1 | 1<<FinWait2 |
 		1<<CloseWait | 1<<LastAck | 1<<Closing
 
-	// bufferLen is the most that the kernel puts into one message of a dump
-	// (netlink_dump and netlink_recvmsg in net/netlink/af_netlink.c).
-	bufferLen = 32 << 10
-
 	// patience is how long the next batch of an answer is waited for.
 	patience = 5 * time.Second
 
@@ -111,7 +109,7 @@ func open() (*kernel, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &kernel{conn: conn, raw: raw, buffer: make([]byte, bufferLen)}, nil
+	return &kernel{conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}, nil
 }
 
 // close cannot fail in a way that says anything of what was read.
@@ -156,28 +154,11 @@ func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32,
 			break
 		}
 		var length int
-		if length, err = receive(k.raw, k.buffer); err == nil {
+		if length, err = batch.Receive(k.raw, k.buffer); err == nil {
 			done, err = decodeBatch(k.buffer[:length], req.Header.Sequence, protocol, fn)
 		}
 	}
 	return err
-}
-
-// receive reads one batch of messages into buffer.
-func receive(raw syscall.RawConn, buffer []byte) (n int, err error) {
-	waitErr := raw.Read(func(fd uintptr) bool {
-		n, _, err = unix.Recvfrom(int(fd), buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		return err != unix.EAGAIN
-	})
-	switch {
-	case waitErr != nil:
-		return 0, waitErr
-	case err != nil:
-		return 0, fmt.Errorf("receive: %w", err)
-	case n > len(buffer):
-		return 0, fmt.Errorf("receive: batch of %d bytes", n)
-	}
-	return n, nil
 }
 
 // decodeBatch calls fn with the body of every reply to request seq, which asked

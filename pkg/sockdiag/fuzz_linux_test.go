@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
 // strangeKernel answers requests with what a test gives it. What cannot be had
@@ -47,7 +49,7 @@ func newStrangeKernel(t testing.TB, hurry time.Duration, answer func(seq uint32,
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &kernel{conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, bufferLen)}
+	k := &kernel{conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}
 	t.Cleanup(k.close)
 	return k
 }
@@ -78,12 +80,12 @@ func batches(data []byte, seq uint32) [][]byte {
 func FuzzReplies(f *testing.F) {
 	v4 := message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2")
 	lead := func(b []byte) []byte { return join(u16(uint16(len(b))), b) }
-	subflow := batch(20, 9, join(v4, attr(attrInfo, make([]byte, 240)...), ulp("mptcp", subflowAttrs))...)
-	connection := batch(20, 9, join(v4, attr(attrInfo, make([]byte, 96)...))...)
-	end := batch(unix.NLMSG_DONE, 9, u32(0)...)
+	subflow := batchOf(20, 9, join(v4, attr(attrInfo, make([]byte, 240)...), ulp("mptcp", subflowAttrs))...)
+	connection := batchOf(20, 9, join(v4, attr(attrInfo, make([]byte, 96)...))...)
+	end := batchOf(unix.NLMSG_DONE, 9, u32(0)...)
 	f.Add(lead(join(subflow, subflow)), lead(end), lead(join(connection, end)))
 	f.Add(lead(join(subflow, end)), lead(end), lead(connection))
-	f.Add(lead(subflow[:40]), lead(nil), lead(batch(unix.NLMSG_ERROR, 9, u32(0xfffffffe)...)))
+	f.Add(lead(subflow[:40]), lead(nil), lead(batchOf(unix.NLMSG_ERROR, 9, u32(0xfffffffe)...)))
 	f.Fuzz(func(t *testing.T, first, second, third []byte) {
 		answers := [][]byte{first, second, third}
 		sent := 0
@@ -126,9 +128,9 @@ func TestSilentKernel(t *testing.T) {
 func TestAnswerWithoutEnd(t *testing.T) {
 	body := join(message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2"), ulp("mptcp", subflowAttrs))
 	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
-		one := batch(20, seq, body...)
+		one := batchOf(20, seq, body...)
 		var many []byte
-		for len(many)+len(one) < bufferLen {
+		for len(many)+len(one) < batch.MaxLen {
 			many = append(many, one...)
 		}
 		go func() {
@@ -157,9 +159,9 @@ func TestListedTwice(t *testing.T) {
 	body := join(message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2"), attr(attrInfo, info...))
 	asked := 0
 	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
-		answers := [][]byte{batch(unix.NLMSG_DONE, seq, u32(0)...)}
+		answers := [][]byte{batchOf(unix.NLMSG_DONE, seq, u32(0)...)}
 		if asked++; asked == 3 { // after the subflows of both families
-			answers = [][]byte{batch(20, seq, body...), batch(20, seq, body...), answers[0]}
+			answers = [][]byte{batchOf(20, seq, body...), batchOf(20, seq, body...), answers[0]}
 		}
 		for _, b := range answers {
 			if _, err := far.Write(b); err != nil {
@@ -178,7 +180,7 @@ func TestListedTwice(t *testing.T) {
 func TestStrangersWithoutEnd(t *testing.T) {
 	k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
 		go func() {
-			for one := batch(20, seq+1); ; {
+			for one := batchOf(20, seq+1); ; {
 				if _, err := far.Write(one); err != nil {
 					return // the test has closed it
 				}

@@ -214,8 +214,8 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// batch returns one netlink message.
-func batch(typ uint16, seq uint32, data ...byte) []byte {
+// batchOf returns one netlink message.
+func batchOf(typ uint16, seq uint32, data ...byte) []byte {
 	b := join(u32(uint32(16+len(data))), u16(typ), u16(unix.NLM_F_MULTI), u32(seq), u32(0), data)
 	for len(b)%4 != 0 {
 		b = append(b, 0)
@@ -233,14 +233,14 @@ func TestDecodeBatch(t *testing.T) {
 		done  bool
 		err   error
 	}{
-		{"replies without the end", join(batch(20, 9, 1), batch(20, 9, 2)), 2, false, nil},
-		{"the end", join(batch(20, 9, 1), batch(unix.NLMSG_DONE, 9, u32(0)...)), 1, true, nil},
-		{"an end without data", batch(unix.NLMSG_DONE, 9), 0, true, nil},
-		{"another request's replies are not ours", join(batch(20, 8, 1), batch(unix.NLMSG_DONE, 8, u32(0)...)), 0, false, nil},
-		{"an error in the end", batch(unix.NLMSG_DONE, 9, errno(unix.ENOENT)...), 0, true, ErrNoMPTCPDiag},
-		{"an error message", batch(unix.NLMSG_ERROR, 9, errno(unix.EBUSY)...), 0, true, unix.EBUSY},
-		{"a failing function", join(batch(20, 9, 0xff), batch(20, 9, 1)), 1, false, failed},
-		{"a length beyond the end", append(u32(99), batch(20, 9, 1)[4:]...), 0, false, unix.EINVAL},
+		{"replies without the end", join(batchOf(20, 9, 1), batchOf(20, 9, 2)), 2, false, nil},
+		{"the end", join(batchOf(20, 9, 1), batchOf(unix.NLMSG_DONE, 9, u32(0)...)), 1, true, nil},
+		{"an end without data", batchOf(unix.NLMSG_DONE, 9), 0, true, nil},
+		{"another request's replies are not ours", join(batchOf(20, 8, 1), batchOf(unix.NLMSG_DONE, 8, u32(0)...)), 0, false, nil},
+		{"an error in the end", batchOf(unix.NLMSG_DONE, 9, errno(unix.ENOENT)...), 0, true, ErrNoMPTCPDiag},
+		{"an error message", batchOf(unix.NLMSG_ERROR, 9, errno(unix.EBUSY)...), 0, true, unix.EBUSY},
+		{"a failing function", join(batchOf(20, 9, 0xff), batchOf(20, 9, 1)), 1, false, failed},
+		{"a length beyond the end", append(u32(99), batchOf(20, 9, 1)[4:]...), 0, false, unix.EINVAL},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,9 +262,9 @@ func TestDecodeBatch(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	v4 := message(unix.AF_INET, 1, "10.0.0.1", "10.0.0.2")
 	v6 := message(unix.AF_INET6, 1, "::ffff:10.0.0.1", "fe80::1")
-	f.Add(batch(20, 9, join(v4, attr(attrInfo, make([]byte, 240)...), ulp("mptcp", subflowAttrs))...))
-	f.Add(join(batch(20, 9, join(v6, attr(attrInfo, make([]byte, 96)...))...), batch(unix.NLMSG_DONE, 9, u32(0)...)))
-	f.Add(batch(unix.NLMSG_ERROR, 9, u32(0xfffffffe)...))
+	f.Add(batchOf(20, 9, join(v4, attr(attrInfo, make([]byte, 240)...), ulp("mptcp", subflowAttrs))...))
+	f.Add(join(batchOf(20, 9, join(v6, attr(attrInfo, make([]byte, 96)...))...), batchOf(unix.NLMSG_DONE, 9, u32(0)...)))
+	f.Add(batchOf(unix.NLMSG_ERROR, 9, u32(0xfffffffe)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		calls := 0
 		_, err := decodeBatch(b, 9, unix.IPPROTO_TCP, func(body []byte) error {
