@@ -68,7 +68,8 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 // flagsNow are the flags that a standing endpoint can have at once. The kernel
 // changes fullmesh by closing the endpoint's subflows, and does not always make
 // them anew (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
-// connection has one.
+// connection has one. A kernel that cannot list them changes it at once, since
+// nobody would know when to.
 func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {
 	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 {
 		return w.flags
