@@ -139,7 +139,7 @@ func (l *life) compare(fresh *life) {
 		fresh.flap(n)
 	}
 	old, young := median(l.took), median(fresh.took)
-	l.Logf("median run %s, of a new router in turns with it %s (%.2f times)", old, young, float64(old)/float64(young))
+	l.Logf("median run %s, of a new router in turns with it %s (%.2f times)", old.Round(time.Microsecond), young.Round(time.Microsecond), float64(old)/float64(young))
 }
 
 // flap takes a line's address away and brings it back.
