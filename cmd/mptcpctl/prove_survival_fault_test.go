@@ -5,16 +5,13 @@ package main
 import (
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
-// survivalFault is what happens to wan1, the master, on which every connection
-// was opened, and maybe to wan2.
+// survivalFault is what happens to one line, the struck one, or to both.
 type survivalFault struct {
 	name  string
 	proto string        // static: dhcp lines tell more
@@ -23,8 +20,13 @@ type survivalFault struct {
 	begin, end func(*survival)
 	// told says that the program hears of it, so that a handover line is called in.
 	told bool
-	// all says that no line is left.
-	all bool
+	// stays says that the line goes on carrying meanwhile.
+	stays bool
+	// silent says that nothing tells the kernel of the end: when it tries the line again is up to its timers.
+	silent bool
+	// all says that no line is left; back are those that return.
+	all  bool
+	back []string
 	// watched runs `mptcpctl watch` beside the hook.
 	watched bool
 }
@@ -34,42 +36,40 @@ const survivalOutage = 10 * time.Second
 
 // survivalFaults are those of one line.
 func survivalFaults() []survivalFault {
-	unplug := func(s *survival) { s.deliver(s.Unplug("wan1")) }
-	plug := func(s *survival) { s.deliver(s.Plug("wan1")) }
-	hole := func(s *survival) { s.deliver(s.BlackHole("wan1")) }
-	heal := func(s *survival) { s.deliver(s.Heal("wan1")) }
+	unplug := func(s *survival) { s.deliver(s.Unplug(s.struck())) }
+	plug := func(s *survival) { s.deliver(s.Plug(s.struck())) }
+	hole := func(s *survival) { s.deliver(s.BlackHole(s.struck())) }
+	heal := func(s *survival) { s.deliver(s.Heal(s.struck())) }
+	away, home := func(s *survival) { s.readdress("77") }, func(s *survival) { s.readdress("78") }
 	return []survivalFault{
 		{name: "unplugged, events", proto: "dhcp", told: true, begin: unplug, end: plug},
 		{name: "carrier lost, no event", proto: "static", begin: unplug, end: plug},
 		{name: "carrier lost, no event, `watch`", proto: "static", told: true, watched: true, begin: unplug, end: plug},
-		{name: "black hole behind the router", proto: "dhcp", begin: hole, end: heal},
+		{name: "black hole behind the router", proto: "dhcp", silent: true, begin: hole, end: heal},
 		{name: "black hole, a tracker says `off` after 3 s", proto: "dhcp", told: true,
 			begin: func(s *survival) {
 				hole(s)
 				time.Sleep(3 * time.Second)
-				s.run("iface", "wan1", "off")
+				s.run("iface", s.struck(), "off")
 			},
 			end: func(s *survival) {
 				heal(s)
-				s.run("iface", "wan1", "--reset")
+				s.run("iface", s.struck(), "--reset")
 			}},
-		{name: "provider's router dead", proto: "dhcp", begin: (*survival).killRouter, end: (*survival).reviveRouter},
-		{name: "address changed, one event", proto: "dhcp", told: true,
-			begin: func(s *survival) { s.readdress("77") },
-			end:   func(s *survival) { s.readdress("78") }},
-		{name: "address changed, down and up", proto: "static", told: true,
-			begin: func(s *survival) { s.readdress("77") },
-			end:   func(s *survival) { s.readdress("78") }},
+		{name: "provider's router dead", proto: "dhcp", silent: true, begin: (*survival).killRouter, end: (*survival).reviveRouter},
+		{name: "address changed, one event", proto: "dhcp", told: true, stays: true, begin: away, end: home},
+		{name: "address changed, down and up", proto: "static", told: true, stays: true, begin: away, end: home},
 		{name: "device removed", proto: "dhcp", told: true,
-			begin: func(s *survival) { s.deliver(s.RemoveDevice("wan1")) },
-			end:   func(s *survival) { s.deliver(s.ReturnDevice("wan1")) }},
+			begin: func(s *survival) { s.deliver(s.RemoveDevice(s.struck())) },
+			end:   func(s *survival) { s.deliver(s.ReturnDevice(s.struck())) }},
 	}
 }
 
 // outage is the loss of both lines, of which some come back, one after the other.
 func outage(lasts time.Duration, back ...string) survivalFault {
 	return survivalFault{
-		name: fmt.Sprintf("both unplugged, %s back after %.0f s", strings.Join(back, " and "), lasts.Seconds()), proto: "dhcp", lasts: lasts, told: true, all: true,
+		name:  fmt.Sprintf("both unplugged, %s back after %.0f s", strings.Join(back, " and "), lasts.Seconds()),
+		proto: "dhcp", lasts: lasts, told: true, all: true, back: back,
 		begin: func(s *survival) {
 			s.deliver(s.Unplug("wan1"))
 			s.deliver(s.Unplug("wan2"))
@@ -83,9 +83,9 @@ func outage(lasts time.Duration, back ...string) survivalFault {
 }
 
 // sudden is the same, but both are gone before the first event is delivered.
-func sudden(lasts time.Duration, back string) survivalFault {
-	f := outage(lasts, back)
-	f.name = fmt.Sprintf("both unplugged at once, %s back after %.0f s", back, lasts.Seconds())
+func sudden(lasts time.Duration, back ...string) survivalFault {
+	f := outage(lasts, back...)
+	f.name = fmt.Sprintf("both unplugged at once, %s back after %.0f s", strings.Join(back, " and "), lasts.Seconds())
 	f.begin = func(s *survival) {
 		first, err := s.Unplug("wan1")
 		s.must(err)
@@ -96,9 +96,9 @@ func sudden(lasts time.Duration, back string) survivalFault {
 }
 
 // unannounced is the loss of both carriers of which netifd does not tell.
-func unannounced(lasts time.Duration, back string) survivalFault {
-	f := outage(lasts, back)
-	f.name = fmt.Sprintf("both carriers lost, no event, %s back after %.0f s", back, lasts.Seconds())
+func unannounced(lasts time.Duration, back ...string) survivalFault {
+	f := outage(lasts, back...)
+	f.name = fmt.Sprintf("both carriers lost, no event, %s back after %.0f s", strings.Join(back, " and "), lasts.Seconds())
 	f.proto, f.told = "static", false
 	return f
 }
@@ -112,8 +112,8 @@ func watched(f survivalFault) survivalFault {
 
 // late is the return of a line of which nobody is told, and of wan1 after it.
 func late() survivalFault {
-	f := unannounced(survivalOutage, "wan2")
-	f.name += ", wan1 10 s later"
+	f := unannounced(survivalOutage, "wan2", "wan1")
+	f.name = "both carriers lost, no event, wan2 back after 10 s, wan1 10 s later"
 	f.end = func(s *survival) {
 		s.deliver(s.Plug("wan2"))
 		time.Sleep(survivalOutage)
@@ -122,39 +122,25 @@ func late() survivalFault {
 	return f
 }
 
-// readdress gives wan1 another address.
+// readdress gives the struck line other addresses, one event after the other.
 func (s *survival) readdress(host string) {
 	s.Helper()
-	address := "10.0.1." + host + "/24"
-	if s.row.ipv6 {
-		address = "fd00:1::" + host + "/64"
-	}
-	s.deliver(s.ChangeAddress("wan1", netip.MustParsePrefix(address)))
-}
-
-// farEnd is where the provider's router has wan1.
-func (s *survival) farEnd(line int) string {
-	s.Helper()
-	links, err := s.Internet.Netlink.LinkList()
-	s.must(err)
-	router, err := s.Router.Netlink.LinkByName(fmt.Sprint("eth", line))
-	s.must(err)
-	for _, link := range links {
-		if link.Attrs().Index == router.Attrs().ParentIndex {
-			return link.Attrs().Name
+	for _, f := range s.row.families() {
+		address := fmt.Sprintf("10.0.%d.%s/24", s.row.line(), host)
+		if f == survivalIPv6 {
+			address = fmt.Sprintf("fd00:%d::%s/64", s.row.line(), host)
 		}
+		s.deliver(s.ChangeAddress(s.struck(), netip.MustParsePrefix(address)))
 	}
-	s.Fatalf("no far end of line %d", line)
-	return ""
 }
 
 // killRouter lets the provider's router fall silent, to the question for its
 // MAC address too, and the router ask sooner than after half a minute.
 func (s *survival) killRouter() {
 	s.Helper()
-	s.drop("dead", 1, "drop")
+	s.drop("dead", s.row.line(), "drop")
 	for _, family := range []string{"ipv4", "ipv6"} {
-		s.must(s.Router.Sysctl("net."+family+".neigh.eth1.base_reachable_time_ms", "1000"))
+		s.must(s.Router.Sysctl(fmt.Sprintf("net.%s.neigh.eth%d.base_reachable_time_ms", family, s.row.line()), "1000"))
 	}
 }
 
@@ -163,61 +149,17 @@ func (s *survival) reviveRouter() {
 	s.nft("delete table netdev dead")
 }
 
-// filterSources lets a provider drop what has not the addresses that it gave, as
-// nearly all do (RFC 2827). One that does not carries what the router still sends from the
-// lost line's address; the far end then takes that subflow for alive, and waits for it.
-func (s *survival) filterSources(line int) {
-	s.Helper()
-	s.nft(fmt.Sprintf("add table netdev source%[1]d\n"+
-		"add chain netdev source%[1]d ingress { type filter hook ingress device %[2]s priority 0; }\n"+
-		"add rule netdev source%[1]d ingress ip saddr != 10.0.%[1]d.0/24 drop\n"+
-		"add rule netdev source%[1]d ingress ip6 saddr != { ::, fe80::/10, fd00:%[1]d::/64 } drop\n", line, s.farEnd(line)))
-}
-
-// drop puts a rule in front of what comes from and goes to a line at its far end.
-func (s *survival) drop(table string, line int, rule string) {
-	s.Helper()
-	device := s.farEnd(line)
-	text := "add table netdev " + table + "\n"
-	for _, hook := range []string{"ingress", "egress"} {
-		text += fmt.Sprintf("add chain netdev %[1]s %[2]s { type filter hook %[2]s device %[3]s priority 0; }\nadd rule netdev %[1]s %[2]s %[4]s\n",
-			table, hook, device, rule)
-	}
-	s.nft(text)
-}
-
-func (s *survival) nft(commands string) {
-	s.Helper()
-	program, err := exec.LookPath("nft")
-	if err != nil {
-		program = "/usr/sbin/nft"
-	}
-	out, err := s.Internet.Output(s.ctx, program, commands)
-	if err != nil {
-		s.Fatalf("nft: %v\n%s", err, out)
-	}
-}
-
-// startWatch runs the service of option mptcp_watch to the end of the test.
-func (s *survival) startWatch() {
-	s.Helper()
-	for _, args := range [][]string{{"set", "network.globals.mptcp_watch=1"}, {"commit", "network"}} {
-		s.must(s.Router.Run(s.Command(s.ctx, "uci", args...)))
-	}
-	watch := s.Command(s.ctx, "mptcpctl", "watch")
-	s.must(s.Router.Start(watch))
-	s.Cleanup(func() {
-		s.check(watch.Process.Signal(syscall.SIGTERM))
-		_ = watch.Wait() // It was told to end.
-	})
-}
+// struck is the line that the fault hits.
+func (s *survival) struck() string { return fmt.Sprint("wan", s.row.line()) }
 
 // lines are those of the row's lab.
-func (r survivalRow) lines() []netlab.LineConfig {
-	lines := []netlab.LineConfig{{Multipath: "master"}, {Multipath: r.second}}
-	for i := range lines {
-		lines[i].Proto, lines[i].Bits = r.fault.proto, r.bits
-		lines[i].NoIPv4, lines[i].IPv6 = r.ipv6, r.ipv6
+func (r *survivalRow) lines() []netlab.LineConfig {
+	var lines []netlab.LineConfig
+	for _, mode := range r.modes {
+		lines = append(lines, netlab.LineConfig{
+			Multipath: mode, Proto: r.fault.proto, Bits: r.bits,
+			NoIPv4: r.family == survivalIPv6, IPv6: r.family != survivalIPv4,
+		})
 	}
 	return lines
 }

@@ -17,142 +17,155 @@ const (
 	survivalBits  = 20_000_000 // of each line, each way
 	survivalRate  = 1_000_000  // bytes per second of a light load, of all connections together, each way
 	survivalTake  = 2 * time.Second
-	survivalAfter = 5 * time.Second // for a line that came back to be taken up again
+	survivalAfter = 3 * time.Second // for a line that came back to be taken up again
 	// survivalPatience is for what must come true, and for closing: the longest
 	// pause between two attempts of the kernel's (TCP_RTO_MAX) and more.
 	survivalPatience = 150 * time.Second
-	survivalSample   = 5 * time.Millisecond
+	survivalSlow     = 15 * time.Second // after which a log says what holds a close up
 	// survivalPiece must arrive each way on each connection to call it alive.
 	survivalPiece = 8 << 10
+)
+
+// Families of a row; with both the lines have both, and each family its connections.
+const (
+	survivalIPv4 = iota
+	survivalIPv6
+	survivalBoth
 )
 
 // survivalRow is one line of the table.
 type survivalRow struct {
 	fault  survivalFault
-	second string // the mode of wan2; wan1 is the master
-	ipv6   bool
-	count  int    // connections; 0: 1
-	light  bool   // survivalRate, not as fast as it goes
-	bits   uint64 // of each line; 0: survivalBits
-	loss   int    // per mille of all packets on both lines
-	cc     string // congestion control; empty: reno
+	modes  [2]string // of wan1 and wan2
+	at     int       // the number of the struck line; 0: 1
+	family int
+	count  int           // connections of a family; 0: 1
+	light  bool          // survivalRate, not as fast as it goes
+	bits   uint64        // of each line; 0: survivalBits
+	loss   int           // per mille of all packets on both lines
+	delay  time.Duration // of all packets on both lines, each way
+	cc     string        // congestion control; empty: reno
+	hasty  bool          // closed as soon as it goes on again
 
 	// What was measured.
-	problem               string // empty: it lives
-	stall, back, closing  time.Duration
+	problem               string           // empty: it lives
+	stuck                 bool             // the kernel does not read
+	again                 int              // how often it had to be measured anew
+	stall                 [2]time.Duration // by family
+	back, closing         time.Duration
 	before, during, after carried
+}
+
+// survivalTransfer is one connection.
+type survivalTransfer struct {
+	*netlab.Running
+	family int
 }
 
 // survival is a row under way.
 type survival struct {
 	*liveLab
 	row     *survivalRow
-	running []*netlab.Running
-	stalls  chan time.Duration // the longest, when the row is over
+	running []survivalTransfer
+	stalls  chan [2]time.Duration // when the row is over
 	over    chan struct{}
 }
 
-func (r *survivalRow) String() string {
-	return fmt.Sprintf("%s, %s", r.fault.name, r.kind())
-}
+func (r *survivalRow) line() int { return max(1, r.at) }
 
-// kind tells a row from others of the same fault.
-func (r *survivalRow) kind() string {
-	text := r.second
-	if r.ipv6 {
-		text += ", IPv6"
+// families are those that have connections.
+func (r *survivalRow) families() []int {
+	if r.family == survivalBoth {
+		return []int{survivalIPv4, survivalIPv6}
 	}
-	if r.count > 1 {
-		text += fmt.Sprintf(", %d connections", r.count)
-	}
-	if r.light {
-		text += ", light load"
-	}
-	if r.loss > 0 {
-		text += fmt.Sprintf(", %.1f %% loss", float64(r.loss)/10)
-	}
-	if r.cc != "" {
-		text += ", " + r.cc
-	}
-	return text
+	return []int{r.family}
 }
 
 // holds reports whether the fault leaves no line that anybody could know of.
 func (r *survivalRow) holds() bool {
-	return r.fault.all || !r.fault.told && r.second == "handover"
+	return r.fault.all || !r.fault.told && r.joined() == 1 && r.modes[r.line()-1] != "handover"
 }
 
 // measure fills the row in.
 func (r *survivalRow) measure(t *testing.T) {
-	if r.count == 0 {
-		r.count = 1
-	}
+	r.count = max(1, r.count)
 	if r.bits == 0 {
 		r.bits = survivalBits
 	}
-	r.problem = "not measured"
-	s := &survival{liveLab: buildLiveLab(t, netlab.Config{Lines: r.lines(), DAD: r.ipv6}), row: r}
+	r.problem, r.stuck = "not measured", false
+	s := &survival{liveLab: buildLiveLab(t, netlab.Config{Lines: r.lines(), DAD: r.family != survivalIPv4}), row: r}
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	s.ctx = ctx
 	s.prepare()
 	s.startAll()
-	r.before = s.carry(survivalTake)
-	done := s.fault()
-	s.endWatching(done)
+	s.endWatching(s.live())
 	s.closeAll()
 	t.Log(r.markdown())
-	if r.problem != "" {
+	r.stuck = r.stuck && r.problem != ""
+	if r.problem != "" && !r.stuck {
 		t.Errorf("%s: %s", r, r.problem)
 	}
 }
 
-// prepare makes the lab what the row says.
-func (s *survival) prepare() {
+// live brings the fault about, ends it, and lets the lines be taken up again. It
+// returns when the row has come to its end or to its failure.
+func (s *survival) live() (err error) {
 	s.Helper()
-	if cc := s.row.cc; cc != "" {
-		s.must(s.Router.Sysctl("net.ipv4.tcp_congestion_control", cc), s.Server.Sysctl("net.ipv4.tcp_congestion_control", cc))
+	r := s.row
+	if r.before, err = s.carryAs("before the fault", r.together()); err != nil {
+		return err
 	}
-	for line := 1; line <= 2; line++ {
-		s.filterSources(line)
-		if s.row.loss > 0 {
-			s.drop(fmt.Sprint("loss", line), line, fmt.Sprintf("numgen random mod 1000 < %d drop", s.row.loss))
-		}
+	if err := s.strike(); err != nil {
+		return err
 	}
-	if s.row.fault.watched {
-		s.startWatch()
+	r.fault.end(s)
+	returned := time.Now()
+	if err := s.goesOn("after the return"); err != nil {
+		return err
 	}
-	s.boot()
-	want := 2
-	if s.row.second == "handover" {
-		want = 1
+	r.back = time.Since(returned)
+	if r.hasty {
+		return nil
 	}
-	s.eventually("the lines have their endpoints", func() bool { return len(s.endpoints()) == want })
+	time.Sleep(survivalAfter)
+	if r.after, err = s.carryAs("after the return", r.afterwards()); err != nil {
+		return err
+	}
+	return s.goesOn("some time after the return")
 }
 
-// startAll starts the connections and waits for their subflows.
-func (s *survival) startAll() {
+// strike is the fault from its beginning to the moment before its end.
+func (s *survival) strike() error {
 	s.Helper()
-	what := netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless}
-	if s.row.ipv6 {
-		what.Server = netlab.Addr6
+	r := s.row
+	lasts := r.fault.lasts
+	if lasts == 0 {
+		lasts = survivalOutage
 	}
-	if s.row.light {
-		what.Rate = uint64(survivalRate / s.row.count)
+	before, err := s.Counters()
+	s.must(err)
+	start := time.Now()
+	r.fault.begin(s)
+	if !r.holds() {
+		if err := s.goesOn("while the other line is there"); err != nil {
+			return err
+		}
 	}
-	for range s.row.count {
-		running, err := s.Router.StartTransfer(s.ctx, what)
-		s.must(err)
-		s.running = append(s.running, running)
+	time.Sleep(time.Until(start.Add(lasts)))
+	if r.during = s.since(before); !r.during.fits(r.meanwhile()) {
+		return fmt.Errorf("during the fault the lines carry %s; endpoints %v, subflows %v", r.during.shares(), s.endpoints(), s.subflows())
 	}
-	s.must(s.await())
-	want := 2 * s.row.count
-	if s.row.second == "handover" {
-		want = s.row.count
+	return nil
+}
+
+func (s *survival) goesOn(when string) error {
+	s.Helper()
+	if err := s.await(); err != nil {
+		s.explain()
+		return fmt.Errorf("no progress %s: %w; endpoints %v, subflows %v", when, err, s.endpoints(), s.subflows())
 	}
-	s.eventually("every connection has its subflows", func() bool { return len(s.subflows()) >= want })
-	s.stalls, s.over = make(chan time.Duration, 1), make(chan struct{})
-	go s.watchStalls()
+	return nil
 }
 
 // await waits until a piece more has arrived each way on each connection.
@@ -165,16 +178,12 @@ func (s *survival) await() error {
 	}
 	var problems []error
 	for range s.running {
-		problems = append(problems, <-outcome)
-	}
-	if err := errors.Join(problems...); err != nil {
-		lost := 0
-		for _, p := range problems {
-			if p != nil {
-				lost++
-			}
+		if err := <-outcome; err != nil {
+			problems = append(problems, err)
 		}
-		return fmt.Errorf("%d of %d connections: %w", lost, len(problems), problems[0])
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%d of %d connections: %w", len(problems), len(s.running), problems[0])
 	}
 	return nil
 }
@@ -198,91 +207,9 @@ func (s *survival) since(before []netlab.Counters) carried {
 	return after
 }
 
-// fault brings it about, ends it, and lets the lines be taken up again. It
-// returns when the row has come to its end or to its failure.
-func (s *survival) fault() error {
-	s.Helper()
-	r := s.row
-	lasts := r.fault.lasts
-	if lasts == 0 {
-		lasts = survivalOutage
-	}
-	before, err := s.Counters()
-	s.must(err)
-	start := time.Now()
-	r.fault.begin(s)
-	if !r.holds() {
-		if err := s.await(); err != nil {
-			return fmt.Errorf("no progress while the other line is there: %w; endpoints %v, subflows %v", err, s.endpoints(), s.subflows())
-		}
-	}
-	time.Sleep(time.Until(start.Add(lasts)))
-	r.during = s.since(before)
-	r.fault.end(s)
-	returned := time.Now()
-	if err := s.await(); err != nil {
-		return fmt.Errorf("no progress after the return: %w; endpoints %v, subflows %v", err, s.endpoints(), s.subflows())
-	}
-	r.back = time.Since(returned)
-	time.Sleep(survivalAfter)
-	r.after = s.carry(survivalTake)
-	if err := s.await(); err != nil {
-		return fmt.Errorf("it stopped after the return: %w; endpoints %v, subflows %v", err, s.endpoints(), s.subflows())
-	}
-	return nil
-}
-
-// watchStalls measures the longest time without progress in one direction of
-// one connection.
-func (s *survival) watchStalls() {
-	type direction struct {
-		bytes uint64
-		last  time.Time
-	}
-	var longest time.Duration
-	state := make([][2]direction, len(s.running))
-	tick := time.NewTicker(survivalSample)
-	defer tick.Stop()
-	look := func(now time.Time, end bool) {
-		for i, r := range s.running {
-			up, down := r.Progress()
-			for way, bytes := range [2]uint64{up, down} {
-				d := &state[i][way]
-				if d.last.IsZero() {
-					d.last = now
-				}
-				if bytes != d.bytes || end {
-					longest = max(longest, now.Sub(d.last))
-					*d = direction{bytes, now}
-				}
-			}
-		}
-	}
-	for {
-		select {
-		case <-s.over:
-			look(time.Now(), true)
-			s.stalls <- longest
-			return
-		case now := <-tick.C:
-			look(now, false)
-		}
-	}
-}
-
-func (s *survival) endWatching(problem error) {
-	close(s.over)
-	s.row.stall = <-s.stalls
-	if s.row.problem = ""; problem != nil {
-		s.row.problem = problem.Error()
-	}
-}
-
 // closeAll ends every connection and says how long that takes.
 func (s *survival) closeAll() {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, survivalPatience)
-	defer cancel()
 	start := time.Now()
 	ended := make(chan error, len(s.running))
 	for _, r := range s.running {
@@ -291,17 +218,19 @@ func (s *survival) closeAll() {
 			ended <- err
 		}()
 	}
-	for range s.running {
+	slow, late := time.After(survivalSlow), time.After(survivalPatience)
+	for left := len(s.running); left > 0; {
+		var err error
 		select {
-		case err := <-ended:
-			if err != nil && s.row.problem == "" {
-				s.row.problem = "broke: " + err.Error()
-			}
-		case <-ctx.Done():
-			if s.row.problem == "" {
-				s.row.problem = "does not close"
-			}
-			return
+		case err = <-ended:
+			left--
+		case <-slow:
+			s.explain()
+		case <-late:
+			err, left = errors.New("does not close"), 0
+		}
+		if err != nil && s.row.problem == "" {
+			s.row.problem = "broke while it was closed: " + err.Error()
 		}
 	}
 	s.row.closing = time.Since(start)
