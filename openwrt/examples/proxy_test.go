@@ -5,12 +5,12 @@ package examples
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -68,10 +68,14 @@ func TestProxyTakesMultipathTCPOfTheLAN(t *testing.T) {
 		if socket, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP); err != nil {
 			return err
 		}
+		limit := unix.NsecToTimeval(timeLimit.Nanoseconds())
+		if err := unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+			return err
+		}
 		return unix.Connect(socket, &unix.SockaddrInet4{Addr: netlab.FarHost.As4(), Port: netlab.Port})
 	}))
 	file := os.NewFile(uintptr(socket), "connection")
-	r.must(askForOneByte(file), file.Close())
+	r.must(netlab.AskForOneByte(file), file.Close())
 }
 
 // What survives a pulled line is MPTCP: the same without mptcpize stands still,
@@ -137,19 +141,9 @@ func (r *recipe) ask(keys []tls.Certificate, to string) (err error) {
 		return err
 	}))
 	defer func() { r.check(conn.Close()) }()
+	r.must(conn.SetDeadline(time.Now().Add(timeLimit)))
 	_, err = fmt.Fprintf(conn, "PROXY TCP4 192.168.1.100 %s 40000 %d\r\n", to, netlab.Port)
 	r.must(err)
 	secure := tls.Client(conn, &tls.Config{Certificates: keys, InsecureSkipVerify: true})
-	return askForOneByte(secure)
-}
-
-// askForOneByte asks the server of transfers at the other end for that.
-func askForOneByte(conn io.ReadWriter) error {
-	request := make([]byte, 17) // version 1, one byte wanted, no limit of its rate
-	request[0], request[8] = 1, 1
-	if _, err := conn.Write(request); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(conn, make([]byte, 13))
-	return err
+	return netlab.AskForOneByte(secure)
 }

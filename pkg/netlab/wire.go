@@ -11,8 +11,8 @@ import (
 // The protocol of a transfer. The client opens with a request of 33 bytes: the
 // version, how many bytes of frames it wants, how many bytes per second at
 // most (0: no limit), and the congestion control that the server is to use
-// (TCP_CA_NAME_MAX bytes of include/net/tcp.h, padded with zeros). Then it sends its upload, and ends it by closing its side.
-// The server answers in frames: how much of the upload has arrived, with as many
+// (TCP_CA_NAME_MAX bytes of include/net/tcp.h, padded with zeros). Then it sends
+// its upload, and ends it by closing its side. The server answers in frames: how much of the upload has arrived, with as many
 // bytes of download behind it.
 const (
 	wireVersion = 1
@@ -44,6 +44,16 @@ func readRequest(from io.Reader) (request, bool) {
 		down: binary.BigEndian.Uint64(b[1:]), rate: binary.BigEndian.Uint64(b[9:]),
 		congestion: string(bytes.TrimRight(b[17:], "\x00")),
 	}, true
+}
+
+// AskForOneByte asks the server at the other end of a connection for one byte, and
+// waits for it as long as the connection's deadline lets it.
+func AskForOneByte(conn io.ReadWriter) error {
+	if _, err := conn.Write(request{down: 1}.bytes()); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(conn, make([]byte, frameLen+1))
+	return err
 }
 
 // frame writes the head of a frame into buffer and returns it with its download behind it.
