@@ -201,7 +201,7 @@ func (s *stage) undisturbed(p passage) (world string, calls int) {
 
 // stride is how many places the short form leaves out.
 func stride() int {
-	if os.Getenv("PROVE") != "" {
+	if longProof() {
 		return 1
 	}
 	return 37
@@ -240,7 +240,7 @@ func TestProveKillAnywhere(t *testing.T) {
 	const seed = 5
 	random := rand.New(rand.NewPCG(seed, seed))
 	rounds := 12
-	if os.Getenv("PROVE") != "" {
+	if longProof() {
 		rounds = 500
 	}
 	s := newStage(t, stageLines)

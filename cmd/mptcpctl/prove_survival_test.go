@@ -29,7 +29,7 @@ const (
 func TestProveSurvival(t *testing.T) {
 	t.Parallel()
 	rows := shortSurvival()
-	if os.Getenv("PROVE") != "" {
+	if longProof() {
 		rows = wholeSurvival()
 	}
 	only := os.Getenv("PROVE_ONLY")
@@ -46,7 +46,7 @@ func TestProveSurvival(t *testing.T) {
 	measureAll(t, rows)
 	text := survivalText(rows, time.Since(start))
 	t.Logf("\n%s", text)
-	if os.Getenv("UPDATE_SURVIVAL") != "" && os.Getenv("PROVE") != "" && only == "" {
+	if os.Getenv("UPDATE_SURVIVAL") != "" && longProof() && only == "" {
 		writeSurvival(t, text)
 	}
 }

@@ -39,7 +39,7 @@ func TestProveWalks(t *testing.T) {
 		return
 	}
 	steps := shortSteps
-	if os.Getenv("PROVE") != "" {
+	if longProof() {
 		steps = proveSteps
 	}
 	if text := os.Getenv("PROVE_STEPS"); text != "" {

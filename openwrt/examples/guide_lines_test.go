@@ -30,12 +30,7 @@ ip route add default via 10.0.1.1 dev eth2 metric 2`)
 	r.says(r.types("mptcpctl doctor"), "nothing found")
 	r.says(r.types("ip rule"), "500:	from 10.0.1.9 lookup 5 suppress_prefixlength 0")
 
-	server, err := r.Serve(r.ctx)
-	r.must(err)
-	g.Cleanup(func() { r.check(server.Close()) })
-	f := r.transfer(r.Router, netlab.Addr4, false)
-	r.eventually("both lines carry the connection", func() bool { return f.carry(2 * megabyte).byBoth(2 * megabyte) })
-	f.stop()
+	r.bothLinesCarry()
 }
 
 func followPPPoE(g *guided) {

@@ -89,12 +89,7 @@ func followMwan3(g *guided) {
 	r.dialUDP(r.LAN, "", e.address).eventuallyFrom("10.0.2.2")
 	r.dialUDP(r.Router, "", e.address).eventuallyFrom("10.0.1.2")
 	r.dialUDP(r.Router, "eth2", e.address).eventuallyFrom("10.0.2.2")
-	server, err := r.Serve(r.ctx)
-	r.must(err)
-	g.Cleanup(func() { r.check(server.Close()) })
-	f := r.transfer(r.Router, netlab.Addr4, false)
-	r.eventually("both lines carry the connection", func() bool { return f.carry(2 * megabyte).byBoth(2 * megabyte) })
-	f.stop()
+	r.bothLinesCarry()
 
 	// Tables of the same number are emptied when it stops; others are not.
 	theirs := r.types("ip rule list | grep -E '^[1-3][0-9]{3}:'")

@@ -224,15 +224,21 @@ func followInstall(g *guided) {
 	}
 }
 
-func followTwoLines(g *guided) {
-	r := g.lab("", "")
-	g.follow(r)
+// bothLinesCarry waits until one connection of the router does so over both lines.
+func (r *recipe) bothLinesCarry() {
+	r.Helper()
 	server, err := r.Serve(r.ctx)
 	r.must(err)
-	g.Cleanup(func() { r.check(server.Close()) })
+	r.Cleanup(func() { r.check(server.Close()) })
 	f := r.transfer(r.Router, netlab.Addr4, false)
 	r.eventually("both lines carry the connection", func() bool { return f.carry(2 * megabyte).byBoth(2 * megabyte) })
 	f.stop()
+}
+
+func followTwoLines(g *guided) {
+	r := g.lab("", "")
+	g.follow(r)
+	r.bothLinesCarry()
 }
 
 func followCheck(g *guided) {

@@ -308,10 +308,17 @@ func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
 		return false
 	}
+	used := e.used(there)
+	return e.State.SubflowsKnown && !used
+}
+
+// used reports whether a connection has a subflow by an endpoint, as far as is
+// known, and asks for the subflows.
+func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 	if !e.State.SubflowsAsked {
 		e.result.NeedSubflows = true
 	}
-	return e.State.SubflowsKnown && !slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
+	return slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
 }
 
 // lost reports whether all lines of the family had been lost when the run

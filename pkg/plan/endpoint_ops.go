@@ -71,13 +71,7 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 // connection has one. A kernel that cannot list them changes it at once, since
 // nobody would know when to.
 func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {
-	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 {
-		return w.flags
-	}
-	if !e.State.SubflowsAsked {
-		e.result.NeedSubflows = true
-	}
-	if !slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr }) {
+	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 || !e.used(there) {
 		return w.flags
 	}
 	e.result.Warnings = append(e.result.Warnings, fmt.Sprintf(
