@@ -74,23 +74,17 @@ type view struct {
 // newView reads the configuration and asks netifd, both at once; the kernel is
 // asked later. What is wrong with the configuration comes before what is with netifd.
 func (o *options) newView(ctx context.Context) (*view, error) {
-	question, asked := netifd.Ask(ctx)
+	question := netifd.Ask(ctx)
 	pkg, cfg, err := o.readPackage(ctx)
 	if err != nil {
-		if asked == nil {
-			question.Drop()
-		}
+		question.Drop()
 		return nil, err
 	}
-	v := &view{pkg: pkg, cfg: cfg, netifd: !errors.Is(asked, netifd.ErrNoUbus)}
-	if !v.netifd {
-		return v, nil
-	}
-	if asked == nil {
-		v.known, asked = question.Answer()
-	}
-	if asked != nil {
-		return nil, exitError{exitFailed, asked}
+	v := &view{pkg: pkg, cfg: cfg}
+	v.known, err = question.Answer()
+	v.netifd = !errors.Is(err, netifd.ErrNoUbus)
+	if v.netifd && err != nil {
+		return nil, exitError{exitFailed, err}
 	}
 	return v, nil
 }

@@ -3,7 +3,7 @@
 // Package netifd knows what netifd says of its interfaces: the reply of
 // "ubus call network.interface dump" as typed values.
 //
-//	question, err := netifd.Ask(ctx)
-//	if errors.Is(err, netifd.ErrNoUbus) { /* ask the kernel instead */ }
+//	question := netifd.Ask(ctx)
 //	interfaces, err := question.Answer()
+//	if errors.Is(err, netifd.ErrNoUbus) { /* ask the kernel instead */ }
 package netifd

@@ -41,8 +41,9 @@ func (c *capped) Write(p []byte) (int, error) {
 // ErrNoUbus says that there is no ubus binary: the machine has no netifd.
 var ErrNoUbus = errors.New("no ubus on the PATH")
 
-// Question is a call of ubus that is under way.
+// Question is a call of ubus that is under way, or could not begin.
 type Question struct {
+	err            error // why it could not begin
 	cmd            *exec.Cmd
 	ctx            context.Context
 	cancel         context.CancelFunc
@@ -50,13 +51,11 @@ type Question struct {
 }
 
 // Ask begins to ask netifd for all its interfaces, by one process, ubus, that runs
-// while the caller does something else. The error is ErrNoUbus where there is no
-// such program; any other error means that netifd is there and cannot be asked, so
-// that nothing may be concluded. Answer or Drop must be called.
-func Ask(ctx context.Context) (*Question, error) {
+// while the caller does something else. Answer or Drop must be called.
+func Ask(ctx context.Context) *Question {
 	path, err := exec.LookPath("ubus")
 	if err != nil {
-		return nil, ErrNoUbus
+		return &Question{err: ErrNoUbus}
 	}
 	q := &Question{}
 	q.ctx, q.cancel = context.WithTimeout(ctx, killTimeout)
@@ -65,13 +64,18 @@ func Ask(ctx context.Context) (*Question, error) {
 	q.cmd.WaitDelay = time.Second
 	if err := q.cmd.Start(); err != nil {
 		q.cancel()
-		return nil, fmt.Errorf("%s: %w", call, err)
+		q.err = fmt.Errorf("%s: %w", call, err)
 	}
-	return q, nil
+	return q
 }
 
-// Answer waits for the answer. The error is about netifd, as that of Ask.
+// Answer waits for the answer. The error is ErrNoUbus where there is no such
+// program; any other means that netifd is there and did not answer, so that nothing
+// may be concluded.
 func (q *Question) Answer() ([]Interface, error) {
+	if q.err != nil {
+		return nil, q.err
+	}
 	defer q.cancel()
 	err := q.cmd.Wait()
 	if err == q.ctx.Err() {
@@ -93,6 +97,9 @@ func (q *Question) Answer() ([]Interface, error) {
 
 // Drop ends the call of one who wants no answer any more.
 func (q *Question) Drop() {
+	if q.err != nil {
+		return
+	}
 	q.cancel()
 	_ = q.cmd.Wait() // it was killed
 }

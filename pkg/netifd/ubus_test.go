@@ -24,9 +24,9 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", dir)
-			q, err := Ask(t.Context())
-			if err != nil {
-				t.Fatal(err)
+			q := Ask(t.Context())
+			if q.err != nil {
+				t.Fatal(q.err)
 			}
 			if err := unix.Waitid(unix.P_PID, q.cmd.Process.Pid, nil, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
 				t.Fatal(err)
