@@ -14,7 +14,8 @@ import (
 // "pending" (the number of operations that apply would do), "notes", "interfaces", "tables" and "lookups". An interface has "interface",
 // "device", "mode", "mode_reason" and by family "table", "table_reason",
 // "usable", "state", "addresses" and "gateway". A table has "family", "table",
-// "interfaces", "rules" and "routes". A lookup has "family", "packet",
+// "interfaces", "rules", "routes", of a long table the first ten thousand, and
+// "route_count". A lookup has "family", "packet",
 // "source", "destination", "bound_to", "arrives_on", "rules" (each "rule" with
 // its "outcome"), "device", "gateway", "table" (0: no route was found),
 // "route", "refused", "expected_device" and "expected_gateway", "verdict"
@@ -41,6 +42,7 @@ func (e *explanation) json(argument string) *fastjson.Value {
 		item.Set("interfaces", jsonStrings(a, owners))
 		item.Set("rules", jsonStrings(a, t.rules))
 		item.Set("routes", jsonStrings(a, t.routes))
+		item.Set("route_count", a.NewNumberInt(t.count))
 		tables.SetArrayItem(i, item)
 	}
 	for i := range e.proofs {

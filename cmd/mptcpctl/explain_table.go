@@ -15,7 +15,8 @@ type tableStory struct {
 	family plan.Family
 	table  uint32
 	owners []*plan.LineUse
-	routes []string
+	routes []string // the first of them
+	count  int      // of all routes
 	rules  []string
 }
 
@@ -48,10 +49,11 @@ func (e *explanation) explainTable(table uint32) error {
 				s.owners = append(s.owners, l)
 			}
 		}
-		routes, err := e.k.TableRoutes(f, table)
+		routes, count, err := e.k.TableRoutes(f, table)
 		if err != nil {
 			return wrapFailed("reading the table", err)
 		}
+		s.count = count
 		for _, r := range routes {
 			s.routes = append(s.routes, routeText(r.Route)+fmt.Sprintf(" proto %d", r.Protocol))
 		}

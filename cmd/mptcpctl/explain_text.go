@@ -83,7 +83,7 @@ func (e *explanation) tableText(b *strings.Builder, s *tableStory) {
 	}
 	for i, r := range s.routes {
 		if i == maxRoutes {
-			fmt.Fprintf(b, "  and %d more routes\n", len(s.routes)-maxRoutes)
+			fmt.Fprintf(b, "  and %d more routes\n", s.count-maxRoutes)
 			break
 		}
 		fmt.Fprintf(b, "  route  %s\n", r)

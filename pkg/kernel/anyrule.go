@@ -54,7 +54,7 @@ const (
 func (k *Kernel) AllRules(f plan.Family) ([]AnyRule, error) {
 	header := make([]byte, sizeofRuleHdr)
 	header[0] = addressFamilies[f]
-	all, err := dump(k.route, unix.RTM_GETRULE, header, func(b []byte) (AnyRule, bool, error) {
+	all, err := dump(k.route, unix.RTM_GETRULE, header, nil, func(b []byte) (AnyRule, bool, error) {
 		r, err := decodeAnyRule(b, f)
 		// A kernel without IPv6 answers with the rules of other families.
 		return r, err == nil && b[0] == addressFamilies[f], err

@@ -77,22 +77,29 @@ func (c *conn) get(typ uint16, body []byte, fn func([]byte) error) error {
 	return c.execute(typ, netlink.Acknowledge, body, fn)
 }
 
-// dump collects the objects that decode returns true for. Of an interrupted
-// dump nothing is kept. A family that the kernel lacks has no objects.
-func dump[T any](c *conn, typ uint16, body []byte, decode func([]byte) (T, bool, error)) ([]T, error) {
+// dump collects the objects that decode returns true for. Those beyond maxObjects
+// are counted in more; where that is nil, they are an error. Of an interrupted dump
+// nothing is kept. A family that the kernel lacks has no objects.
+func dump[T any](c *conn, typ uint16, body []byte, more *int, decode func([]byte) (T, bool, error)) ([]T, error) {
 	var all []T
 	err := errInterrupted
 	for n := 0; n < maxDumps && errors.Is(err, errInterrupted); n++ {
 		all = nil
+		if more != nil {
+			*more = 0
+		}
 		err = c.execute(typ, netlink.Dump, body, func(b []byte) error {
 			one, ok, err := decode(b)
 			switch {
 			case !ok || err != nil:
 				return err
-			case len(all) == maxObjects:
+			case len(all) < maxObjects:
+				all = append(all, one)
+			case more == nil:
 				return errTooMany
+			default:
+				*more++
 			}
-			all = append(all, one)
 			return nil
 		})
 	}

@@ -93,7 +93,7 @@ func (k *Kernel) final(r AnyRule) (bool, error) {
 		return r.Table == plan.Main, nil
 	}
 	// A VPN's two halves lead everywhere too.
-	routes, err := k.routesThat(r.Family, routeFilter{table: r.Table}, func(there route) bool { return there.Dst.Bits() <= 1 })
+	routes, err := k.routesThat(r.Family, routeFilter{table: r.Table}, nil, func(there route) bool { return there.Dst.Bits() <= 1 })
 	return len(routes) > 0, err
 }
 

@@ -96,7 +96,7 @@ func (k *Kernel) fillRoutes(i *netifd.Interface, f plan.Family, index int, gatew
 
 // defaultRoutes are those of the main table on a device, by metric.
 func (k *Kernel) defaultRoutes(f plan.Family, index int) ([]netifd.Route, error) {
-	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, func(r route) bool { return r.Default() && r.plain })
+	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, nil, func(r route) bool { return r.Default() && r.plain })
 	if err != nil {
 		return nil, err
 	}

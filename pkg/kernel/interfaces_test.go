@@ -113,7 +113,7 @@ func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
 func TestALongMainTableWithoutNetifd(t *testing.T) {
 	r := newRouter(t)
 	r.defaultRoute(1, plan.IPv4, 20)
-	r.fill(maxObjects + 1)
+	r.fill(plan.Main, maxObjects+1)
 	got, err := r.Interfaces(&config.Config{Interfaces: []config.Interface{{Name: "line", Device: "eth1"}}})
 	r.must(err)
 	want := []netifd.Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.1"), Metric: 20}}

@@ -95,7 +95,7 @@ func (k *Kernel) addresses(f plan.Family, index int) ([]plan.Address, error) {
 	header := make([]byte, unix.SizeofIfAddrmsg)
 	header[0] = addressFamilies[f]
 	binary.NativeEndian.PutUint32(header[4:], uint32(index))
-	all, err := dump(k.route, unix.RTM_GETADDR, header, func(b []byte) (plan.Address, bool, error) {
+	all, err := dump(k.route, unix.RTM_GETADDR, header, nil, func(b []byte) (plan.Address, bool, error) {
 		a, family, err := decodeAddress(b)
 		// A kernel without IPv6 answers with the addresses of other families.
 		return a, family == addressFamilies[f] && (index == 0 || a.Index == index), err

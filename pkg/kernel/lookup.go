@@ -164,24 +164,25 @@ type AnyRoute struct {
 	Plain bool
 }
 
-// TableRoutes lists the routes of one table. A table that does not exist has
-// none. It needs no privilege.
-func (k *Kernel) TableRoutes(f plan.Family, table uint32) ([]AnyRoute, error) {
-	routes, err := k.routes(f, routeFilter{table: table})
+// TableRoutes lists the first routes of one table, some ten thousand, and counts
+// all of them. A table that does not exist has none. It needs no privilege.
+func (k *Kernel) TableRoutes(f plan.Family, table uint32) (first []AnyRoute, count int, err error) {
+	more := 0
+	routes, err := k.routesThat(f, routeFilter{table: table}, &more, func(route) bool { return true })
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	all := make([]AnyRoute, len(routes))
+	first = make([]AnyRoute, len(routes))
 	name := ""
 	for i := range routes {
 		r := &routes[i]
 		if i == 0 || r.Index != routes[i-1].Index {
 			if name, err = k.DeviceName(r.Index); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		}
 		r.Device = name
-		all[i] = AnyRoute{r.Route, r.protocol, r.plain}
+		first[i] = AnyRoute{r.Route, r.protocol, r.plain}
 	}
-	return all, nil
+	return first, len(first) + more, nil
 }

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -23,6 +24,7 @@ const (
 type observation struct {
 	*Kernel
 	plan.State
+	req plan.Request
 	// names and indexes are those that were asked for, existing or not.
 	names   map[string]bool
 	indexes map[int]bool
@@ -33,7 +35,7 @@ type observation struct {
 // are those of the sockets and of /proc/sys. The subflows are left to
 // Subflows. It needs no privilege.
 func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
-	o := &observation{Kernel: k, names: make(map[string]bool), indexes: make(map[int]bool)}
+	o := &observation{Kernel: k, req: req, names: make(map[string]bool), indexes: make(map[int]bool)}
 	release := Release()
 	o.MaxEndpoints, o.MaxLimit = mptcp.MaxEndpoints(release), mptcp.MaxLimit(release)
 	for _, name := range req.Devices {
@@ -42,7 +44,7 @@ func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 		}
 	}
 	for _, f := range plan.Families {
-		if err := o.family(f, req.Tables[f]); err != nil {
+		if err := o.family(f); err != nil {
 			return plan.State{}, err
 		}
 	}
@@ -56,7 +58,7 @@ func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 }
 
 // family reads addresses, rules and routes, and the devices that they name.
-func (o *observation) family(f plan.Family, tables []uint32) error {
+func (o *observation) family(f plan.Family) error {
 	addresses, err := o.addresses(f, 0)
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (o *observation) family(f plan.Family, tables []uint32) error {
 	if err != nil {
 		return err
 	}
-	tables = slices.Clone(tables)
+	tables := slices.Clone(o.req.Tables[f])
 	for _, r := range rules {
 		if !r.plain {
 			continue
@@ -77,23 +79,25 @@ func (o *observation) family(f plan.Family, tables []uint32) error {
 			return err
 		}
 	}
+	destinations := o.req.Destinations(f, addresses)
 	for i, table := range tables {
 		if slices.Contains(tables[:i], table) {
 			continue
 		}
-		if err := o.table(f, table); err != nil {
+		if err := o.table(f, table, destinations); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// table reads one table. The kernel's own are never ours, and may be long.
-func (o *observation) table(f plan.Family, table uint32) error {
+// table reads one table. The kernel's own are never ours, and may be long; so may
+// any other be, by routes of others, of which few matter.
+func (o *observation) table(f plan.Family, table uint32, destinations map[netip.Prefix]bool) error {
 	if config.ReservedTable(table) {
 		return nil
 	}
-	routes, err := o.routes(f, routeFilter{table: table})
+	routes, err := o.routesThat(f, routeFilter{table: table}, nil, func(r route) bool { return r.ours() || destinations[r.Dst] })
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (o *observation) table(f plan.Family, table uint32) error {
 			return err
 		}
 		r.Device = o.name(r.Index)
-		if r.protocol == plan.Protocol && r.plain {
+		if r.ours() {
 			o.Routes = append(o.Routes, r.Route)
 		} else {
 			o.Foreign = append(o.Foreign, r.Route)

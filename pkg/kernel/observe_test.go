@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -164,12 +165,12 @@ func TestAnotherPathManagerIsNoticed(t *testing.T) {
 	same(t, "path manager", plan.PathManagerOther, r.observe().PathManager)
 }
 
-// fill puts n routes into the main table.
-func (r *router) fill(n int) {
+// fill puts n routes into a table.
+func (r *router) fill(table, n int) {
 	r.t.Helper()
 	for i := range n {
 		dst := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, byte(64 + i>>16), byte(i >> 8), byte(i)}), 32)
-		r.must(vnl.RouteAdd(&vnl.Route{LinkIndex: r.index["eth1"], Dst: ipNet(dst), Scope: vnl.SCOPE_LINK}))
+		r.must(vnl.RouteAdd(&vnl.Route{Table: table, LinkIndex: r.index["eth1"], Dst: ipNet(dst), Scope: vnl.SCOPE_LINK}))
 	}
 }
 
@@ -184,11 +185,36 @@ func TestALongMainTableIsNotRead(t *testing.T) {
 		return r.observe(2, 3), n
 	}
 	short, before := count()
-	r.fill(20_000)
+	r.fill(plan.Main, 20_000)
 	long, after := count()
 	same(t, "state", short, long)
 	same(t, "messages", before, after)
 	same(t, "routes", 4, len(long.Routes))
+}
+
+// TestALongTableOfALine is that of a line into which somebody has put all routes of
+// the Internet: of theirs only those are kept that one of ours may meet.
+func TestALongTableOfALine(t *testing.T) {
+	r := newRouter(t)
+	ours, theirs := r.route(1, plan.IPv4, 2), r.route(2, plan.IPv4, 2)
+	theirs.Dst, theirs.Gateway = prefix("192.0.2.0/24"), netip.Addr{}
+	network := theirs
+	network.Dst = prefix("10.0.1.0/24")
+	r.do(addRoute(ours))
+	for _, route := range []plan.Route{theirs, network} {
+		r.must(vnl.RouteAdd(foreignRoute(route, unix.RTPROT_STATIC)))
+	}
+	r.fill(2, 2*maxObjects)
+	line := plan.Line{Netifd: netifd.Interface{Routes: []netifd.Route{{Target: theirs.Dst}}}}
+	got, err := r.Observe(plan.Request{Tables: [2][]uint32{{2}}, Lines: []plan.Line{line}})
+	r.must(err)
+	same(t, "routes", []plan.Route{ours}, got.Routes)
+	same(t, "foreign routes", []plan.Route{network, theirs}, got.Foreign)
+
+	first, count, err := r.TableRoutes(plan.IPv4, 2)
+	r.must(err)
+	same(t, "routes that are counted", 2*maxObjects+3, count)
+	same(t, "routes that are listed", maxObjects, len(first))
 }
 
 func BenchmarkObserve(b *testing.B) {
@@ -200,7 +226,7 @@ func BenchmarkObserve(b *testing.B) {
 					r.do(addRoute(r.route(line, f, uint32(line+1))))
 				}
 			}
-			r.fill(n)
+			r.fill(plan.Main, n)
 			for b.Loop() {
 				r.observe(2, 3)
 			}

@@ -35,14 +35,18 @@ type route struct {
 	plain bool
 }
 
+// ours reports whether a run may change or delete it.
+func (r *route) ours() bool { return r.protocol == plan.Protocol && r.plain }
+
 // routes dumps routes. A table that does not exist, and a device that
 // does not, have none. The names of the devices are not filled in.
 func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
-	return k.routesThat(f, filter, func(route) bool { return true })
+	return k.routesThat(f, filter, nil, func(route) bool { return true })
 }
 
-// routesThat keeps only some of them: a table of others may hold any number.
-func (k *Kernel) routesThat(f plan.Family, filter routeFilter, wanted func(route) bool) ([]route, error) {
+// routesThat keeps only some of them: a table of others may hold any number. For
+// more see dump.
+func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted func(route) bool) ([]route, error) {
 	header := make([]byte, unix.SizeofRtMsg)
 	header[0], header[5] = addressFamilies[f], filter.protocol
 	ae := netlink.NewAttributeEncoder()
@@ -56,7 +60,7 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, wanted func(route
 	if err != nil {
 		return nil, err
 	}
-	all, err := dump(k.route, unix.RTM_GETROUTE, body, func(b []byte) (route, bool, error) {
+	all, err := dump(k.route, unix.RTM_GETROUTE, body, more, func(b []byte) (route, bool, error) {
 		r, ok, err := decodeRoute(b, f)
 		// A kernel that does not know a filter sends everything.
 		ok = ok && (filter.table == 0 || r.Table == filter.table) &&

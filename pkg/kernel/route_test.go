@@ -123,7 +123,7 @@ func TestRoutesOfOtherKindsAreForeignOrNotListed(t *testing.T) {
 	special := foreignRoute(r.route(1, plan.IPv4, 5), unix.RTPROT_STATIC)
 	special.Tos = 8
 	r.must(vnl.RouteAdd(special))
-	r.must(vnl.RouteAdd(&vnl.Route{Table: 5, Type: unix.RTN_BLACKHOLE, Dst: ipNet(prefix("192.0.2.0/24"))}))
+	r.must(vnl.RouteAdd(&vnl.Route{Table: 5, Type: unix.RTN_BLACKHOLE, Dst: ipNet(prefix("10.0.2.0/24"))}))
 	multipath := foreignRoute(r.route(1, plan.IPv4, 5), plan.Protocol)
 	multipath.LinkIndex, multipath.Gw = 0, nil
 	for n := 1; n <= 2; n++ {
@@ -133,7 +133,7 @@ func TestRoutesOfOtherKindsAreForeignOrNotListed(t *testing.T) {
 	r.must(vnl.RouteAdd(multipath))
 	got := r.observe(5)
 	same(t, "routes", nil, got.Routes)
-	same(t, "foreign routes", []plan.Route{{Table: 5, Dst: prefix("0.0.0.0/0")}, {Table: 5, Dst: prefix("192.0.2.0/24")}}, got.Foreign)
+	same(t, "foreign routes", []plan.Route{{Table: 5, Dst: prefix("0.0.0.0/0")}, {Table: 5, Dst: prefix("10.0.2.0/24")}}, got.Foreign)
 }
 
 func TestARouteByNexthopObjectIsNotTakenForOurs(t *testing.T) {

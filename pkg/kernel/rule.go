@@ -34,7 +34,7 @@ type rule struct {
 func (k *Kernel) rules(f plan.Family) ([]rule, error) {
 	header := make([]byte, sizeofRuleHdr)
 	header[0] = addressFamilies[f]
-	all, err := dump(k.route, unix.RTM_GETRULE, header, func(b []byte) (rule, bool, error) {
+	all, err := dump(k.route, unix.RTM_GETRULE, header, nil, func(b []byte) (rule, bool, error) {
 		r, protocol, err := decodeRule(b, f)
 		return r, protocol == plan.Protocol, err
 	})

@@ -187,7 +187,7 @@ func TestAFamilyThatTheKernelLacksHasNoRules(t *testing.T) {
 	r := newRouter(t)
 	body := make([]byte, sizeofRuleHdr)
 	body[0] = unix.AF_X25
-	got, err := dump(r.Kernel.route, unix.RTM_GETRULE, body, func(b []byte) (rule, bool, error) {
+	got, err := dump(r.Kernel.route, unix.RTM_GETRULE, body, nil, func(b []byte) (rule, bool, error) {
 		rule, _, err := decodeRule(b, plan.IPv4)
 		return rule, true, err
 	})

@@ -36,6 +36,8 @@ type Request struct {
 	Devices []string
 	// Tables are those to dump, by family.
 	Tables [2][]uint32
+	// Lines say which routes of others matter; see Destinations.
+	Lines []Line
 	// Sysctls are the settings to read, as paths below /proc/sys.
 	Sysctls []string
 }
@@ -192,7 +194,7 @@ func (p *planner) rememberTables() {
 // Needs says what has to be observed for a plan over these lines. hint are
 // tables that are known to hold routes of ours.
 func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
-	var req Request
+	req := Request{Lines: lines}
 	seen := make(map[string]bool)
 	for i := range lines {
 		l := &lines[i]

@@ -148,8 +148,13 @@ func (s *scene) whole() Input {
 func (s *scene) apply() []string {
 	s.t.Helper()
 	r := s.make()
+	in := s.whole()
+	request := Needs(in.Config, in.Lines, nil)
 	var lines []string
 	for i, op := range r.Ops {
+		if op.Object == ObjectRoute && op.Action != Delete && !request.Destinations(op.Route.Family, in.State.Addresses)[op.Route.Dst] {
+			s.t.Errorf("a route of others to its destination is not looked for: %s", op)
+		}
 		for _, before := range op.After {
 			if before >= i {
 				s.t.Errorf("operation %d needs operation %d, which comes later", i, before)

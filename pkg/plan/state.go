@@ -16,7 +16,8 @@ type State struct {
 	// Rules are the rules of protocol 77.
 	Rules []Rule
 	// Routes are the routes of protocol 77 in the tables that were asked for;
-	// Foreign are everybody else's unicast routes there.
+	// Foreign are everybody else's there, of any type, that have a destination
+	// of Request.Destinations.
 	Routes, Foreign []Route
 	Endpoints       []mptcp.Endpoint
 	Limits          mptcp.Limits

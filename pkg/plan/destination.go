@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import "net/netip"
+
+// Destinations are all that a route of ours may have in a family while the kernel
+// has these addresses. A route of others to any other one can stand in nobody's
+// way, however many of them a table holds.
+func (r *Request) Destinations(f Family, addresses []Address) map[netip.Prefix]bool {
+	all := map[netip.Prefix]bool{f.everything(): true, linkLocal: true}
+	for i := range r.Lines {
+		known := &r.Lines[i].Netifd
+		for k := range known.Routes {
+			all[known.Routes[k].Target] = true
+		}
+		for k := range known.Addresses {
+			peer := known.Addresses[k].Peer
+			all[netip.PrefixFrom(peer, peer.BitLen())] = true
+		}
+	}
+	for i := range addresses {
+		all[addresses[i].Prefix.Masked()] = true
+		all[addresses[i].Peer.Masked()] = true
+	}
+	return all
+}
