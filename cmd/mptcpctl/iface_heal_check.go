@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -19,7 +20,7 @@ func (o *options) lookToHeal(ctx context.Context, req *request) (plan.Healing, e
 	if _, err := findIface(&v.cfg, o.configFile(), req.heal); err != nil {
 		return plan.Healing{}, err
 	}
-	if err := v.listSubflows(); err != nil {
+	if err := v.listSubflows(kernel.Subflows); err != nil {
 		return plan.Healing{}, err
 	}
 	if wide := v.state.Heal(&v.result, req.heal); len(wide.Lacking) > 0 {
@@ -35,7 +36,7 @@ func (o *options) lookToHeal(ctx context.Context, req *request) (plan.Healing, e
 
 // healing says what the plan of a healing does, or why it must not.
 func (v *view) healing(name string) (plan.Healing, error) {
-	if err := v.listSubflows(); err != nil {
+	if err := v.listSubflows(kernel.Subflows); err != nil {
 		return plan.Healing{}, err
 	}
 	h := v.state.Heal(&v.result, name)

@@ -47,13 +47,14 @@ type status struct {
 	traffic lineTraffic
 }
 
-// look reads everything but the traffic.
+// look reads everything. The subflows are listed once, for the plan, their number
+// and what they carry.
 func (s *status) look(ctx context.Context) (*view, error) {
-	v, err := s.options.look(ctx)
+	v, err := s.lookAt(ctx, request{subflows: s.traffic.list})
 	if err != nil {
 		return nil, err
 	}
-	return v, v.listSubflows()
+	return v, v.listSubflows(s.traffic.list)
 }
 
 // once prints the status and what is wrong with the configuration.
@@ -74,16 +75,14 @@ func (s *status) once(ctx context.Context, asJSON bool) error {
 // next prints one of many. What cannot be read at the moment is a warning, but for
 // the first: a configuration that is just being written is no reason to end.
 func (s *status) next(ctx context.Context, asJSON bool) error {
+	first := s.traffic.rates.at.IsZero()
 	v, err := s.look(ctx)
-	if err != nil && (ctx.Err() != nil || s.traffic.rates.at.IsZero()) {
+	if err != nil && (ctx.Err() != nil || first) {
 		return err
 	}
 	if err != nil {
 		s.warn([]string{err.Error()})
 		return nil
-	}
-	if err := s.traffic.list(); err != nil {
-		return wrapFailed("listing the subflows", err)
 	}
 	return s.print(v, asJSON)
 }
@@ -103,9 +102,6 @@ func (s *status) watch(ctx context.Context) error {
 			return text, nil // only the size of the terminal has changed
 		}
 		v, err := s.look(ctx)
-		if err == nil {
-			err = s.traffic.list()
-		}
 		if err != nil {
 			s.traffic.rates.at = time.Now()
 			text = "mptcpctl: " + err.Error() + "\n"

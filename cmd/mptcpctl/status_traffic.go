@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -20,34 +21,35 @@ type lineTraffic struct {
 	byAddr map[netip.Addr]traffic
 }
 
-// list looks at the subflows once more; rates are known from the second time on.
-func (t *lineTraffic) list() error {
+// list lists the subflows, and notes what they carry; rates are known from the
+// second time on.
+func (t *lineTraffic) list() ([]plan.Subflow, bool, error) {
 	t.rates.begin(time.Now())
 	t.byAddr = make(map[netip.Addr]traffic)
-	return sockdiag.Subflows(func(s sockdiag.Subflow) error {
-		t.rates.see(&s)
-		rate, _ := t.rates.of(&s)
+	return kernel.SubflowsSeen(func(s *sockdiag.Subflow) {
+		if s.State != sockdiag.Established {
+			return
+		}
+		t.rates.see(s)
+		rate, _ := t.rates.of(s)
 		sum := t.byAddr[s.Local.Addr()]
 		sum.add(rate)
 		t.byAddr[s.Local.Addr()] = sum
-		return nil
-	}, sockdiag.Established)
+	})
 }
 
-// measure lists twice, a moment apart, if there is anything to measure.
+// measure lists once more, a moment later, if there is anything to measure.
 func (t *lineTraffic) measure(ctx context.Context, s *plan.State) error {
 	if len(s.Subflows) == 0 {
 		return nil
-	}
-	if err := t.list(); err != nil {
-		return wrapFailed("listing the subflows", err)
 	}
 	select {
 	case <-ctx.Done():
 		return exitError{exitFailed, ctx.Err()}
 	case <-time.After(statusMeasured):
 	}
-	return wrapFailed("listing the subflows", t.list())
+	_, _, err := t.list()
+	return wrapFailed("listing the subflows", err)
 }
 
 // of is what a line carries in a family, if that was measured.

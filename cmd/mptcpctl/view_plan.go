@@ -22,6 +22,8 @@ type request struct {
 	interrupt  bool
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
+	// subflows lists the subflows; nil: as kernel.Subflows does.
+	subflows func() ([]plan.Subflow, bool, error)
 }
 
 // plan observes the kernel and works out what to do.
@@ -45,7 +47,10 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 		return exitError{exitFailed, fmt.Errorf("reading the kernel's state: %w", err)}
 	}
 	v.state = state
-	return v.decide(lines, req, kernel.Subflows)
+	if req.subflows == nil {
+		req.subflows = kernel.Subflows
+	}
+	return v.decide(lines, req, req.subflows)
 }
 
 // decide works out what to do. It asks for the subflows only if the plan

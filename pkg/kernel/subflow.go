@@ -21,7 +21,13 @@ const stalled = 2
 // closed still carries data: its subflow is one of them. known is false when the
 // kernel cannot list them, for it lacks CONFIG_INET_DIAG or CONFIG_INET_TCP_DIAG.
 func Subflows() (subflows []plan.Subflow, known bool, err error) {
+	return SubflowsSeen(func(*sockdiag.Subflow) {})
+}
+
+// SubflowsSeen is Subflows, and shows everything that the kernel lists for it.
+func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known bool, err error) {
 	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
+		see(&s)
 		plain := s.Flags&(sockdiag.CapableRemote|sockdiag.JoinRemote) == 0
 		// Without a token it is plain TCP that never tried MPTCP.
 		if s.Token != 0 && (plain || s.State == sockdiag.Established) {
