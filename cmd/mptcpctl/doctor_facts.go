@@ -39,8 +39,8 @@ func (o *options) facts(ctx context.Context) (*doctor.Facts, error) {
 	return f, worst(failed, readConnections(ctx, f))
 }
 
-// joinTime is how long a connection that lacks a subflow is looked at: the join
-// may be under way.
+// joinTime is how long a connection that lacks a subflow, or has none, is looked
+// at: the join may be under way.
 const joinTime = time.Second
 
 // readConnections lists the connections. Those that lack a subflow are listed
@@ -97,7 +97,7 @@ func hidden(connections []sockdiag.Connection) bool {
 
 func lacking(f *doctor.Facts) bool {
 	for _, one := range doctor.Examine(f) {
-		if one.ID == doctor.LostSubflow {
+		if one.ID == doctor.LostSubflow || one.ID == doctor.NoSubflow {
 			return true
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -77,11 +76,11 @@ func (o *options) applyHeal(ctx context.Context, req request) error {
 // has got one is a failure.
 func (o *options) reportHealed(ctx context.Context, name string, before plan.Healing) error {
 	for deadline := time.Now().Add(healWait); ; {
-		subflows, _, err := kernel.Subflows()
-		if err != nil {
-			return wrapFailed("listing the subflows", err)
+		var now view
+		if err := now.listToHeal(); err != nil {
+			return err
 		}
-		back, alive := before.Healed(subflows)
+		back, alive := before.Healed(now.state.Subflows, now.lost)
 		if back == alive || time.Now().After(deadline) {
 			err := o.printf("%s: %d of %d connections have a subflow here again\n", name, back, alive)
 			if err == nil && back == 0 && alive > 0 {

@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // lookToHeal says what healing a line does. The endpoints of a family in which no
@@ -20,26 +22,50 @@ func (o *options) lookToHeal(ctx context.Context, req *request) (plan.Healing, e
 	if _, err := findIface(&v.cfg, o.configFile(), req.heal); err != nil {
 		return plan.Healing{}, err
 	}
-	if err := v.listSubflows(kernel.Subflows); err != nil {
+	if err := v.listToHeal(); err != nil {
 		return plan.Healing{}, err
 	}
-	if wide := v.state.Heal(&v.result, req.heal); len(wide.Lacking) > 0 {
+	if wide := v.state.Heal(&v.result, req.heal, v.lost); len(wide.Lacking) > 0 {
 		for f, needed := range wide.Families {
 			req.healSpares[f] = !needed
 		}
-		if v, err = o.lookAt(ctx, *req); err != nil {
+		if v, err = o.lookAt(ctx, *req); err == nil {
+			err = v.listToHeal()
+		}
+		if err != nil {
 			return plan.Healing{}, err
 		}
 	}
 	return v.healing(req.heal)
 }
 
+// listToHeal fills in the subflows, and the connections that have none, as far as
+// the kernel can list connections.
+func (v *view) listToHeal() (err error) {
+	if err := v.listSubflows(kernel.Subflows); err != nil {
+		return err
+	}
+	v.lost, err = lostConnections()
+	return err
+}
+
+func lostConnections() ([]plan.Subflow, error) {
+	var lost []plan.Subflow
+	err := sockdiag.Each(func(c sockdiag.Connection) error {
+		if c.Lost() && !c.Remote.Addr().IsLoopback() {
+			lost = append(lost, plan.Subflow{Token: c.Token, Local: c.Local.Addr()})
+		}
+		return nil
+	})
+	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, sockdiag.ErrNoTCPDiag) {
+		return nil, nil
+	}
+	return lost, wrapFailed("listing the connections", err)
+}
+
 // healing says what the plan of a healing does, or why it must not.
 func (v *view) healing(name string) (plan.Healing, error) {
-	if err := v.listSubflows(kernel.Subflows); err != nil {
-		return plan.Healing{}, err
-	}
-	h := v.state.Heal(&v.result, name)
+	h := v.state.Heal(&v.result, name, v.lost)
 	switch {
 	case !v.state.SubflowsKnown:
 		return h, notHealed(name, "the kernel cannot list the subflows (CONFIG_INET_TCP_DIAG, kmod-inet-diag)")
@@ -58,6 +84,9 @@ func notHealed(name, why string) error {
 // mayHeal looks again, under the lock: connections come and go while somebody
 // reads a question.
 func (v *view) mayHeal(req request) error {
+	if err := v.listToHeal(); err != nil {
+		return err
+	}
 	h, err := v.healing(req.heal)
 	if err == nil && h.Live > 0 && !req.interrupt {
 		err = notHealed(req.heal, "subflows have come to life in the meantime; try again")

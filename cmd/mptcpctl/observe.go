@@ -69,6 +69,7 @@ type view struct {
 	known  []netifd.Interface // from netifd, or from the kernel in its place
 	state  plan.State
 	result plan.Result
+	lost   []plan.Subflow // of connections that have none: see listToHeal
 }
 
 // newView reads the configuration and asks netifd, both at once; the kernel is

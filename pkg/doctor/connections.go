@@ -34,32 +34,77 @@ func (e *examination) connections() {
 	}
 }
 
-// misses reports whether a connection could use a line and does not.
-func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
-	f := plan.FamilyOf(c.Remote.Addr())
-	u := &l.Use[f]
-	if l.Mode == config.Signal || !u.Usable || !u.Device.Carrier || !e.multipath(c) {
-		return false
-	}
-	for _, there := range e.Result.Endpoints {
-		if !there.Own || there.Flags&mptcp.FlagSubflow == 0 || there.IfIndex != u.Device.Index || plan.FamilyOf(there.Addr) != f {
-			continue
-		}
-		for _, s := range c.Subflows {
-			if alive(s) && s.Local.Addr() == there.Addr {
-				return false
+// lostConnections finds connections over lines that have no subflow left.
+func (e *examination) lostConnections() {
+	n := 0
+	var first netip.Addr // with which the first of them was set up
+	for i := range e.Connections {
+		c := &e.Connections[i]
+		if local := c.Local.Addr(); c.Lost() && !e.inside(c.Remote.Addr()) && e.Result.Leaves(&e.State, local) {
+			if n++; n == 1 {
+				first = local
 			}
 		}
-		return true
 	}
-	return false
+	if n > 0 {
+		e.add(NoSubflow, "", fmt.Sprintf("connections that have no subflow left, and hang: %d", n), e.rejoin(first)...)
+	}
 }
+
+// rejoin is the command that adds an endpoint, at which the kernel joins once more.
+// heal does so for a connection that was not set up over the line itself.
+func (e *examination) rejoin(local netip.Addr) []string {
+	f := plan.FamilyOf(local)
+	for i := range e.Result.Ops {
+		if op := &e.Result.Ops[i]; op.Object == plan.ObjectEndpoint && op.Action == plan.Add && plan.FamilyOf(op.Endpoint.Addr) == f {
+			return []string{"mptcpctl apply"}
+		}
+	}
+	for _, l := range e.participants() {
+		if by := e.opens(l, f); by.IsValid() && by != local {
+			return []string{"mptcpctl iface " + l.Name + " heal"}
+		}
+	}
+	return nil
+}
+
+// opens is the address from which a line opens subflows in a family now, or zero.
+func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
+	u := &l.Use[f]
+	if l.Mode == config.Signal || !u.Usable || !u.Device.Carrier {
+		return by
+	}
+	for i := range e.Result.Endpoints {
+		there := &e.Result.Endpoints[i]
+		if there.Own && there.Flags&mptcp.FlagSubflow != 0 && there.IfIndex == u.Device.Index && plan.FamilyOf(there.Addr) == f {
+			return there.Addr
+		}
+	}
+	return by
+}
+
+// misses reports whether a connection could use a line and does not.
+func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
+	by := e.opens(l, plan.FamilyOf(c.Remote.Addr()))
+	if !by.IsValid() || !e.multipath(c) {
+		return false
+	}
+	for _, s := range c.Subflows {
+		if alive(s) && s.Local.Addr() == by {
+			return false
+		}
+	}
+	return true
+}
+
+// inside reports whether a peer is this machine itself.
+func (e *examination) inside(peer netip.Addr) bool { return peer.IsLoopback() || e.State.Present(peer) }
 
 // multipath reports whether a connection goes from a line of ours to a peer out
 // there, was opened by this machine, and has room for another subflow: joins
 // are opened by the client alone.
 func (e *examination) multipath(c *sockdiag.Connection) bool {
-	if c.State != sockdiag.Established || c.Fallback || c.Remote.Addr().IsLoopback() || e.present(c.Remote.Addr()) {
+	if c.State != sockdiag.Established || c.Fallback || e.inside(c.Remote.Addr()) {
 		return false
 	}
 	var opened, byLine bool
@@ -68,22 +113,10 @@ func (e *examination) multipath(c *sockdiag.Connection) bool {
 		opened = opened || s.Flags&(sockdiag.CapableLocal|sockdiag.JoinLocal) != 0
 		if alive(s) {
 			living++
-			byLine = byLine || e.ofLine(s.Local.Addr())
+			byLine = byLine || e.Result.OfLine(s.Local.Addr())
 		}
 	}
 	return opened && byLine && living <= e.State.Limits.Subflows
-}
-
-// ofLine reports whether an address is that of a line.
-func (e *examination) ofLine(addr netip.Addr) bool {
-	for _, l := range e.participants() {
-		for _, p := range l.Use[plan.FamilyOf(addr)].Addresses {
-			if p.Addr() == addr {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // alive reports whether a subflow works, or is about to.

@@ -4,7 +4,6 @@ package doctor
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -59,7 +58,7 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 // far side of a translation.
 func (e *examination) staleEndpoints() {
 	for _, there := range e.State.Endpoints {
-		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.present(there.Addr) {
+		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.State.Present(there.Addr) {
 			continue
 		}
 		e.add(StaleEndpoint, "", fmt.Sprintf("somebody else's endpoint %s (id %d) has an address that no device has", there.Addr, there.ID),
@@ -76,15 +75,6 @@ func (e *examination) own(there mptcp.Endpoint) bool {
 		}
 	}
 	return there.IfIndex != 0
-}
-
-func (e *examination) present(addr netip.Addr) bool {
-	for _, a := range e.State.Addresses {
-		if a.Prefix.Addr() == addr {
-			return true
-		}
-	}
-	return false
 }
 
 func deleteEndpoint(id uint8) string { return fmt.Sprintf("ip mptcp endpoint delete id %d", id) }

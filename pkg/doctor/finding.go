@@ -30,6 +30,7 @@ const (
 	AddressHeld
 	NoSlot
 	IPv6Missing
+	NoSubflow
 	LostSubflow
 	LimitTooLow
 	StrictFilter
@@ -51,7 +52,7 @@ const (
 var names = [...]string{
 	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
 	"same_address", "no_gateway", "rule_before", "table_in_use", "subnet_of_lan", "address_held",
-	"no_slot", "ipv6_missing", "lost_subflow", "limit_too_low", "strict_filter", "second_manager",
+	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
 	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
 }
@@ -99,6 +100,7 @@ func Examine(f *Facts) []Finding {
 		e.routing()
 		e.endpoints()
 		e.limits()
+		e.lostConnections()
 		e.connections()
 	}
 	var sorted []Finding

@@ -16,7 +16,8 @@ type Healing struct {
 	// Endpoints are those of the line that are made anew.
 	Endpoints []mptcp.Endpoint
 	// Lacking are the tokens of connections over other lines that have no
-	// established subflow by any of the Endpoints and can get one.
+	// established subflow by any of the Endpoints and can get one, and of those
+	// that have none at all.
 	Lacking []uint32
 	// Families are those in which the Lacking can get one.
 	Families [2]bool
@@ -26,9 +27,10 @@ type Healing struct {
 	Last []uint32
 }
 
-// Heal looks at the established subflows of the state, which must be known.
-// The result is a plan with Input.Heal for the line.
-func (s *State) Heal(r *Result, line string) Healing {
+// Heal looks at the established subflows of the state, which must be known, and at
+// connections that have none, each with the address with which it was set up. The
+// result is a plan with Input.Heal for the line.
+func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 	var h Healing
 	ends := make(map[netip.Addr]bool) // addresses whose subflows the plan ends
 	for _, op := range r.Ops {
@@ -81,7 +83,39 @@ func (s *State) Heal(r *Result, line string) Healing {
 			}
 		}
 	}
+	for _, c := range lost {
+		if _, seen := connections[c.Token]; !seen && r.Leaves(s, c.Local) && h.revives(c.Local) {
+			h.Lacking = append(h.Lacking, c.Token)
+			h.Families[FamilyOf(c.Local)] = true
+		}
+	}
 	return h
+}
+
+// revives reports whether a connection without subflows keeps one that the endpoints
+// give it. That the old endpoint of its first address is gone is told to the peer
+// by the first new subflow, which the peer would then close (RFC 8684 section 3.4.2):
+// another line has to do it.
+func (h *Healing) revives(local netip.Addr) bool {
+	return slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool {
+		return FamilyOf(e.Addr) == FamilyOf(local) && e.Addr != local && e.Flags&mptcp.FlagSubflow != 0
+	})
+}
+
+// Leaves reports whether a connection that was set up with an address leaves by a
+// line: the address is that of one, or of nothing any more.
+func (r *Result) Leaves(s *State, addr netip.Addr) bool { return r.OfLine(addr) || !s.Present(addr) }
+
+// OfLine reports whether an address is that of a line which takes part.
+func (r *Result) OfLine(addr netip.Addr) bool {
+	for i := range r.Lines {
+		for _, p := range r.Lines[i].Use[FamilyOf(addr)].Addresses {
+			if p.Addr() == addr && r.Lines[i].Participates() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // renews reports whether an operation adds an endpoint of the line.
@@ -115,9 +149,9 @@ func (h *Healing) reaches(s Subflow) bool {
 
 // Healed counts the connections that lacked a subflow: those that live on, and
 // of them those that have one by the Endpoints now.
-func (h *Healing) Healed(subflows []Subflow) (back, alive int) {
+func (h *Healing) Healed(subflows, lost []Subflow) (back, alive int) {
 	for _, token := range h.Lacking {
-		here, lives := false, false
+		here, lives := false, slices.ContainsFunc(lost, func(c Subflow) bool { return c.Token == token })
 		for _, s := range subflows {
 			if s.Token == token {
 				lives = true

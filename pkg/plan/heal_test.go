@@ -59,7 +59,7 @@ func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
 			s.input.Heal = "wan2"
 			s.state.Subflows, s.state.SubflowsKnown = tt.subflows, true
 			r := s.make()
-			got := s.state.Heal(&r, "wan2")
+			got := s.state.Heal(&r, "wan2", nil)
 			if len(got.Endpoints) != 2 || got.Endpoints[0].Addr != two || got.Endpoints[1].Addr != two6 {
 				t.Errorf("endpoints %v, want those of wan2", got.Endpoints)
 			}
@@ -70,13 +70,35 @@ func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
 	}
 }
 
+// TestHealReachesWhatHasNoSubflow is about connections that have lost their last one.
+func TestHealReachesWhatHasNoSubflow(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.state.Addresses = append(s.state.Addresses, Address{Prefix: prefix("192.168.1.1/24")})
+	s.input.Heal = "wan2"
+	s.state.Subflows = []Subflow{{Token: 3, Local: addr("10.0.1.2"), Opened: true}, {Token: 3, Local: addr("10.0.2.2"), Opened: true}}
+	lost := []Subflow{
+		{Token: 3, Local: addr("10.0.1.2")},      // has some by now
+		{Token: 4, Local: addr("10.0.1.2")},      // of a line
+		{Token: 5, Local: addr("10.0.1.9")},      // of a line that has another address now
+		{Token: 6, Local: addr("192.168.1.1")},   // of the LAN
+		{Token: 7, Local: addr("2001:db8:1::9")}, // another family
+		{Token: 8, Local: addr("10.0.2.2")},      // of this very line
+	}
+	r := s.make()
+	want := Healing{Live: 1, Lacking: []uint32{4, 5}, Families: [2]bool{IPv4: true}}
+	if diff := cmp.Diff(want, s.state.Heal(&r, "wan2", lost), cmpopts.IgnoreFields(Healing{}, "Endpoints")); diff != "" {
+		t.Errorf("healing (-want +got):\n%s", diff)
+	}
+}
+
 func TestASignalLineIsHealedForThoseWhoConnectToIt(t *testing.T) {
 	s := newScene(t, "signal", "signal")
 	s.settled()
 	s.input.Heal = "wan2"
 	s.state.Subflows = []Subflow{{Token: 7, Local: addr("10.0.1.2")}, {Token: 8, Local: addr("10.0.1.2"), Opened: true}}
 	r := s.make()
-	if got := s.state.Heal(&r, "wan2"); len(got.Lacking) != 1 || got.Lacking[0] != 7 {
+	if got := s.state.Heal(&r, "wan2", nil); len(got.Lacking) != 1 || got.Lacking[0] != 7 {
 		t.Errorf("healing %+v, want that of connection 7", got)
 	}
 }
@@ -94,7 +116,7 @@ func TestHealHasNoEndpoints(t *testing.T) {
 			change(s)
 			s.input.Heal = "wan2"
 			r := s.make()
-			if got := s.state.Heal(&r, "wan2"); len(got.Endpoints) != 0 {
+			if got := s.state.Heal(&r, "wan2", nil); len(got.Endpoints) != 0 {
 				t.Errorf("endpoints %v, want none", got.Endpoints)
 			}
 		})
@@ -123,13 +145,13 @@ func TestHealSparesTheFamilyThatLacksNothing(t *testing.T) {
 		{Token: 7, Local: addr("10.0.1.2"), Opened: true}, {Token: 8, Local: addr("2001:db8:2::2"), Opened: true},
 	}
 	r := s.make()
-	wide := s.state.Heal(&r, "wan2")
+	wide := s.state.Heal(&r, "wan2", nil)
 	if wide.Families != [2]bool{IPv4: true} || len(wide.Last) != 1 {
 		t.Errorf("healing %+v, want IPv4 alone to be needed, and IPv6 to be the last of connection 8", wide)
 	}
 	s.input.HealSpares[IPv6] = true
 	r = s.make()
-	if got := s.state.Heal(&r, "wan2"); len(got.Lacking) != 1 || got.Live != 0 || len(got.Last) != 0 {
+	if got := s.state.Heal(&r, "wan2", nil); len(got.Lacking) != 1 || got.Live != 0 || len(got.Last) != 0 {
 		t.Errorf("healing %+v, want it to interrupt nothing", got)
 	}
 	wantLines(t, mptcpLines(s.apply()), `
@@ -141,8 +163,11 @@ func TestHealSparesTheFamilyThatLacksNothing(t *testing.T) {
 func TestHealedCountsTheLivingOnly(t *testing.T) {
 	one, two := addr("10.0.1.2"), addr("10.0.2.2")
 	h := Healing{Endpoints: []mptcp.Endpoint{{ID: 2, Addr: two}}, Lacking: []uint32{7, 8, 9}}
-	back, alive := h.Healed([]Subflow{{Token: 7, Local: one}, {Token: 7, Local: two}, {Token: 8, Local: one}, {Token: 6, Local: two}})
-	if back != 1 || alive != 2 {
+	subflows := []Subflow{{Token: 7, Local: one}, {Token: 7, Local: two}, {Token: 8, Local: one}, {Token: 6, Local: two}}
+	if back, alive := h.Healed(subflows, nil); back != 1 || alive != 2 {
 		t.Errorf("%d of %d are back, want 1 of 2", back, alive)
+	}
+	if back, alive := h.Healed(subflows, []Subflow{{Token: 9, Local: one}}); back != 1 || alive != 3 {
+		t.Errorf("%d of %d are back, want 1 of 3", back, alive)
 	}
 }

@@ -85,6 +85,16 @@ type Subflow struct {
 	Stalled bool
 }
 
+// Present reports whether a device has an address.
+func (s *State) Present(addr netip.Addr) bool {
+	for i := range s.Addresses {
+		if s.Addresses[i].Prefix.Addr() == addr {
+			return true
+		}
+	}
+	return false
+}
+
 // deviceByName returns the zero Device (Index 0) when there is none.
 func (s *State) deviceByName(name string) Device {
 	for _, d := range s.Devices {

@@ -42,6 +42,28 @@ type Connection struct {
 	Subflows []Subflow
 }
 
+// hopeless is how many lost SYNs in a row make a join one that will fail.
+const hopeless = 2
+
+// Lost reports whether the connection has lost its last subflow and none is on its
+// way. The kernel tells the application nothing, and makes no other by itself.
+func (c *Connection) Lost() bool {
+	if c.State != Established || c.Fallback {
+		return false
+	}
+	for i := range c.Subflows {
+		switch s := &c.Subflows[i]; s.State {
+		case Established, SynRecv:
+			return false
+		case SynSent:
+			if s.TCP.Timeouts < hopeless {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // MPTCPInfo is a part of struct mptcp_info (include/uapi/linux/mptcp.h). What an
 // old kernel does not tell is zero, if not said otherwise.
 type MPTCPInfo struct {
