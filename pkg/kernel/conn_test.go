@@ -13,49 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/strange"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// strangeKernel answers requests with what no real one does, over a pair of
-// sockets, since the package reads from a file descriptor.
-type strangeKernel struct {
-	near, far *os.File
-	answer    func(seq uint32, far *os.File)
-	hurry     time.Duration // divides the patience
-}
-
-func (s *strangeKernel) Send(m netlink.Message) error {
-	go s.answer(m.Header.Sequence, s.far)
-	return nil
-}
-
-func (s *strangeKernel) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
-func (s *strangeKernel) Receive() ([]netlink.Message, error)  { return nil, errors.ErrUnsupported }
-func (s *strangeKernel) Close() error                         { return errors.Join(s.near.Close(), s.far.Close()) }
-func (s *strangeKernel) SetDeadline(time.Time) error          { return errors.ErrUnsupported }
-func (s *strangeKernel) SetWriteDeadline(time.Time) error     { return errors.ErrUnsupported }
-func (s *strangeKernel) SetReadDeadline(deadline time.Time) error {
-	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / s.hurry))
-}
-
 func newStrangeKernel(t *testing.T, hurry time.Duration, answer func(seq uint32, far *os.File)) *Kernel {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &strangeKernel{os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far"), answer, hurry}
-	raw, err := s.near.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &Kernel{route: &conn{Conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}}
-	t.Cleanup(func() {
-		if err := k.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return k
+	nl, raw := strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { go answer(request.Sequence, far) })
+	return &Kernel{route: &conn{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}}
 }
 
 // answerOf is a message of an answer in parts.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/strange"
 )
 
 // strangeKernel answers requests with batches of bytes that no real one sends.
@@ -99,44 +100,22 @@ func TestSilentKernel(t *testing.T) {
 	}
 }
 
-// endlessKernel answers a request, over a pair of sockets, with endpoints and no end.
-type endlessKernel struct {
-	strangeKernel
-	near, far *os.File
-}
-
-func (e *endlessKernel) Send(m netlink.Message) error {
-	endpoint := join([]byte{3, 1, 0, 0}, addrAttr(attr(1, u16(2)...), attr(2, 9), attr(3, 10, 0, 1, 2), attr(6, u32(6)...)))
-	one := reply(unix.NLM_F_MULTI, 77, endpoint...)
-	binary.NativeEndian.PutUint32(one[8:], m.Header.Sequence)
-	binary.NativeEndian.PutUint32(one[12:], m.Header.PID)
-	go func() {
-		for {
-			if _, err := e.far.Write(one); err != nil {
-				return // the test has closed it
-			}
-		}
-	}()
-	return nil
-}
-
+// TestAnswerWithoutEnd is one of endpoints.
 func TestAnswerWithoutEnd(t *testing.T) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &endlessKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far")}
-	t.Cleanup(func() {
-		if err := errors.Join(e.near.Close(), e.far.Close()); err != nil {
-			t.Error(err)
-		}
+	nl, raw := strange.Dial(t, 1, func(request netlink.Header, far *os.File) {
+		endpoint := join([]byte{3, 1, 0, 0}, addrAttr(attr(1, u16(2)...), attr(2, 9), attr(3, 10, 0, 1, 2), attr(6, u32(6)...)))
+		one := reply(unix.NLM_F_MULTI, 77, endpoint...)
+		binary.NativeEndian.PutUint32(one[8:], request.Sequence)
+		binary.NativeEndian.PutUint32(one[12:], request.PID)
+		go func() {
+			for {
+				if _, err := far.Write(one); err != nil {
+					return // the test has closed it
+				}
+			}
+		}()
 	})
-	raw, err := e.near.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &socket{Conn: netlink.NewConn(e, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}
-	c := &Client{conn: netlink.NewConn(s, 1), family: 77}
+	c := &Client{conn: netlink.NewConn(&socket{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}, 1), family: 77}
 	if all, err := c.Endpoints(); !errors.Is(err, errEndless) {
 		t.Errorf("%d endpoints, error %v, want %v", len(all), err, errEndless)
 	}

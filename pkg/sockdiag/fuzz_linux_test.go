@@ -13,45 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/strange"
 )
-
-// strangeKernel answers requests with what a test gives it. What cannot be had
-// from a real one is answered over a pair of sockets, since the package reads
-// from a file descriptor.
-type strangeKernel struct {
-	near, far *os.File
-	answer    func(seq uint32, far *os.File)
-	hurry     time.Duration // divides the patience
-}
-
-func (s *strangeKernel) Send(m netlink.Message) error {
-	s.answer(m.Header.Sequence, s.far)
-	return nil
-}
-
-func (s *strangeKernel) SendMessages([]netlink.Message) error { return errors.ErrUnsupported }
-func (s *strangeKernel) Receive() ([]netlink.Message, error)  { return nil, errors.ErrUnsupported }
-func (s *strangeKernel) Close() error                         { return errors.Join(s.near.Close(), s.far.Close()) }
-func (s *strangeKernel) SetDeadline(time.Time) error          { return errors.ErrUnsupported }
-func (s *strangeKernel) SetWriteDeadline(time.Time) error     { return errors.ErrUnsupported }
-func (s *strangeKernel) SetReadDeadline(deadline time.Time) error {
-	return s.near.SetReadDeadline(time.Now().Add(time.Until(deadline) / s.hurry))
-}
 
 func newStrangeKernel(t testing.TB, hurry time.Duration, answer func(seq uint32, far *os.File)) *kernel {
 	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &strangeKernel{near: os.NewFile(uintptr(fds[0]), "near"), far: os.NewFile(uintptr(fds[1]), "far"), answer: answer, hurry: hurry}
-	raw, err := s.near.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &kernel{conn: netlink.NewConn(s, 1), raw: raw, buffer: make([]byte, batch.MaxLen)}
-	t.Cleanup(k.close)
-	return k
+	conn, raw := strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { answer(request.Sequence, far) })
+	return &kernel{conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}
 }
 
 // batches cuts data into what the kernel hands over at once, each led by its
