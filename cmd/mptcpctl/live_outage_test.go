@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // liveOutage is how long all lines are lost. The kernel's timers back off
@@ -40,6 +43,43 @@ func TestConnectionOutlivesAllLines(t *testing.T) {
 			r.stop()
 		})
 	}
+}
+
+// TestTheFarEndHearsOfTheOnlyLine loses the line of a connection's only subflow,
+// which is all that the kernel could tell the far end by: the next one joins over a
+// slow line. The connection carries little: where packets are lost, acknowledgements
+// that say which leave no room for RM_ADDR, which is then late, and not lost itself.
+func TestTheFarEndHearsOfTheOnlyLine(t *testing.T) {
+	t.Parallel()
+	l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "handover"))
+	delay, err := l.Delay("wan2", survivalDelay)
+	l.must(err)
+	t.Cleanup(func() { l.check(delay.Close()) })
+	l.boot()
+	r := l.startAs(netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: 100_000})
+	r.await(survivalPiece)
+	l.deliver(l.Unplug("wan1"))
+	l.eventually("the far end takes wan1's subflow for gone", func() bool { return l.farCounter("RmAddr") > 0 })
+	r.await(survivalPiece)
+	l.deliver(l.Plug("wan1"))
+	l.eventually("wan1 is used again", func() bool { return l.hasSubflow(wan1Addr) && !l.hasEndpoint(wan2Addr) })
+	r.await(survivalPiece)
+	r.stop()
+}
+
+// farCounter is one of the far server's, by the name of net/mptcp/mib.c.
+func (l *liveLab) farCounter(name string) (value uint64) {
+	l.Helper()
+	l.must(l.Server.Do(func() error {
+		counters, err := mptcp.Counters()
+		for _, c := range counters {
+			if c.Name == name {
+				value = c.Value
+			}
+		}
+		return err
+	}))
+	return value
 }
 
 func otherAddresses(l *liveLab) {

@@ -98,6 +98,8 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 		return err
 	case op.Action == plan.Change:
 		return pm.SetFlags(op.Endpoint.ID, op.Endpoint.Flags)
+	case op.Endpoint.ID == 0:
+		return pm.DeleteZero(op.Endpoint.Addr)
 	}
 	return deleteEndpoint(pm, op.Endpoint)
 }

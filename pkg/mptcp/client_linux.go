@@ -5,6 +5,7 @@ package mptcp
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -140,7 +141,7 @@ func (c *Client) Add(e Endpoint) error {
 // looks at nothing but the id: a request with an address only means id 0,
 // succeeds and deletes no endpoint. It answers EINVAL for an id that is not
 // there. Id 0 is refused here with the same error, since it would close the
-// first subflow of connections and delete no endpoint.
+// first subflow of connections and delete no endpoint: see DeleteZero.
 func (c *Client) Delete(id uint8) error {
 	if id == 0 {
 		return fmt.Errorf("endpoint id 0: %w", unix.EINVAL)
@@ -151,6 +152,23 @@ func (c *Client) Delete(id uint8) error {
 	}
 	if err != nil {
 		return fmt.Errorf("endpoint id %d: %w", id, err)
+	}
+	return nil
+}
+
+// DeleteZero closes the first subflow of each connection that began from the
+// address, and tells its peer so (RM_ADDR for id 0, RFC 8684 section 3.4.2). It
+// deletes no endpoint. On subflows that are closed already it only tells the peer
+// again: Delete does that once, by an acknowledgement that may be lost, or that
+// goes out by the very subflow where there is no other. Without any subflow to
+// send by it is told by the next one.
+func (c *Client) DeleteZero(addr netip.Addr) error {
+	b, err := encodeZero(addr)
+	if err == nil {
+		err = c.write(cmdDelAddr, b)
+	}
+	if err != nil {
+		return fmt.Errorf("endpoint id 0 %s: %w", addr, err)
 	}
 	return nil
 }

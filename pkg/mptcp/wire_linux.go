@@ -48,19 +48,31 @@ func nested(fill func(*netlink.AttributeEncoder)) ([]byte, error) {
 	return ae.Encode()
 }
 
-func encodeEndpoint(e Endpoint) ([]byte, error) {
-	addr := e.Addr.Unmap()
+// plainAddr is an address that an endpoint can have.
+func plainAddr(addr netip.Addr) (netip.Addr, error) {
 	if !addr.IsValid() || addr.Zone() != "" {
-		return nil, fmt.Errorf("address without zone expected: %w", unix.EINVAL)
+		return addr, fmt.Errorf("address without zone expected: %w", unix.EINVAL)
+	}
+	return addr.Unmap(), nil
+}
+
+func encodeAddr(ae *netlink.AttributeEncoder, addr netip.Addr) {
+	if addr.Is4() {
+		ae.Uint16(addrAttrFamily, unix.AF_INET)
+		ae.Bytes(addrAttrAddr4, addr.AsSlice())
+	} else {
+		ae.Uint16(addrAttrFamily, unix.AF_INET6)
+		ae.Bytes(addrAttrAddr6, addr.AsSlice())
+	}
+}
+
+func encodeEndpoint(e Endpoint) ([]byte, error) {
+	addr, err := plainAddr(e.Addr)
+	if err != nil {
+		return nil, err
 	}
 	return nested(func(ae *netlink.AttributeEncoder) {
-		if addr.Is4() {
-			ae.Uint16(addrAttrFamily, unix.AF_INET)
-			ae.Bytes(addrAttrAddr4, addr.AsSlice())
-		} else {
-			ae.Uint16(addrAttrFamily, unix.AF_INET6)
-			ae.Bytes(addrAttrAddr6, addr.AsSlice())
-		}
+		encodeAddr(ae, addr)
 		// An id attribute of 0 does not make the kernel choose: it adds an
 		// endpoint with id 0, which can never be deleted by id.
 		if e.ID != 0 {
@@ -79,6 +91,19 @@ func encodeEndpoint(e Endpoint) ([]byte, error) {
 func encodeID(id uint8) ([]byte, error) {
 	return nested(func(ae *netlink.AttributeEncoder) {
 		ae.Uint8(addrAttrID, id)
+	})
+}
+
+// encodeZero names an address by the id that it has in connections that began
+// from it.
+func encodeZero(addr netip.Addr) ([]byte, error) {
+	addr, err := plainAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	return nested(func(ae *netlink.AttributeEncoder) {
+		encodeAddr(ae, addr)
+		ae.Uint8(addrAttrID, 0)
 	})
 }
 

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -63,6 +64,31 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 			e.draft.order(id, adds[i])
 		}
 	}
+	if there.Flags&mptcp.FlagSubflow != 0 && e.Config.Globals.Multipath && e.familyUsable(f) && !e.carried(there.Addr) {
+		e.retract(there.Addr, name, id)
+	}
+}
+
+// carried reports whether a line that takes part still has the address.
+func (e *endpointPlan) carried(addr netip.Addr) bool {
+	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
+		u := &l.Use[FamilyOf(addr)]
+		return l.Participates() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
+	})
+}
+
+// retract tells the far ends once more that the address of a deleted endpoint is
+// gone. The kernel has told them once, by a line that may be dead: where the first
+// subflow of a connection was its only one, as it is before a handover, always so.
+// They would take that subflow for alive when the line is back, and send by it
+// what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
+// __mptcp_close_ssk). Other subflows are reset then and need nothing.
+func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
+	id := e.draft.add(phaseEndpointDelete, Op{
+		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
+		Interface: name, Reason: "far ends hear of it by the lines that are left",
+	})
+	e.draft.require(id, deleted)
 }
 
 // flagsNow are the flags that a standing endpoint can have at once. The kernel

@@ -105,6 +105,7 @@ func TestHandMadeEndpointOnALineIsOurs(t *testing.T) {
 	wantLines(t, mptcpLines(s.settled()), `
 		+ ip mptcp endpoint add 10.0.1.2 dev eth1 id 6 subflow
 		- ip mptcp endpoint delete id 5
+		- ip mptcp endpoint delete id 0 10.0.1.77
 	`)
 }
 
@@ -145,6 +146,7 @@ func TestAddressChangeMakesBeforeItBreaks(t *testing.T) {
 	wantLines(t, mptcpLines(s.settled()), `
 		+ ip mptcp endpoint add 10.0.2.9 dev eth2 id 3 subflow
 		- ip mptcp endpoint delete id 2
+		- ip mptcp endpoint delete id 0 10.0.2.2
 	`)
 }
 
@@ -323,6 +325,7 @@ func TestReturnAfterTheLossOfAllRenews(t *testing.T) {
 		- ip mptcp endpoint delete id 1
 		+ ip mptcp endpoint add 10.0.1.2 dev eth1 id 3 subflow
 		- ip mptcp endpoint delete id 2
+		- ip mptcp endpoint delete id 0 10.0.2.2
 	`)
 	s.up(2)
 	wantLines(t, mptcpLines(s.settled()), `+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 4 subflow`)
@@ -364,6 +367,7 @@ func TestReturnAfterTheLossOfAllWithAnotherAddress(t *testing.T) {
 	wantLines(t, mptcpLines(s.settled()), `
 		+ ip mptcp endpoint add 10.0.1.9 dev eth1 id 2 subflow
 		- ip mptcp endpoint delete id 1
+		- ip mptcp endpoint delete id 0 10.0.1.2
 	`)
 }
 

@@ -27,6 +27,7 @@ func TestHandoverTakesOver(t *testing.T) {
 	wantLines(t, mptcpLines(s.settled()), `
 		+ ip mptcp endpoint add 10.0.3.2 dev eth3 id 3 subflow
 		- ip mptcp endpoint delete id 2
+		- ip mptcp endpoint delete id 0 10.0.2.2
 	`)
 }
 

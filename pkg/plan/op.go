@@ -42,10 +42,12 @@ type Op struct {
 	Action Action
 	Object Object
 
-	Route    Route
-	Rule     Rule
-	Sysctl   Sysctl
-	Limits   mptcp.Limits
+	Route  Route
+	Rule   Rule
+	Sysctl Sysctl
+	Limits mptcp.Limits
+	// Endpoint with id 0 is no endpoint, but an address of which the far ends of
+	// connections are told once more that it is gone (mptcp.Client.DeleteZero).
 	Endpoint mptcp.Endpoint
 	// Device is the name for Endpoint.IfIndex, as far as it is known.
 	Device string
@@ -102,7 +104,11 @@ func (o Op) endpointCommand() string {
 	e := o.Endpoint
 	switch o.Action {
 	case Delete:
-		return fmt.Sprintf("ip mptcp endpoint delete id %d", e.ID)
+		command := fmt.Sprintf("ip mptcp endpoint delete id %d", e.ID)
+		if e.ID == 0 {
+			command += " " + e.Addr.String()
+		}
+		return command
 	case Change:
 		return fmt.Sprintf("ip mptcp endpoint change id %d %s", e.ID, changedFlags(e.Flags))
 	}

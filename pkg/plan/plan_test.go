@@ -38,6 +38,7 @@ func TestALineGoesDown(t *testing.T) {
 		~ sysctl -w net.ipv4.conf.eth2.ignore_routes_with_linkdown=0
 		~ sysctl -w net.ipv4.conf.eth1.ignore_routes_with_linkdown=0
 		- ip mptcp endpoint delete id 1
+		- ip mptcp endpoint delete id 0 10.0.1.2
 		- ip rule del pref 32765 lookup 3 protocol 77
 		- ip rule del pref 501 from 10.0.1.2 lookup main suppress_prefixlength 1 protocol 77
 		- ip rule del pref 502 from 10.0.1.2 lookup 3 protocol 77

@@ -136,6 +136,7 @@ func TestAChangedAddressTakesItsRulesLast(t *testing.T) {
 		+ ip rule add pref 502 from 10.0.2.9 lookup 4 protocol 77
 		+ ip mptcp endpoint add 10.0.2.9 dev eth2 id 3 subflow
 		- ip mptcp endpoint delete id 2
+		- ip mptcp endpoint delete id 0 10.0.2.2
 		- ip rule del pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1 protocol 77
 		- ip rule del pref 502 from 10.0.2.2 lookup 4 protocol 77
 	`)

@@ -238,6 +238,7 @@ func (s *scene) obeyEndpoint(op Op) {
 		st.Endpoints = append(st.Endpoints, op.Endpoint)
 	case op.Action == Change && byID >= 0:
 		st.Endpoints[byID].Flags = op.Endpoint.Flags
+	case op.Action == Delete && op.Endpoint.ID == 0 && byAddr < 0: // far ends are told, no endpoint goes
 	case op.Action == Delete && byID >= 0:
 		st.Endpoints = slices.Delete(st.Endpoints, byID, byID+1)
 	default:
