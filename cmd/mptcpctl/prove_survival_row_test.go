@@ -211,27 +211,33 @@ func (s *survival) since(before []netlab.Counters) carried {
 func (s *survival) closeAll() {
 	s.Helper()
 	start := time.Now()
-	ended := make(chan error, len(s.running))
+	s.row.closing = 0
+	type closed struct {
+		err  error
+		took time.Duration
+	}
+	ended := make(chan closed, len(s.running))
 	for _, r := range s.running {
 		go func() {
 			_, err := r.Stop()
-			ended <- err
+			ended <- closed{err, time.Since(start)}
 		}()
 	}
 	slow, late := time.After(survivalSlow), time.After(survivalPatience)
 	for left := len(s.running); left > 0; {
-		var err error
+		var one closed
 		select {
-		case err = <-ended:
+		case one = <-ended:
 			left--
 		case <-slow:
 			s.explain()
 		case <-late:
-			err, left = errors.New("does not close"), 0
+			s.explain()
+			one, left = closed{errors.New("does not close"), survivalPatience}, 0
 		}
-		if err != nil && s.row.problem == "" {
-			s.row.problem = "broke while it was closed: " + err.Error()
+		s.row.closing = max(s.row.closing, one.took)
+		if one.err != nil && s.row.problem == "" {
+			s.row.problem = "broke while it was closed: " + one.err.Error()
 		}
 	}
-	s.row.closing = time.Since(start)
 }

@@ -24,15 +24,17 @@ const (
 
 // survivalText is the file.
 func survivalText(rows []*survivalRow, took time.Duration) string {
-	again := 0
+	again, which := 0, ""
 	for _, r := range rows {
-		again += r.again
+		if again += r.again; r.again > 0 {
+			which += fmt.Sprintf("- %s: %d\n", r, r.again)
+		}
 	}
 	return fmt.Sprintf("<!-- SPDX-License-Identifier: Apache-2.0 -->\n# What a live connection survives\n\n"+
 		"%[1]s%[2]s%[3]s\n%[4]d rows, measured in %.0[5]f minutes, %[6]d at a time, on Linux %[7]s, %[8]d processors, %[9]s;\n"+
-		"measured anew, since a kernel had stopped reading: %[10]d.\n\n%[11]s",
+		"measured anew, since a kernel had stopped reading: %[10]d.\n%[11]s\n%[12]s",
 		survivalBegin, survivalSummary(rows), survivalEnd, len(rows), took.Minutes(), survivalLabs,
-		kernel.Release(), runtime.NumCPU(), runtime.GOARCH, again, survivalTable(rows))
+		kernel.Release(), runtime.NumCPU(), runtime.GOARCH, again, which, survivalTable(rows))
 }
 
 // writeSurvival replaces the file, and the summary in the README.
