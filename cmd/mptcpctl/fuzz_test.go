@@ -66,6 +66,7 @@ func FuzzHint(f *testing.F) {
 	f.Add("255 4294967295 7")
 	f.Add("256\n")
 	f.Add("\x00 1\n")
+	f.Add("7 3 4 limit=5\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h := parseHint(text)
 		if !h.known && (h.lastID != 0 || h.tables != nil) {
@@ -83,7 +84,7 @@ func FuzzHint(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.known && len(text) < maxHint/2 && (again.lastID != h.lastID || !slices.Equal(again.tables, h.tables)) {
+		if h.known && len(text) < maxHint/2 && (again.lastID != h.lastID || again.limit != h.limit || !slices.Equal(again.tables, h.tables)) {
 			t.Errorf("%+v came back as %+v", h, again)
 		}
 	})

@@ -13,12 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hint is the content of the lock file: "ID TABLE TABLE ...".
+// hint is the content of the lock file: "ID TABLE TABLE ...", and "limit=LIMIT"
+// last where one has been lowered for a moment.
 type hint struct {
 	lastID uint8
 	tables []uint32
+	limit  uint32 // of subflows; 0: not lowered
 	known  bool
 }
+
+const hintLimit = "limit="
 
 // maxHint bounds what is read: 256 tables of eleven digits.
 const maxHint = 4096
@@ -44,23 +48,31 @@ func parseHint(text string) hint {
 	}
 	h := hint{lastID: uint8(id), known: true}
 	for _, field := range fields[1:] {
-		table, err := strconv.ParseUint(field, 10, 32)
-		if err != nil {
+		limit, isLimit := strings.CutPrefix(field, hintLimit)
+		number, err := strconv.ParseUint(limit, 10, 32)
+		switch {
+		case err != nil:
 			return hint{}
+		case isLimit:
+			h.limit = uint32(number)
+		default:
+			h.tables = append(h.tables, uint32(number))
 		}
-		h.tables = append(h.tables, uint32(table))
 	}
 	return h
 }
 
 // write replaces the hint where it differs from the old one.
 func (l *lockFile) write(old, h hint) error {
-	if old.known && old.lastID == h.lastID && slices.Equal(old.tables, h.tables) {
+	if old.known && old.lastID == h.lastID && old.limit == h.limit && slices.Equal(old.tables, h.tables) {
 		return nil
 	}
 	text := strconv.Itoa(int(h.lastID))
 	for _, table := range h.tables {
 		text += " " + strconv.FormatUint(uint64(table), 10)
+	}
+	if h.limit != 0 {
+		text += " " + hintLimit + strconv.FormatUint(uint64(h.limit), 10)
 	}
 	if err := l.f.Truncate(0); err != nil {
 		return fmt.Errorf("lock file: %w", err)

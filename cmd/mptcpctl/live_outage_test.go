@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
@@ -59,27 +58,12 @@ func TestTheFarEndHearsOfTheOnlyLine(t *testing.T) {
 	r := l.startAs(netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: 100_000})
 	r.await(survivalPiece)
 	l.deliver(l.Unplug("wan1"))
-	l.eventually("the far end takes wan1's subflow for gone", func() bool { return l.farCounter("RmAddr") > 0 })
+	l.eventually("the far end takes wan1's subflow for gone", func() bool { return l.counter(l.Server, "RmAddr") > 0 })
 	r.await(survivalPiece)
 	l.deliver(l.Plug("wan1"))
 	l.eventually("wan1 is used again", func() bool { return l.hasSubflow(wan1Addr) && !l.hasEndpoint(wan2Addr) })
 	r.await(survivalPiece)
 	r.stop()
-}
-
-// farCounter is one of the far server's, by the name of net/mptcp/mib.c.
-func (l *liveLab) farCounter(name string) (value uint64) {
-	l.Helper()
-	l.must(l.Server.Do(func() error {
-		counters, err := mptcp.Counters()
-		for _, c := range counters {
-			if c.Name == name {
-				value = c.Value
-			}
-		}
-		return err
-	}))
-	return value
 }
 
 func otherAddresses(l *liveLab) {

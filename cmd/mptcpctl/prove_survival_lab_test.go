@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"syscall"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
@@ -43,22 +42,6 @@ func (s *survival) filterSources(line int) {
 		"add rule netdev source%[1]d ingress ip6 saddr != { ::, fe80::/10, fd00:%[1]d::/64 } drop\n", line, s.farEnd(line)))
 }
 
-// farEnd is where the provider's router has a line.
-func (s *survival) farEnd(line int) string {
-	s.Helper()
-	links, err := s.Internet.Netlink.LinkList()
-	s.must(err)
-	router, err := s.Router.Netlink.LinkByName(fmt.Sprint("eth", line))
-	s.must(err)
-	for _, link := range links {
-		if link.Attrs().Index == router.Attrs().ParentIndex {
-			return link.Attrs().Name
-		}
-	}
-	s.Fatalf("no far end of line %d", line)
-	return ""
-}
-
 // drop puts a rule in front of what comes from and goes to a line at its far end.
 func (s *survival) drop(table string, line int, rule string) {
 	s.Helper()
@@ -69,18 +52,6 @@ func (s *survival) drop(table string, line int, rule string) {
 			table, hook, device, rule)
 	}
 	s.nft(text)
-}
-
-func (s *survival) nft(commands string) {
-	s.Helper()
-	program, err := exec.LookPath("nft")
-	if err != nil {
-		program = "/usr/sbin/nft"
-	}
-	out, err := s.Internet.Output(s.ctx, program, commands)
-	if err != nil {
-		s.Fatalf("nft: %v\n%s", err, out)
-	}
 }
 
 // startWatch runs the service of option mptcp_watch to the end of the test.

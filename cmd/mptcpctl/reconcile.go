@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -64,7 +65,7 @@ func (o *options) reconcileBy(ctx context.Context, k *kernel.Kernel, lock *lockF
 		return reconciled{}, err
 	}
 	r, err := v.reconcile(k, lock, req)
-	if e := o.callSettle(r.result); e != nil {
+	if e := o.callSettle(&r.result); e != nil {
 		r.warnings = append(r.warnings, "settle is not called: "+e.Error())
 	}
 	return r, err
@@ -87,7 +88,11 @@ func (v *view) reconcile(k *kernel.Kernel, lock *lockFile, req request) (reconci
 	}
 	r := reconciled{result: v.result, warnings: v.result.Warnings}
 	// Before the first operation, so that a killed run has left its traces.
-	if err := lock.write(old, hint{v.result.LastID, v.result.Tables, true}); err != nil {
+	next := hint{lastID: v.result.LastID, tables: v.result.Tables, known: true}
+	if slices.ContainsFunc(v.result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectLimits }) {
+		next.limit = old.limit // till a run has found nothing to put back
+	}
+	if err := lock.write(old, next); err != nil {
 		r.warnings = append(r.warnings, err.Error())
 	}
 	failed := r.sort(k.Apply(v.result.Ops))

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -23,32 +24,53 @@ func (o *options) settleFile() string { return o.lock + ".settle" }
 // callSettle tells settle that a run has looked, and starts one, detached, where
 // something waits and none is running: the queue of netifd waits for this
 // process, and must not wait for that one. The caller holds the lock.
-func (o *options) callSettle(r plan.Result) error {
+func (o *options) callSettle(r *plan.Result) error {
 	flags := os.O_RDWR | os.O_APPEND
-	if len(r.Waiting) > 0 {
+	cuts, unknown := false, error(nil)
+	if r.Cuts() {
+		cuts, unknown = kernel.Connected()
+	}
+	wanted := len(r.Waiting) > 0 || cuts
+	if wanted {
 		flags |= os.O_CREATE
 	}
 	f, err := openOwn(o.settleFile(), flags)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return unknown
 	}
 	if err != nil {
-		return err
+		return errors.Join(unknown, err)
 	}
-	running, err := (&lockFile{f}).call(r.NoCarrier)
+	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts})
 	// Closed before settle starts, which wants the lock that was tried here.
-	if err := errors.Join(err, f.Close()); err != nil || running || len(r.Waiting) == 0 {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil && wanted && !running {
+		err = o.startSettle()
 	}
-	return o.startSettle()
+	return errors.Join(unknown, err)
 }
 
-// call leaves what settle has to know in its file: that there was an event, by
-// the time of the change, and the devices that wait for a carrier, a line each.
-// It reports whether a settle runs, which will look again.
-func (l *lockFile) call(carriers []string) (running bool, err error) {
-	text := strings.Join(append([]string{""}, carriers...), "\n")
-	if _, err := l.f.WriteString(text + "\n"); err != nil {
+// settleCall is what runs leave for settle to know.
+type settleCall struct {
+	// event is when the last of them looked.
+	event time.Time
+	// carriers are the devices whose endpoints wait for a carrier.
+	carriers []string
+	// cuts says that connections may have lost their last subflow.
+	cuts bool
+}
+
+// settleCuts stands for settleCall.cuts in the file; no device has this name
+// (net/core/dev.c, dev_valid_name).
+const settleCuts = "/"
+
+// call leaves it in settle's file, a line for each name; the event is the time of
+// the change. It reports whether a settle runs, which will look again.
+func (l *lockFile) call(c settleCall) (running bool, err error) {
+	lines := append([]string{""}, c.carriers...)
+	if c.cuts {
+		lines = append(lines, settleCuts)
+	}
+	if _, err := l.f.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		return false, fmt.Errorf("settle: %w", err)
 	}
 	err = unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -59,24 +81,29 @@ func (l *lockFile) call(carriers []string) (running bool, err error) {
 }
 
 // takeCall reads what runs have left, and takes it out.
-func (l *lockFile) takeCall() (event time.Time, carriers []string, err error) {
+func (l *lockFile) takeCall() (c settleCall, err error) {
 	info, err := l.f.Stat()
 	if err != nil {
-		return event, nil, fmt.Errorf("settle: %w", err)
+		return c, fmt.Errorf("settle: %w", err)
 	}
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
 	if err != nil {
-		return event, nil, fmt.Errorf("settle: %w", err)
+		return c, fmt.Errorf("settle: %w", err)
 	}
 	if len(data) == 0 {
-		return event, nil, nil
+		return c, nil
 	}
+	c.event = info.ModTime()
 	for line := range strings.Lines(string(data)) {
-		if name := strings.TrimSuffix(line, "\n"); name != "" {
-			carriers = append(carriers, name)
+		switch name := strings.TrimSuffix(line, "\n"); name {
+		case "":
+		case settleCuts:
+			c.cuts = true
+		default:
+			c.carriers = append(c.carriers, name)
 		}
 	}
-	return info.ModTime(), carriers, l.f.Truncate(0)
+	return c, l.f.Truncate(0)
 }
 
 // startSettle starts it in a session of its own.

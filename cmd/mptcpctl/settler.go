@@ -29,6 +29,7 @@ type settler struct {
 	event time.Time
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
+	rescue   rescue
 }
 
 // settle reconciles until nothing waits any more.
@@ -86,10 +87,13 @@ func (s *settler) once(ctx context.Context) (done bool) {
 		return true
 	}
 	r, err := s.reconcile(ctx, lock)
+	if err == nil {
+		err = s.lookAfter(lock, &r)
+	}
 	if ctx.Err() == nil {
 		s.log.run("settle", r, err)
 	}
-	waiting := len(r.result.Waiting) > 0 || len(s.carriers) > 0
+	waiting := len(r.result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks()
 	var coded exitError
 	if errors.As(err, &coded) && coded.code == exitFailed {
 		s.view, waiting = nil, true // it may do better next time
@@ -103,15 +107,18 @@ func (s *settler) once(ctx context.Context) (done bool) {
 // reconcile applies what the kernel's state asks for. Configuration and netifd
 // are read anew when a notification came, or another run was here.
 func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, error) {
-	event, carriers, err := s.alone.takeCall()
+	called, err := s.alone.takeCall()
 	if err != nil {
 		return reconciled{}, exitError{exitFailed, err}
 	}
-	if event.After(s.event) {
-		s.event, s.view = event, nil
+	if called.event.After(s.event) {
+		s.event, s.view = called.event, nil
 	}
-	for _, name := range carriers {
+	for _, name := range called.carriers {
 		s.carriers[name] = true
+	}
+	if called.cuts {
+		s.rescue.begin()
 	}
 	if s.view == nil {
 		if s.view, err = s.newView(ctx); err != nil {
@@ -125,6 +132,9 @@ func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, er
 	}
 	for _, name := range r.result.NoCarrier {
 		s.carriers[name] = true
+	}
+	if r.result.Cuts() {
+		s.rescue.begin()
 	}
 	return r, err
 }

@@ -4,6 +4,8 @@ package kernel
 
 import (
 	"errors"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -46,4 +48,47 @@ func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known b
 		return nil, false, err
 	}
 	return subflows, true, nil
+}
+
+// Connected reports whether the calling thread's namespace is known to have an
+// established MPTCP connection.
+func Connected() (bool, error) {
+	some, err := sockdiag.Any()
+	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
+		return false, nil
+	}
+	return some, err
+}
+
+// Connections looks at the connections of the calling thread's namespace that were
+// set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
+// CONFIG_INET_TCP_DIAG there is none that anybody would know of.
+func Connections(leaves func(local netip.Addr) bool) (all plan.Connections, err error) {
+	err = sockdiag.Each(func(c sockdiag.Connection) error {
+		local := c.Local.Addr()
+		if c.Token == 0 || c.State != sockdiag.Established || !leaves(local) {
+			return nil
+		}
+		all.Count++
+		if !c.Lost() {
+			if !slices.Contains(all.Origins, local) {
+				all.Origins = append(all.Origins, local)
+			}
+			return nil
+		}
+		stranded := &all.Stranded[plan.FamilyOf(local)]
+		stranded.Count++
+		opening := uint32(0)
+		for i := range c.Subflows {
+			if c.Subflows[i].State == sockdiag.SynSent {
+				opening++
+			}
+		}
+		stranded.Opening = max(stranded.Opening, opening)
+		return nil
+	})
+	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, sockdiag.ErrNoTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
+		return plan.Connections{}, nil
+	}
+	return all, err
 }

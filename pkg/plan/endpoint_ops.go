@@ -64,17 +64,10 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 			e.draft.order(id, adds[i])
 		}
 	}
-	if there.Flags&mptcp.FlagSubflow != 0 && e.Config.Globals.Multipath && e.familyUsable(f) && !e.carried(there.Addr) {
+	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
+	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !e.State.carrier(there.Addr) {
 		e.retract(there.Addr, name, id)
 	}
-}
-
-// carried reports whether a line that takes part still has the address.
-func (e *endpointPlan) carried(addr netip.Addr) bool {
-	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
-		u := &l.Use[FamilyOf(addr)]
-		return l.Participates() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
-	})
 }
 
 // retract tells the far ends once more that the address of a deleted endpoint is
@@ -82,13 +75,11 @@ func (e *endpointPlan) carried(addr netip.Addr) bool {
 // subflow of a connection was its only one, as it is before a handover, always so.
 // They would take that subflow for alive when the line is back, and send by it
 // what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
-// __mptcp_close_ssk). Other subflows are reset then and need nothing.
+// __mptcp_close_ssk). Other subflows are reset then and need nothing. Where the
+// address still works the user has switched the line off: connections that are just
+// being set up from it, which the deletion spares, would be closed.
 func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
-	id := e.draft.add(phaseEndpointDelete, Op{
-		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
-		Interface: name, Reason: "far ends hear of it by the lines that are left",
-	})
-	e.draft.require(id, deleted)
+	e.draft.require(e.draft.add(phaseEndpointDelete, retraction(addr, name)), deleted)
 }
 
 // flagsNow are the flags that a standing endpoint can have at once. The kernel
@@ -144,14 +135,18 @@ func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
 	for _, there := range e.added {
 		used[there.ID] = true
 	}
-	id := e.result.LastID
+	e.result.LastID = idAfter(e.result.LastID, func(id uint8) bool { return used[id] })
+	return e.result.LastID
+}
+
+// idAfter is the next id after the last one that is not used.
+func idAfter(last uint8, used func(uint8) bool) uint8 {
+	id := last
 	for range mptcp.MaxID {
-		id = id%mptcp.MaxID + 1
-		if !used[id] {
+		if id = id%mptcp.MaxID + 1; !used(id) {
 			break
 		}
 	}
-	e.result.LastID = id
 	return id
 }
 
@@ -191,10 +186,20 @@ func (e *endpointPlan) warnLast() {
 // limits asks for as many subflows as there are endpoints, and never lowers
 // what is there unless the configuration says so.
 func (e *endpointPlan) limits() {
-	if !e.Config.Globals.Multipath {
+	want, reason := e.State.Limits, "room for a subflow by each endpoint"
+	if former := min(e.FormerLimit, e.State.MaxLimit); former > want.Subflows {
+		want.Subflows, reason = former, "as it was before a run that was killed"
+	}
+	if e.Config.Globals.Multipath {
+		want = e.wantedLimits(want)
+	}
+	if want == e.State.Limits {
 		return
 	}
-	want := e.State.Limits
+	e.draft.add(phaseSetting, Op{Action: Change, Object: ObjectLimits, Limits: want, Reason: reason})
+}
+
+func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	subflows := uint32(0)
 	for _, there := range e.standing() {
 		if there.Flags&mptcp.FlagSubflow != 0 {
@@ -211,10 +216,7 @@ func (e *endpointPlan) limits() {
 	if g := e.Config.Globals; g.AddAddrAccepted != nil {
 		want.AddAddrAccepted = *g.AddAddrAccepted
 	}
-	if want == e.State.Limits {
-		return
-	}
-	e.draft.add(phaseSetting, Op{Action: Change, Object: ObjectLimits, Limits: want, Reason: "room for a subflow by each endpoint"})
+	return want
 }
 
 // standing are the endpoints that are there after the plan.

@@ -19,6 +19,9 @@ type Input struct {
 	Netifd bool
 	// LastID is the endpoint id that was given last; 0 when that is unknown.
 	LastID uint8
+	// FormerLimit is the limit of subflows that a run which may have been killed had
+	// lowered for a moment (Rescue); 0: none.
+	FormerLimit uint32
 	// Settling says that this is a background run, not one for an event.
 	Settling bool
 	// Heal names a line whose endpoints are to be made anew, but for those of the

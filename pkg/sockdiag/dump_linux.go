@@ -55,6 +55,26 @@ func (k *kernel) subflows(states uint32, fn func(Subflow) error) error {
 	return nil
 }
 
+var errFound = errors.New("found")
+
+// Any reports whether there is an established MPTCP connection. The errors are
+// ErrNoMPTCPDiag and what a netlink socket can fail with.
+func Any() (bool, error) {
+	k, err := open()
+	if err != nil {
+		return false, fmt.Errorf("MPTCP connections: %w", err)
+	}
+	defer k.close()
+	err = k.dump(unix.IPPROTO_MPTCP, 1<<Established, func([]byte) error { return errFound })
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("MPTCP connections: %w", err)
+	}
+	return false, nil
+}
+
 // EstablishedTokens returns, for every local address that an established subflow
 // has, the tokens of the connections of those subflows, each once. A join counts
 // from the peer's answer on; that the path still works is not said. The errors

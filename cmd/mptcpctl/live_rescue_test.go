@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+)
+
+// trickle needs one line only.
+var trickle = netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: 100_000}
+
+// TestAConnectionWithoutSubflowIsGivenOne lets the kernel reset joins. That happens
+// where packets are lost; nobody joins again.
+func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
+	t.Parallel()
+	t.Run("when all lines were lost and one is back", func(t *testing.T) {
+		t.Parallel()
+		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "on"))
+		l.boot()
+		limits := l.setLimit(5)
+		one, other := l.startAs(trickle), l.startAs(trickle)
+		one.await(survivalPiece)
+		other.await(survivalPiece)
+		l.deliver(l.Unplug("wan1"))
+		l.deliver(l.Unplug("wan2"))
+		one.standStill(time.Second)
+		l.spoilJoin(2)
+		l.deliver(l.Plug("wan2"))
+		l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
+		one.await(survivalPiece)
+		other.await(survivalPiece)
+		if got := l.subflows(); len(got) != 2 {
+			t.Errorf("two connections have %v: one had a subflow and needed no other", got)
+		}
+		l.eventually("the limits are as before", func() bool { return l.limits() == limits })
+		if got := l.endpoints(); len(got) != 1 {
+			t.Errorf("endpoints %v, want that of the line alone", got)
+		}
+		one.stop()
+		other.stop()
+	})
+	t.Run("when the line of its only one is lost", func(t *testing.T) {
+		t.Parallel()
+		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "on"))
+		l.boot()
+		l.spoilJoin(2)
+		r := l.start() // so much that both lines are wanted
+		l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
+		l.deliver(l.Unplug("wan1"))
+		r.await(survivalPiece)
+		if !l.hasSubflow(wan2Addr) {
+			t.Errorf("subflows %v", l.subflows())
+		}
+		r.stop()
+	})
+}
+
+// spoilJoin drops what makes the kernel reset the next join over a line: the answer
+// to its third packet, and the first bytes after it.
+func (l *liveLab) spoilJoin(line int) {
+	l.Helper()
+	l.nft(`
+table inet spoil {
+	set victim { type inet_service; flags dynamic; size 1; }
+	set struck { type inet_service; flags dynamic; size 1; }
+	chain forward {
+		type filter hook forward priority 0;
+		oifname != "` + l.farEnd(line) + `" accept
+		tcp sport 5001 tcp flags & (syn | ack) == syn | ack add @victim { tcp dport }
+		tcp flags syn accept
+		tcp dport != @victim accept
+		tcp dport @struck accept
+		meta length <= 100 drop
+		add @struck { tcp dport } drop
+	}
+}`)
+}
+
+// farEnd is where the provider's router has a line.
+func (l *liveLab) farEnd(line int) string {
+	l.Helper()
+	links, err := l.Internet.Netlink.LinkList()
+	l.must(err)
+	router, err := l.Router.Netlink.LinkByName(fmt.Sprint("eth", line))
+	l.must(err)
+	for _, link := range links {
+		if link.Attrs().Index == router.Attrs().ParentIndex {
+			return link.Attrs().Name
+		}
+	}
+	l.Fatalf("no far end of line %d", line)
+	return ""
+}
+
+// nft changes what the providers let pass.
+func (l *liveLab) nft(commands string) {
+	l.Helper()
+	program, err := exec.LookPath("nft")
+	if err != nil {
+		program = "/usr/sbin/nft"
+	}
+	out, err := l.Internet.Output(l.ctx, program, commands)
+	if err != nil {
+		l.Fatalf("nft: %v\n%s", err, out)
+	}
+}
+
+// counter is one of a namespace's, by the name of net/mptcp/mib.c.
+func (l *liveLab) counter(of *netlab.Namespace, name string) (value uint64) {
+	l.Helper()
+	l.must(of.Do(func() error {
+		counters, err := mptcp.Counters()
+		for _, c := range counters {
+			if c.Name == name {
+				value = c.Value
+			}
+		}
+		return err
+	}))
+	return value
+}
+
+func (l *liveLab) limits() (limits mptcp.Limits) {
+	l.Helper()
+	l.must(l.Router.PathManager(func(c *mptcp.Client) (err error) {
+		limits, err = c.Limits()
+		return err
+	}))
+	return limits
+}
+
+// setLimit is somebody else's word on the subflows of a connection.
+func (l *liveLab) setLimit(subflows uint32) mptcp.Limits {
+	l.Helper()
+	limits := l.limits()
+	limits.Subflows = subflows
+	l.must(l.Router.PathManager(func(c *mptcp.Client) error { return c.SetLimits(limits) }))
+	return limits
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+// Connections is what a look at the established connections shows.
+type Connections struct {
+	Count int
+	// Stranded are those of them without a subflow, by family.
+	Stranded [2]Stranded
+	// Origins are the addresses from which the others were set up.
+	Origins []netip.Addr
+}
+
+// Stranded are the connections of one family that have lost their last subflow.
+// The kernel tries a join once, and resets it when the first packet after the
+// handshake comes out of order (net/mptcp/options.c, check_fully_established):
+// a burst of losses is enough. The application is told nothing.
+type Stranded struct {
+	// Count is how many they are.
+	Count int
+	// Opening is the most subflows that one of them still tries to open.
+	Opening uint32
+}
+
+// Cuts reports whether the plan deletes endpoints by which connections may have
+// their last subflow, and leaves another one of the family by which they can be
+// given one.
+func (r *Result) Cuts() bool {
+	var cut, left [2]bool
+	gone := make(map[uint8]bool)
+	for _, op := range r.Ops {
+		if op.Object != ObjectEndpoint || op.Endpoint.Flags&mptcp.FlagSubflow == 0 {
+			continue
+		}
+		f := FamilyOf(op.Endpoint.Addr)
+		switch op.Action {
+		case Add:
+			left[f] = true
+		case Delete:
+			cut[f], gone[op.Endpoint.ID] = true, true
+		}
+	}
+	for _, e := range r.Endpoints {
+		if e.carries() && !gone[e.ID] {
+			left[FamilyOf(e.Addr)] = true
+		}
+	}
+	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
+}
+
+// carries reports whether an endpoint is one of ours by which subflows are opened.
+func (e *EndpointUse) carries() bool {
+	return e.Own && e.Interface != "" && e.Flags&mptcp.FlagSubflow != 0 && !e.Addr.IsUnspecified()
+}
+
+// Rescue gives stranded connections a subflow and leaves the others alone. Result
+// is a plan for the state with nothing to do about endpoints; attempt counts from
+// 0, and takes the lines in turns.
+//
+// Only a new endpoint makes the kernel join again. Renewing that of a line would
+// cut the subflows that live by it, so it is one with the unspecified address, on
+// the line's device: the route gives its subflows their source address, and they
+// get the id of the endpoint which has that (net/mptcp/subflow.c,
+// __mptcp_subflow_connect, of 6.18). So it can be deleted at once. Meanwhile the limit keeps out connections with a subflow besides their
+// first.
+func (r *Result) Rescue(s *State, stranded [2]Stranded, attempt int) []Op {
+	var adds, deletes []Op
+	opening := uint32(0)
+	for _, f := range Families {
+		line := r.carrying(s, f, attempt)
+		if stranded[f].Count == 0 || line == nil || len(s.Endpoints)+len(adds) >= s.MaxEndpoints {
+			continue
+		}
+		opening = max(opening, stranded[f].Opening)
+		op := Op{
+			Action: Add, Object: ObjectEndpoint, Device: line.Device, Interface: line.Interface,
+			Endpoint: mptcp.Endpoint{ID: r.freeID(s), Addr: unspecified[f], Flags: line.Flags &^ mptcp.FlagFullmesh, IfIndex: line.IfIndex},
+			Reason:   fmt.Sprintf("%d connections have no subflow left", stranded[f].Count),
+		}
+		adds = append(adds, op)
+		op.Action, op.Reason = Delete, "they have been joined"
+		deletes = append(deletes, op)
+	}
+	if len(adds) == 0 || s.Limits.Subflows == 0 {
+		return nil
+	}
+	var ops []Op
+	low := s.Limits
+	if low.Subflows = min(low.Subflows, opening+1); low != s.Limits {
+		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: low, Reason: "connections with subflows get no more"})
+	}
+	first := len(ops)
+	for i := range deletes {
+		deletes[i].After = []int{first + i}
+	}
+	ops = slices.Concat(ops, adds, deletes)
+	if low != s.Limits {
+		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: s.Limits, Reason: "as it was"})
+	}
+	return ops
+}
+
+// Retell tells the far ends of connections that live on once more that the address is
+// gone from which they were set up. What a run tells them when it deletes the
+// endpoint is lost while the new subflow is being opened.
+func (r *Result) Retell(s *State, origins []netip.Addr) []Op {
+	var ops []Op
+	for _, addr := range origins {
+		if !s.Present(addr) {
+			ops = append(ops, retraction(addr, ""))
+		}
+	}
+	return ops
+}
+
+// retraction tells the far ends that an address is gone.
+func retraction(addr netip.Addr, name string) Op {
+	return Op{
+		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
+		Interface: name, Reason: "far ends hear of it by the lines that are left",
+	}
+}
+
+// unspecified are the addresses that leave the choice to the route.
+var unspecified = [2]netip.Addr{IPv4: netip.IPv4Unspecified(), IPv6: netip.IPv6Unspecified()}
+
+// carrying is one of the endpoints by which subflows can be opened now, those that
+// are no backup first, or nil.
+func (r *Result) carrying(s *State, f Family, attempt int) *EndpointUse {
+	var primary, backup []*EndpointUse
+	for i := range r.Endpoints {
+		switch e := &r.Endpoints[i]; {
+		case !e.carries() || FamilyOf(e.Addr) != f || !s.deviceByIndex(e.IfIndex).Carrier:
+		case e.Flags&mptcp.FlagBackup != 0:
+			backup = append(backup, e)
+		default:
+			primary = append(primary, e)
+		}
+	}
+	all := slices.Concat(primary, backup)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[attempt%len(all)]
+}
+
+// freeID is the next id after the last one that was given.
+func (r *Result) freeID(s *State) uint8 {
+	r.LastID = idAfter(r.LastID, func(id uint8) bool {
+		return slices.ContainsFunc(s.Endpoints, func(there mptcp.Endpoint) bool { return there.ID == id })
+	})
+	return r.LastID
+}

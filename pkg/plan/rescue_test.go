@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+)
+
+func TestRescue(t *testing.T) {
+	one := Stranded{Count: 1}
+	for _, tt := range []struct {
+		name     string
+		change   func(*scene)
+		stranded [2]Stranded
+		attempt  int
+		want     string
+	}{
+		{"by a line that is no backup", nil, [2]Stranded{IPv4: one}, 0, `
+			~ ip mptcp limits set subflow 1 add_addr_accepted 0
+			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
+			- ip mptcp endpoint delete id 5
+			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
+		{"by the next line when that did not help", nil, [2]Stranded{IPv4: {Count: 1, Opening: 2}}, 1, `
+			~ ip mptcp limits set subflow 3 add_addr_accepted 0
+			+ ip mptcp endpoint add 0.0.0.0 dev eth1 id 5 subflow backup
+			- ip mptcp endpoint delete id 5
+			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
+		{"in both families at once", nil, [2]Stranded{one, one}, 0, `
+			~ ip mptcp limits set subflow 1 add_addr_accepted 0
+			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
+			+ ip mptcp endpoint add :: dev eth2 id 6 subflow
+			- ip mptcp endpoint delete id 5
+			- ip mptcp endpoint delete id 6
+			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
+		{"the limit is low enough", func(s *scene) { s.state.Limits.Subflows = 1 }, [2]Stranded{IPv4: one}, 0, `
+			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
+			- ip mptcp endpoint delete id 5`},
+		{"the user wants no joins", func(s *scene) { s.state.Limits.Subflows = 0 }, [2]Stranded{IPv4: one}, 0, ""},
+		{"no cable", func(s *scene) { s.state.Devices[2].Carrier = false }, [2]Stranded{IPv6: one}, 0, ""},
+		{"no slot", func(s *scene) { s.state.MaxEndpoints = 4 }, [2]Stranded{IPv4: one}, 0, ""},
+		{"nobody is stranded", nil, [2]Stranded{}, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "backup", "on", "signal")
+			s.address("wan2", "2001:db8:2::2/64")
+			s.route("wan2", "::/0", "fe80::1")
+			s.settled()
+			s.state.Limits.Subflows = 4
+			if tt.change != nil {
+				tt.change(s)
+			}
+			result := Make(s.whole())
+			var lines []string
+			for i, op := range result.Rescue(&s.state, tt.stranded, tt.attempt) {
+				for _, before := range op.After {
+					if before >= i {
+						t.Errorf("%s comes after place %d", op, before)
+					}
+				}
+				lines = append(lines, op.String())
+			}
+			wantLines(t, lines, tt.want)
+		})
+	}
+}
+
+func TestWhatAKilledRescueLeftIsPutRight(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.state.Limits.Subflows = 1 // it was 5
+	s.endpoint(3, "0.0.0.0", 12, mptcp.FlagSubflow)
+	s.input.FormerLimit = 5
+	wantLines(t, s.apply(), `
+		~ ip mptcp limits set subflow 5 add_addr_accepted 0
+		- ip mptcp endpoint delete id 3
+	`)
+	s.input.FormerLimit = 0
+	wantLines(t, s.apply(), "")
+	s.state.Limits.Subflows, s.input.FormerLimit = 1, 4000000000 // no word of ours
+	wantLines(t, s.apply(), "~ ip mptcp limits set subflow 8 add_addr_accepted 0")
+}
+
+func TestCuts(t *testing.T) {
+	s := newScene(t, "master", "on")
+	if r := s.make(); r.Cuts() {
+		t.Error("the first run cuts nothing")
+	}
+	s.settled()
+	s.down("wan1")
+	if r := s.make(); !r.Cuts() {
+		t.Error("connections over wan1 alone lose their last subflow, and wan2 is there")
+	}
+	s.settled()
+	if r := s.make(); r.Cuts() {
+		t.Error("nothing is to be done")
+	}
+	s.uci = "config globals 'globals'\n option multipath 'disable'\n" + s.uci[len(lanSection)-len("config interface 'lan'\n option device 'lan0'\n"):]
+	if r := s.make(); r.Cuts() {
+		t.Error("no line is left that could help")
+	}
+}
+
+func TestRetell(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	result := Make(s.whole())
+	var lines []string
+	for _, op := range result.Retell(&s.state, []netip.Addr{addr("10.0.1.2"), addr("10.0.1.77")}) {
+		lines = append(lines, op.String())
+	}
+	wantLines(t, lines, "- ip mptcp endpoint delete id 0 10.0.1.77")
+}
+
+func TestALineThatIsSwitchedOffIsNotRetracted(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.settled()
+	s.uci = strings.Replace(s.uci, "'master'", "'off'", 1)
+	wantLines(t, mptcpLines(s.settled()), "- ip mptcp endpoint delete id 1")
+}
+
+func TestALineWithoutItsCableIsRetracted(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.input.Netifd = false // so that the carrier counts
+	s.settled()
+	s.state.Devices[1].Carrier = false
+	wantLines(t, mptcpLines(s.settled()), `
+		- ip mptcp endpoint delete id 1
+		- ip mptcp endpoint delete id 0 10.0.1.2
+	`)
+}
