@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -41,7 +42,7 @@ func (o *options) callSettle(r *plan.Result) error {
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts})
+	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts, gone: r.Retracted()})
 	// Closed before settle starts, which wants the lock that was tried here.
 	if err = errors.Join(err, f.Close()); err == nil && wanted && !running {
 		err = o.startSettle()
@@ -55,12 +56,14 @@ type settleCall struct {
 	event time.Time
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers []string
-	// cuts says that connections may have lost their last subflow.
+	// cuts says that connections may have lost their last subflow, and gone are the
+	// addresses of which far ends were told that they are gone.
 	cuts bool
+	gone []netip.Addr
 }
 
-// settleCuts stands for settleCall.cuts in the file; no device has this name
-// (net/core/dev.c, dev_valid_name).
+// settleCuts stands before each of settleCall.gone in the file, and alone for
+// settleCall.cuts; no device's name begins so (net/core/dev.c, dev_valid_name).
 const settleCuts = "/"
 
 // call leaves it in settle's file, a line for each name; the event is the time of
@@ -69,6 +72,9 @@ func (l *lockFile) call(c settleCall) (running bool, err error) {
 	lines := append([]string{""}, c.carriers...)
 	if c.cuts {
 		lines = append(lines, settleCuts)
+		for _, addr := range c.gone {
+			lines = append(lines, settleCuts+addr.String())
+		}
 	}
 	if _, err := l.f.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		return false, fmt.Errorf("settle: %w", err)
@@ -95,11 +101,15 @@ func (l *lockFile) takeCall() (c settleCall, err error) {
 	}
 	c.event = info.ModTime()
 	for line := range strings.Lines(string(data)) {
-		switch name := strings.TrimSuffix(line, "\n"); name {
-		case "":
-		case settleCuts:
+		name := strings.TrimSuffix(line, "\n")
+		gone, cuts := strings.CutPrefix(name, settleCuts)
+		switch {
+		case cuts:
 			c.cuts = true
-		default:
+			if addr, err := netip.ParseAddr(gone); err == nil { // else it is a half one, of a run that was killed
+				c.gone = append(c.gone, addr)
+			}
+		case name != "":
 			c.carriers = append(c.carriers, name)
 		}
 	}

@@ -25,10 +25,19 @@ type rescue struct {
 	// look and attempt are the earliest times for the next one.
 	look, attempt  time.Time
 	attempts, told int
+	// gone are addresses of which far ends have been told so.
+	gone []netip.Addr
 }
 
 // begin makes settle look for a while.
-func (r *rescue) begin() { *r = rescue{until: time.Now().Add(rescueLooks)} }
+func (r *rescue) begin(gone []netip.Addr) {
+	for _, addr := range r.gone {
+		if !slices.Contains(gone, addr) {
+			gone = append(gone, addr)
+		}
+	}
+	*r = rescue{until: time.Now().Add(rescueLooks), gone: gone}
+}
 
 func (r *rescue) looks() bool { return time.Now().Before(r.until) }
 
@@ -52,7 +61,7 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	var ops []plan.Op
 	if s.rescue.told < rescueTells {
 		s.rescue.told++
-		ops = r.result.Retell(state, all.Origins)
+		ops = r.result.Retell(s.rescue.gone, &all)
 	}
 	if all.Stranded == [2]plan.Stranded{} {
 		return s.apply(lock, r, ops)

@@ -118,7 +118,7 @@ func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, er
 		s.carriers[name] = true
 	}
 	if called.cuts {
-		s.rescue.begin()
+		s.rescue.begin(called.gone)
 	}
 	if s.view == nil {
 		if s.view, err = s.newView(ctx); err != nil {
@@ -134,7 +134,7 @@ func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, er
 		s.carriers[name] = true
 	}
 	if r.result.Cuts() {
-		s.rescue.begin()
+		s.rescue.begin(r.result.Retracted())
 	}
 	return r, err
 }

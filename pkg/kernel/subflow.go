@@ -60,20 +60,22 @@ func Connected() (bool, error) {
 	return some, err
 }
 
-// Connections looks at the connections of the calling thread's namespace that were
-// set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
+// Connections looks at the connections of the calling thread's namespace. Those count
+// that were set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
 // CONFIG_INET_TCP_DIAG there is none that anybody would know of.
 func Connections(leaves func(local netip.Addr) bool) (all plan.Connections, err error) {
 	err = sockdiag.Each(func(c sockdiag.Connection) error {
+		for i := range c.Subflows {
+			if a := c.Subflows[i].Local.Addr(); c.Subflows[i].State == sockdiag.Established && !slices.Contains(all.Locals, a) {
+				all.Locals = append(all.Locals, a)
+			}
+		}
 		local := c.Local.Addr()
 		if c.Token == 0 || c.State != sockdiag.Established || !leaves(local) {
 			return nil
 		}
 		all.Count++
 		if !c.Lost() {
-			if !slices.Contains(all.Origins, local) {
-				all.Origins = append(all.Origins, local)
-			}
 			return nil
 		}
 		stranded := &all.Stranded[plan.FamilyOf(local)]

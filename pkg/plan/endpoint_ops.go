@@ -65,9 +65,17 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 		}
 	}
 	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
-	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !e.State.carrier(there.Addr) {
+	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !carried(e.lines, there.Addr) {
 		e.retract(there.Addr, name, id)
 	}
+}
+
+// carried reports whether a usable line that takes part has the address.
+func carried(lines []LineUse, addr netip.Addr) bool {
+	return slices.ContainsFunc(lines, func(l LineUse) bool {
+		u := &l.Use[FamilyOf(addr)]
+		return l.Participates() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
+	})
 }
 
 // retract tells the far ends once more that the address of a deleted endpoint is
@@ -75,9 +83,7 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 // subflow of a connection was its only one, as it is before a handover, always so.
 // They would take that subflow for alive when the line is back, and send by it
 // what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
-// __mptcp_close_ssk). Other subflows are reset then and need nothing. Where the
-// address still works the user has switched the line off: connections that are just
-// being set up from it, which the deletion spares, would be closed.
+// __mptcp_close_ssk). Other subflows are reset then and need nothing.
 func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
 	e.draft.require(e.draft.add(phaseEndpointDelete, retraction(addr, name)), deleted)
 }

@@ -15,8 +15,8 @@ type Connections struct {
 	Count int
 	// Stranded are those of them without a subflow, by family.
 	Stranded [2]Stranded
-	// Origins are the addresses from which the others were set up.
-	Origins []netip.Addr
+	// Locals are the addresses that subflows have, also of other connections.
+	Locals []netip.Addr
 }
 
 // Stranded are the connections of one family that have lost their last subflow.
@@ -108,13 +108,24 @@ func (r *Result) Rescue(s *State, stranded [2]Stranded, attempt int) []Op {
 	return ops
 }
 
-// Retell tells the far ends of connections that live on once more that the address is
-// gone from which they were set up. What a run tells them when it deletes the
-// endpoint is lost while the new subflow is being opened.
-func (r *Result) Retell(s *State, origins []netip.Addr) []Op {
+// Retracted are the addresses of which a plan tells the far ends that they are gone.
+func (r *Result) Retracted() []netip.Addr {
+	var gone []netip.Addr
+	for _, op := range r.Ops {
+		if op.Object == ObjectEndpoint && op.Action == Delete && op.Endpoint.ID == 0 {
+			gone = append(gone, op.Endpoint.Addr)
+		}
+	}
+	return gone
+}
+
+// Retell tells the far ends once more what was Retracted: while the new subflow of a
+// connection is being opened, it is lost. An address that is in use again, by a line
+// or by somebody, is left out.
+func (r *Result) Retell(gone []netip.Addr, all *Connections) []Op {
 	var ops []Op
-	for _, addr := range origins {
-		if !s.Present(addr) {
+	for _, addr := range gone {
+		if !carried(r.Lines, addr) && !slices.Contains(all.Locals, addr) {
 			ops = append(ops, retraction(addr, ""))
 		}
 	}

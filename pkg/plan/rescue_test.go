@@ -4,7 +4,7 @@ package plan
 
 import (
 	"net/netip"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -105,21 +105,34 @@ func TestCuts(t *testing.T) {
 }
 
 func TestRetell(t *testing.T) {
-	s := newScene(t, "master", "on")
+	s := newScene(t, "master", "on", "on")
 	s.settled()
-	result := Make(s.whole())
-	var lines []string
-	for _, op := range result.Retell(&s.state, []netip.Addr{addr("10.0.1.2"), addr("10.0.1.77")}) {
-		lines = append(lines, op.String())
+	s.down("wan1")
+	s.uci = s.uci[:len(s.uci)-len("'on'\n")] + "'off'\n"
+	plan := s.make()
+	gone := plan.Retracted()
+	if want := []netip.Addr{addr("10.0.1.2"), addr("10.0.3.2")}; !slices.Equal(gone, want) {
+		t.Fatalf("gone are %v, want %v", gone, want)
 	}
-	wantLines(t, lines, "- ip mptcp endpoint delete id 0 10.0.1.77")
-}
-
-func TestALineThatIsSwitchedOffIsNotRetracted(t *testing.T) {
-	s := newScene(t, "master", "on")
 	s.settled()
-	s.uci = strings.Replace(s.uci, "'master'", "'off'", 1)
-	wantLines(t, mptcpLines(s.settled()), "- ip mptcp endpoint delete id 1")
+	for _, tt := range []struct {
+		name   string
+		change func()
+		locals []netip.Addr
+		want   string
+	}{
+		{"both", func() {}, []netip.Addr{addr("10.0.2.2")}, "- ip mptcp endpoint delete id 0 10.0.1.2\n- ip mptcp endpoint delete id 0 10.0.3.2"},
+		{"somebody connects from one", func() {}, []netip.Addr{addr("10.0.3.2")}, "- ip mptcp endpoint delete id 0 10.0.1.2"},
+		{"a line is back", func() { s.up(1) }, []netip.Addr{addr("10.0.3.2")}, ""},
+	} {
+		tt.change()
+		result := Make(s.whole())
+		var lines []string
+		for _, op := range result.Retell(gone, &Connections{Locals: tt.locals}) {
+			lines = append(lines, op.String())
+		}
+		wantLines(t, lines, tt.want)
+	}
 }
 
 func TestALineWithoutItsCableIsRetracted(t *testing.T) {
