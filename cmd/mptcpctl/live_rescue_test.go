@@ -59,6 +59,18 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		}
 		r.stop()
 	})
+	t.Run("when the line of its only one is switched off", func(t *testing.T) {
+		t.Parallel()
+		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "handover"))
+		l.boot()
+		r := l.startAs(trickle)
+		r.await(survivalPiece)
+		l.spoilJoin(2)
+		l.run("iface", "wan1", "off")
+		l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
+		r.await(survivalPiece)
+		r.stop()
+	})
 }
 
 // spoilJoin drops what makes the kernel reset the next join over a line: the answer

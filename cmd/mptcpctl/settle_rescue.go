@@ -16,7 +16,7 @@ import (
 const (
 	rescueLooks = 5 * time.Second // without finding any
 	rescuePause = time.Second     // between two attempts, one more each time
-	rescueTells = 3               // how often far ends hear of an address that is gone
+	rescueTells = 5               // how often far ends hear of an address that is gone; each reaches about half of them
 )
 
 // rescue is the care for connections whose subflows were cut.
@@ -50,7 +50,9 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	}
 	s.rescue.look = now.Add(settleInterval - settleDebounce) // notifications come at any time
 	state := &s.view.state
-	all, err := kernel.Connections(func(local netip.Addr) bool { return r.result.Leaves(state, local) })
+	all, err := kernel.Connections(func(local netip.Addr) bool {
+		return r.result.Leaves(state, local) || slices.Contains(s.rescue.gone, local)
+	})
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
