@@ -10,6 +10,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // trickle needs one line only.
@@ -42,6 +43,8 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		if got := l.endpoints(); len(got) != 1 {
 			t.Errorf("endpoints %v, want that of the line alone", got)
 		}
+		l.deliver(l.Plug("wan1"))
+		l.bothEndsAgree()
 		one.stop()
 		other.stop()
 	})
@@ -57,6 +60,8 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		if !l.hasSubflow(wan2Addr) {
 			t.Errorf("subflows %v", l.subflows())
 		}
+		l.deliver(l.Plug("wan1"))
+		l.bothEndsAgree()
 		r.stop()
 	})
 	t.Run("when the line of its only one is switched off", func(t *testing.T) {
@@ -69,8 +74,17 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		l.run("iface", "wan1", "off")
 		l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
 		r.await(survivalPiece)
+		l.run("iface", "wan1", "master")
+		l.bothEndsAgree()
 		r.stop()
 	})
+}
+
+// bothEndsAgree waits till the far end knows which subflows are gone, since a close
+// waits for them. It hears of it by their own last packets, at the latest.
+func (l *liveLab) bothEndsAgree() {
+	l.Helper()
+	l.eventually("the far end has no more subflows than the router", func() bool { return l.established(l.Server) == len(l.subflows()) })
 }
 
 // spoilJoin drops what makes the kernel reset the next join over a line: the answer
@@ -136,6 +150,18 @@ func (l *liveLab) counter(of *netlab.Namespace, name string) (value uint64) {
 		return err
 	}))
 	return value
+}
+
+// established counts a namespace's subflows.
+func (l *liveLab) established(of *netlab.Namespace) (count int) {
+	l.Helper()
+	l.must(of.Do(func() error {
+		return sockdiag.Subflows(func(sockdiag.Subflow) error {
+			count++
+			return nil
+		}, sockdiag.Established)
+	}))
+	return count
 }
 
 func (l *liveLab) limits() (limits mptcp.Limits) {
