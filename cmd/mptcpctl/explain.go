@@ -3,13 +3,12 @@
 package main
 
 import (
+	"context"
 	"net/netip"
-	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 )
 
 func newExplainCmd(o *options) *cobra.Command {
@@ -30,12 +29,8 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
-		e, err := o.newExplanation(c.Context(), to)
+		e, err := o.explain(c.Context(), args[0], to)
 		if err != nil {
-			return err
-		}
-		defer e.k.Close()
-		if err := e.explain(args[0]); err != nil {
 			return err
 		}
 		if asJSON {
@@ -43,7 +38,7 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 		} else {
 			err = o.printf("%s", e.text())
 		}
-		if err == nil && e.wrong() {
+		if err == nil && e.Wrong() {
 			err = exitError{code: exitFailed}
 		}
 		return err
@@ -59,37 +54,24 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 	return cmd
 }
 
-// toText is the error of --to where it says nothing.
-const toText = "--to is for an interface, or an address of this router"
-
-// explain finds out what the word means: an interface, a table, an address.
-func (e *explanation) explain(word string) error {
-	for i := range e.result.Lines {
-		if l := &e.result.Lines[i]; l.Name == word {
-			return e.explainLine(l, netip.Addr{})
+// explain looks, and explains a word. to is the value of --to.
+func (o *options) explain(ctx context.Context, word, to string) (*explanation, error) {
+	e := &explanation{}
+	var err error
+	if to != "" {
+		if e.to, err = netip.ParseAddr(to); err != nil || !explain.Routable(e.to) {
+			return nil, usage("--to %q is no address of a host out there", to)
 		}
 	}
-	if table, err := strconv.ParseUint(word, 10, 32); err == nil && table > 0 {
-		if e.to.IsValid() {
-			return usage(toText)
-		}
-		return e.explainTable(uint32(table))
+	k, err := openKernel()
+	if err != nil {
+		return nil, err
 	}
-	addr, err := netip.ParseAddr(word)
-	if err != nil || addr.Zone() != "" {
-		return usage("%q is no interface, table number or address", word)
+	defer k.Close()
+	facts, err := o.explainFacts(ctx, k)
+	if err != nil {
+		return nil, err
 	}
-	for i := range e.result.Lines {
-		l := &e.result.Lines[i]
-		if slices.ContainsFunc(l.Netifd.Addresses, hasAddr(addr)) {
-			return e.explainLine(l, addr)
-		}
-	}
-	if slices.ContainsFunc(e.state.Addresses, func(a plan.Address) bool { return a.Prefix.Addr() == addr }) {
-		return e.explainOwn(addr)
-	}
-	if !single(addr) {
-		return usage("%q is no address of this router, nor one of a host out there", word)
-	}
-	return e.explainDestination(addr)
+	e.Explanation = explain.New(facts)
+	return e, e.explain(word)
 }

@@ -3,10 +3,9 @@
 package main
 
 import (
-	"net/netip"
-
 	"github.com/valyala/fastjson"
 
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -24,29 +23,35 @@ func (e *explanation) json(argument string) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
 	doc.Set("argument", a.NewString(argument))
-	doc.Set("ok", jsonBool(a, !e.wrong()))
-	doc.Set("pending", a.NewNumberInt(len(e.result.Ops)))
-	doc.Set("notes", jsonStrings(a, e.notes))
+	doc.Set("ok", jsonBool(a, !e.Wrong()))
+	doc.Set("pending", a.NewNumberInt(len(e.Result.Ops)))
+	doc.Set("notes", jsonStrings(a, e.Notes))
 	lines, tables, lookups := a.NewArray(), a.NewArray(), a.NewArray()
-	for i, l := range e.lines {
-		lines.SetArrayItem(i, e.lineJSON(a, l))
+	for i, l := range e.Lines {
+		lines.SetArrayItem(i, explainLineJSON(a, l))
 	}
-	for i, t := range e.tables {
+	for i, t := range e.Tables {
 		item := a.NewObject()
-		var owners []string
-		for _, l := range t.owners {
+		var owners, rules, routes []string
+		for _, l := range t.Owners {
 			owners = append(owners, l.Name)
 		}
-		item.Set("family", a.NewString(t.family.String()))
-		item.Set("table", a.NewNumberString(uintText(t.table)))
+		for _, r := range t.Rules {
+			rules = append(rules, r.String())
+		}
+		for _, r := range t.Routes {
+			routes = append(routes, r.String())
+		}
+		item.Set("family", a.NewString(t.Family.String()))
+		item.Set("table", a.NewNumberString(uintText(t.Number)))
 		item.Set("interfaces", jsonStrings(a, owners))
-		item.Set("rules", jsonStrings(a, t.rules))
-		item.Set("routes", jsonStrings(a, t.routes))
-		item.Set("route_count", a.NewNumberInt(t.count))
+		item.Set("rules", jsonStrings(a, rules))
+		item.Set("routes", jsonStrings(a, routes))
+		item.Set("route_count", a.NewNumberInt(t.Count))
 		tables.SetArrayItem(i, item)
 	}
-	for i := range e.proofs {
-		lookups.SetArrayItem(i, e.proofs[i].json(a))
+	for i := range e.Proofs {
+		lookups.SetArrayItem(i, proofJSON(a, &e.Proofs[i]))
 	}
 	doc.Set("interfaces", lines)
 	doc.Set("tables", tables)
@@ -54,17 +59,17 @@ func (e *explanation) json(argument string) *fastjson.Value {
 	return doc
 }
 
-func (e *explanation) lineJSON(a *fastjson.Arena, l *plan.LineUse) *fastjson.Value {
+func explainLineJSON(a *fastjson.Arena, l explain.Line) *fastjson.Value {
 	item := a.NewObject()
 	item.Set("interface", a.NewString(l.Name))
 	item.Set("device", a.NewString(l.Device))
 	item.Set("mode", a.NewString(l.Mode.String()))
-	item.Set("mode_reason", a.NewString(e.modeReason(l)))
+	item.Set("mode_reason", a.NewString(l.ModeReason))
 	for _, f := range plan.Families {
 		u, one := &l.Use[f], a.NewObject()
 		if l.Participates() {
 			one.Set("table", a.NewNumberString(uintText(l.Tables[f])))
-			one.Set("table_reason", a.NewString(e.tableReason(&l.Line, f)))
+			one.Set("table_reason", a.NewString(l.TableReasons[f]))
 		}
 		one.Set("usable", jsonBool(a, u.Usable))
 		one.Set("state", a.NewString(string(u.Reason)))
@@ -76,39 +81,5 @@ func (e *explanation) lineJSON(a *fastjson.Arena, l *plan.LineUse) *fastjson.Val
 		one.Set("gateway", a.NewString(addrText(u.Gateway)))
 		item.Set(f.String(), one)
 	}
-	return item
-}
-
-func (p *proof) json(a *fastjson.Arena) *fastjson.Value {
-	item, steps := a.NewObject(), a.NewArray()
-	for i, s := range p.steps {
-		step := a.NewObject()
-		step.Set("rule", a.NewString(s.Rule.String()))
-		step.Set("outcome", a.NewString(string(s.Outcome)))
-		steps.SetArrayItem(i, step)
-	}
-	verdict, matched, refused := "ok", "", ""
-	switch {
-	case p.free != "":
-		verdict = "none"
-	case p.wrong:
-		verdict = "wrong"
-	}
-	if p.answer.Matched != (netip.Prefix{}) {
-		matched = p.answer.Matched.String()
-	}
-	if p.answer.Refused != 0 {
-		refused = p.answer.Refused.Error()
-	}
-	for _, pair := range [][2]string{
-		{"family", p.family.String()}, {"packet", p.what}, {"source", addrText(p.query.Src)}, {"destination", p.query.Dst.String()},
-		{"bound_to", p.query.OIF}, {"arrives_on", p.query.IIF}, {"device", p.answer.Device}, {"gateway", addrText(p.answer.Gateway)},
-		{"route", matched}, {"refused", refused}, {"expected_device", p.want.device}, {"expected_gateway", addrText(p.want.gateway)},
-		{"verdict", verdict}, {"text", p.verdict()},
-	} {
-		item.Set(pair[0], a.NewString(pair[1]))
-	}
-	item.Set("table", a.NewNumberString(uintText(p.answer.Table)))
-	item.Set("rules", steps)
 	return item
 }

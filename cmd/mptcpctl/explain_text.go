@@ -7,48 +7,52 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
+
+// maxRoutes bounds what is printed of a table.
+const maxRoutes = 20
 
 // text is the explanation for people.
 func (e *explanation) text() string {
 	var b strings.Builder
-	for _, l := range e.lines {
-		e.lineText(&b, l)
+	for _, l := range e.Lines {
+		explainLineText(&b, l)
 	}
-	for _, n := range e.notes {
+	for _, n := range e.Notes {
 		b.WriteString(n + "\n")
 	}
-	for i := range e.tables {
-		e.tableText(&b, &e.tables[i])
+	for i := range e.Tables {
+		explainTableText(&b, &e.Tables[i])
 	}
-	for i := range e.proofs {
-		p := &e.proofs[i]
-		fmt.Fprintf(&b, "\n%s, %s, to %s:\n", p.family.Name(), p.what, p.query.Dst)
-		for _, s := range p.steps {
+	for i := range e.Proofs {
+		p := &e.Proofs[i]
+		fmt.Fprintf(&b, "\n%s, %s, to %s:\n", p.Family.Name(), p.Packet, p.Query.Dst)
+		for _, s := range p.Steps {
 			fmt.Fprintf(&b, "  %-11s  %s\n", s.Outcome, s.Rule)
 		}
-		if p.wrong {
-			fmt.Fprintf(&b, "  %s\n", p.verdict())
+		if p.Wrong {
+			fmt.Fprintf(&b, "  %s\n", p.Verdict())
 		} else {
-			fmt.Fprintf(&b, "  %s: %s\n", p.answerText(), p.verdict())
+			fmt.Fprintf(&b, "  %s: %s\n", p.AnswerText(), p.Verdict())
 		}
 	}
-	if n := len(e.result.Ops); n > 0 {
+	if n := len(e.Result.Ops); n > 0 {
 		fmt.Fprintf(&b, "\n%d changes are pending: mptcpctl apply makes them\n", n)
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-func (e *explanation) lineText(b *strings.Builder, l *plan.LineUse) {
+func explainLineText(b *strings.Builder, l explain.Line) {
 	device := "no device"
 	if l.Device != "" {
 		device = "device " + l.Device
 	}
-	fmt.Fprintf(b, "%s: %s, mode %s (%s)\n", l.Name, device, modeText(l.Interface), e.modeReason(l))
+	fmt.Fprintf(b, "%s: %s, mode %s (%s)\n", l.Name, device, modeText(l.Interface), l.ModeReason)
 	for _, f := range plan.Families {
 		if l.Participates() {
-			fmt.Fprintf(b, "  %s: table %d (%s)\n", f.Name(), l.Tables[f], e.tableReason(&l.Line, f))
+			fmt.Fprintf(b, "  %s: table %d (%s)\n", f.Name(), l.Tables[f], l.TableReasons[f])
 		} else {
 			fmt.Fprintf(b, "  %s: no table\n", f.Name())
 		}
@@ -64,26 +68,26 @@ func (e *explanation) lineText(b *strings.Builder, l *plan.LineUse) {
 	}
 }
 
-func (e *explanation) tableText(b *strings.Builder, s *tableStory) {
-	name := s.family.Name()
+func explainTableText(b *strings.Builder, t *explain.Table) {
+	name := t.Family.Name()
 	switch {
-	case knownTable(s.table) != "":
+	case explain.Known(t.Number) != "":
 		fmt.Fprintf(b, "%s:\n", name)
-	case len(s.owners) == 0:
-		fmt.Fprintf(b, "%s: table %d belongs to no line\n", name, s.table)
+	case len(t.Owners) == 0:
+		fmt.Fprintf(b, "%s: table %d belongs to no line\n", name, t.Number)
 	}
-	for _, l := range s.owners {
-		fmt.Fprintf(b, "%s: table %d of %s (%s): %s\n", name, s.table, l.Name, e.tableReason(&l.Line, s.family), l.Use[s.family].Reason)
+	for _, l := range t.Owners {
+		fmt.Fprintf(b, "%s: table %d of %s (%s): %s\n", name, t.Number, l.Name, l.TableReasons[t.Family], l.Use[t.Family].Reason)
 	}
-	if len(s.rules)+len(s.routes) == 0 {
+	if len(t.Rules)+len(t.Routes) == 0 {
 		b.WriteString("  empty, and no rule leads there\n")
 	}
-	for _, r := range s.rules {
+	for _, r := range t.Rules {
 		fmt.Fprintf(b, "  rule   %s\n", r)
 	}
-	for i, r := range s.routes {
+	for i, r := range t.Routes {
 		if i == maxRoutes {
-			fmt.Fprintf(b, "  and %d more routes\n", s.count-maxRoutes)
+			fmt.Fprintf(b, "  and %d more routes\n", t.Count-maxRoutes)
 			break
 		}
 		fmt.Fprintf(b, "  route  %s\n", r)

@@ -16,7 +16,7 @@ import (
 const module = "github.com/mptcpctl/mptcpctl/"
 
 // order is the direction of the data; a package imports only from its left.
-var order = []string{"pkg/batch", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/doctor", "pkg/kernel", "cmd/mptcpctl"}
+var order = []string{"pkg/batch", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/doctor", "pkg/kernel", "cmd/mptcpctl"}
 
 // imports maps each package of the tree to what its files import, tests left
 // aside.
@@ -73,6 +73,29 @@ func TestNetlinkHasItsPlaces(t *testing.T) {
 				t.Errorf("%s imports %s", dir, name)
 			}
 		}
+	}
+}
+
+// judges work out their result from their arguments alone.
+var judges = []string{"pkg/config", "pkg/plan", "pkg/explain", "pkg/doctor"}
+
+func TestJudgesOnlyJudge(t *testing.T) {
+	t.Parallel()
+	acts := func(name string) bool {
+		return slices.Contains([]string{"bufio", "context", "io", "log", "net", "os"}, name) ||
+			strings.HasPrefix(name, "os/") || strings.HasPrefix(name, "golang.org/x/sys/") || strings.HasPrefix(name, "github.com/spf13/") ||
+			strings.HasPrefix(name, "github.com/valyala/")
+	}
+	all := imports(t)
+	for _, dir := range judges {
+		for _, name := range all[dir] {
+			if acts(name) {
+				t.Errorf("%s imports %s", dir, name)
+			}
+		}
+	}
+	if !slices.ContainsFunc(all["pkg/kernel"], acts) || !slices.ContainsFunc(all["cmd/mptcpctl"], acts) {
+		t.Error("the packages that act import nothing for it: what is looked for is wrong")
 	}
 }
 

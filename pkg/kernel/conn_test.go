@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab/strange"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -91,7 +92,7 @@ func TestSilentKernel(t *testing.T) {
 // TestALongTableOfOthers is only asked whether it has a default route.
 func TestALongTableOfOthers(t *testing.T) {
 	k := newStrangeKernel(t, 1, tooMany)
-	rule := AnyRule{Rule: plan.Rule{Family: plan.IPv4, Table: 9, Suppress: -1}, Action: ActionLookup}
+	rule := explain.AnyRule{Rule: plan.Rule{Family: plan.IPv4, Table: 9, Suppress: -1}, Action: explain.ActionLookup}
 	if final, err := k.final(rule); final || err != nil {
 		t.Errorf("%v, error %v", final, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -81,11 +82,11 @@ func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
 }
 
 // final reports whether a packet that matches a rule comes to no later one.
-func (k *Kernel) final(r AnyRule) (bool, error) {
+func (k *Kernel) final(r explain.AnyRule) (bool, error) {
 	switch {
-	case r.Action == ActionBlackhole, r.Action == ActionUnreachable, r.Action == ActionProhibit:
+	case r.Action == explain.ActionBlackhole, r.Action == explain.ActionUnreachable, r.Action == explain.ActionProhibit:
 		return true, nil
-	case r.Action != ActionLookup, r.Suppress >= 0:
+	case r.Action != explain.ActionLookup, r.Suppress >= 0:
 		return false, nil
 	case config.ReservedTable(r.Table) && r.Table != 1:
 		// The default route of main is netifd's, and the table may be long;

@@ -6,53 +6,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
-
-// Query is a TCP packet that looks for its way.
-type Query struct {
-	// Dst is where it goes to. It decides about the family.
-	Dst netip.Addr
-	// Src is where it comes from. The zero Addr lets the kernel choose, as for
-	// a socket that is not bound to an address.
-	Src netip.Addr
-	// OIF names the device that its socket is bound to; empty: none.
-	OIF string
-	// IIF names the device on which it came in to be forwarded; empty: it is
-	// made here. Src is the sender's address then.
-	IIF string
-}
-
-// Answer is the way that the kernel chose.
-type Answer struct {
-	// Refused says why there is none: ENETUNREACH, EHOSTUNREACH, EACCES (a rule
-	// or route "prohibit"), EINVAL ("blackhole", or a source that this machine
-	// does not have, or that cannot come in by that device), EXDEV (the same, or
-	// the reverse path filter). It is 0 where there is a way.
-	Refused unix.Errno
-	// Table is where the route stands; 0 where no route was found and the
-	// kernel takes the destination for one on the link of the OIF (IPv4 only:
-	// ip_route_output_key_hash_rcu in net/ipv4/route.c).
-	Table uint32
-	// Matched is the destination of that route.
-	Matched netip.Prefix
-	// Type is RTN_* (include/uapi/linux/rtnetlink.h): 1 leads on, 2 is this
-	// machine itself.
-	Type uint8
-	// Device is where the packet leaves, Gateway the next hop; it is the zero
-	// Addr when the destination is on the link.
-	Device  string
-	Gateway netip.Addr
-	// Src is the source that a packet without one gets, as far as the kernel
-	// tells.
-	Src netip.Addr
-}
 
 // refusals are the errors of a lookup that are answers (fib_props in
 // net/ipv4/fib_semantics.c, ip_route_input_slow in net/ipv4/route.c).
@@ -62,10 +23,10 @@ var refusals = []unix.Errno{unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EACCES, un
 // twice: once for the way, once for the route that was found. No way is an
 // answer; the error is about the question, a device that does not exist, or
 // the socket. It needs no privilege.
-func (k *Kernel) Lookup(q Query) (Answer, error) {
+func (k *Kernel) Lookup(q explain.Query) (explain.Answer, error) {
 	a, err := k.ask(&q)
 	if errno := unix.Errno(0); errors.As(err, &errno) && slices.Contains(refusals, errno) {
-		return Answer{Refused: errno}, nil
+		return explain.Answer{Refused: errno}, nil
 	}
 	if err != nil {
 		return a, fmt.Errorf("lookup of %s: %w", q.Dst, err)
@@ -73,7 +34,7 @@ func (k *Kernel) Lookup(q Query) (Answer, error) {
 	return a, nil
 }
 
-func (k *Kernel) ask(q *Query) (a Answer, err error) {
+func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {
 	body, err := k.encodeQuery(q)
 	if err != nil {
 		return a, err
@@ -83,7 +44,7 @@ func (k *Kernel) ask(q *Query) (a Answer, err error) {
 	if err := k.lookup(f, body, &way); err != nil {
 		return a, err
 	}
-	a = Answer{Table: way.Table, Type: way.typ, Gateway: way.Gateway, Src: way.Src}
+	a = explain.Answer{Table: way.Table, Type: way.typ, Gateway: way.Gateway, Src: way.Src}
 	if a.Device, err = k.DeviceName(way.Index); err != nil {
 		return a, err
 	}
@@ -100,7 +61,7 @@ func (k *Kernel) ask(q *Query) (a Answer, err error) {
 // encodeQuery makes the request. Strict checking wants the lengths of the
 // addresses to be whole (inet_rtm_valid_getroute_req in net/ipv4/route.c);
 // IPv6 always tells the table, and takes no flag for it.
-func (k *Kernel) encodeQuery(q *Query) ([]byte, error) {
+func (k *Kernel) encodeQuery(q *explain.Query) ([]byte, error) {
 	if !q.Dst.IsValid() || q.Src.IsValid() && q.Src.BitLen() != q.Dst.BitLen() {
 		return nil, errors.New("one destination and a source of its family are needed")
 	}
@@ -114,6 +75,9 @@ func (k *Kernel) encodeQuery(q *Query) ([]byte, error) {
 		ae.Bytes(unix.RTA_SRC, q.Src.AsSlice())
 	}
 	ae.Uint8(unix.RTA_IP_PROTO, unix.IPPROTO_TCP)
+	if q.Mark != 0 {
+		ae.Uint32(unix.RTA_MARK, q.Mark)
+	}
 	if f == plan.IPv4 {
 		binary.NativeEndian.PutUint32(header[8:], unix.RTM_F_LOOKUP_TABLE)
 	}
@@ -154,25 +118,15 @@ func (k *Kernel) lookup(f plan.Family, body []byte, answer *found) error {
 	})
 }
 
-// AnyRoute is a route of whomever in one table.
-type AnyRoute struct {
-	plan.Route
-	// Protocol says who made it (rtm_protocol).
-	Protocol uint8
-	// Plain says that Route is all there is to it. Others are not unicast, or
-	// have several next hops or one of another family.
-	Plain bool
-}
-
 // TableRoutes lists the first routes of one table, some ten thousand, and counts
 // all of them. A table that does not exist has none. It needs no privilege.
-func (k *Kernel) TableRoutes(f plan.Family, table uint32) (first []AnyRoute, count int, err error) {
+func (k *Kernel) TableRoutes(f plan.Family, table uint32) (first []explain.AnyRoute, count int, err error) {
 	more := 0
 	routes, err := k.routesThat(f, routeFilter{table: table}, &more, func(route) bool { return true })
 	if err != nil {
 		return nil, 0, err
 	}
-	first = make([]AnyRoute, len(routes))
+	first = make([]explain.AnyRoute, len(routes))
 	name := ""
 	for i := range routes {
 		r := &routes[i]
@@ -182,7 +136,14 @@ func (k *Kernel) TableRoutes(f plan.Family, table uint32) (first []AnyRoute, cou
 			}
 		}
 		r.Device = name
-		first[i] = AnyRoute{r.Route, r.protocol, r.plain}
+		first[i] = explain.AnyRoute{Route: r.Route, Protocol: r.protocol, Plain: r.plain}
 	}
 	return first, len(first) + more, nil
+}
+
+// Forwards reports whether the kernel forwards what comes in by a device. A
+// device without that setting is taken for one that does.
+func (k *Kernel) Forwards(f plan.Family, device string) (bool, error) {
+	value, ok, err := Sysctl("net/" + f.String() + "/conf/" + device + "/forwarding")
+	return err == nil && (!ok || value != "0"), err
 }

@@ -12,11 +12,12 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 // lookup is one that must not fail.
-func (r *router) lookupWay(q Query) Answer {
+func (r *router) lookupWay(q explain.Query) explain.Answer {
 	r.t.Helper()
 	a, err := r.Lookup(q)
 	r.must(err)
@@ -53,7 +54,7 @@ func TestLookupSaysWhatTheWitnessSays(t *testing.T) {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
 			r := twoTables(t, f)
-			for _, q := range []Query{
+			for _, q := range []explain.Query{
 				{}, {Src: r.source(1, f).Addr()}, {Src: r.source(2, f).Addr()}, {OIF: "eth1"}, {OIF: "eth2"},
 				{Src: r.source(2, f).Addr(), OIF: "eth2"},
 			} {
@@ -67,7 +68,7 @@ func TestLookupSaysWhatTheWitnessSays(t *testing.T) {
 				} else if q.OIF != "" || q.Src.IsValid() {
 					table = 101
 				}
-				want := Answer{Table: table, Matched: r.route(1, f, 1).Dst, Type: unix.RTN_UNICAST, Device: fmt.Sprintf("eth%d", gateway)}
+				want := explain.Answer{Table: table, Matched: r.route(1, f, 1).Dst, Type: unix.RTN_UNICAST, Device: fmt.Sprintf("eth%d", gateway)}
 				want.Gateway, _ = netip.AddrFromSlice(witness[0].Gw)
 				want.Src, _ = netip.AddrFromSlice(witness[0].Src)
 				want.Gateway, want.Src = want.Gateway.Unmap(), want.Src.Unmap()
@@ -87,23 +88,23 @@ func TestLookupOfWhatHasNoWay(t *testing.T) {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
 			r := newRouter(t)
-			same(t, "no route", Answer{Refused: unix.ENETUNREACH}, r.lookupWay(Query{Dst: far[f]}))
+			same(t, "no route", explain.Answer{Refused: unix.ENETUNREACH}, r.lookupWay(explain.Query{Dst: far[f]}))
 			for action, errno := range map[uint8]unix.Errno{
-				ActionUnreachable: unix.ENETUNREACH, ActionProhibit: unix.EACCES, ActionBlackhole: unix.EINVAL,
+				explain.ActionUnreachable: unix.ENETUNREACH, explain.ActionProhibit: unix.EACCES, explain.ActionBlackhole: unix.EINVAL,
 			} {
 				rule := vnl.NewRule()
 				rule.Family, rule.Priority, rule.Type = int(addressFamilies[f]), 10, action
 				r.must(vnl.RuleAdd(rule))
-				same(t, fmt.Sprint("action ", action), Answer{Refused: errno}, r.lookupWay(Query{Dst: far[f]}))
+				same(t, fmt.Sprint("action ", action), explain.Answer{Refused: errno}, r.lookupWay(explain.Query{Dst: far[f]}))
 				r.must(vnl.RuleDel(rule))
 			}
-			if _, err := r.Lookup(Query{Dst: far[f], OIF: "eth9"}); err == nil {
+			if _, err := r.Lookup(explain.Query{Dst: far[f], OIF: "eth9"}); err == nil {
 				t.Error("no error for a device that does not exist")
 			}
-			if _, err := r.Lookup(Query{}); err == nil {
+			if _, err := r.Lookup(explain.Query{}); err == nil {
 				t.Error("no error for no destination")
 			}
-			if _, err := r.Lookup(Query{Dst: far[f], Src: far[1-f]}); err == nil {
+			if _, err := r.Lookup(explain.Query{Dst: far[f], Src: far[1-f]}); err == nil {
 				t.Error("no error for addresses of two families")
 			}
 		})
@@ -113,28 +114,28 @@ func TestLookupOfWhatHasNoWay(t *testing.T) {
 func TestLookupOnTheLinkOfADevice(t *testing.T) {
 	t.Parallel()
 	r := newRouter(t)
-	got := r.lookupWay(Query{Dst: far[plan.IPv4], OIF: "eth2"})
-	same(t, "IPv4 bound without a route", Answer{Type: unix.RTN_UNICAST, Device: "eth2", Src: addr("10.0.2.2")}, got)
-	same(t, "IPv6 bound without a route", Answer{Refused: unix.ENETUNREACH}, r.lookupWay(Query{Dst: far[plan.IPv6], OIF: "eth2"}))
+	got := r.lookupWay(explain.Query{Dst: far[plan.IPv4], OIF: "eth2"})
+	same(t, "IPv4 bound without a route", explain.Answer{Type: unix.RTN_UNICAST, Device: "eth2", Src: addr("10.0.2.2")}, got)
+	same(t, "IPv6 bound without a route", explain.Answer{Refused: unix.ENETUNREACH}, r.lookupWay(explain.Query{Dst: far[plan.IPv6], OIF: "eth2"}))
 }
 
 func TestLookupOfItself(t *testing.T) {
 	t.Parallel()
 	for _, f := range plan.Families {
 		r := newRouter(t)
-		got := r.lookupWay(Query{Dst: r.source(1, f).Addr()})
+		got := r.lookupWay(explain.Query{Dst: r.source(1, f).Addr()})
 		// The kernel enters an IPv6 address into the local table a little later
 		// than it takes it (addrconf_dad_work in net/ipv6/addrconf.c).
 		for end := time.Now().Add(10 * time.Second); !got.Local() && time.Now().Before(end); {
-			got = r.lookupWay(Query{Dst: r.source(1, f).Addr()})
+			got = r.lookupWay(explain.Query{Dst: r.source(1, f).Addr()})
 		}
 		if !got.Local() || got.Device != "lo" {
 			t.Errorf("%s: %+v is not this machine itself", f, got)
 		}
 		rules, err := r.AllRules(f)
 		r.must(err)
-		steps := Trace(rules, Query{Dst: r.source(1, f).Addr()}, got)
-		if len(steps) != 1 || steps[0].Outcome != Wins || steps[0].Rule.Table != unix.RT_TABLE_LOCAL {
+		steps := explain.Trace(rules, explain.Query{Dst: r.source(1, f).Addr()}, got)
+		if len(steps) != 1 || steps[0].Outcome != explain.Wins || steps[0].Rule.Table != unix.RT_TABLE_LOCAL {
 			t.Errorf("%s: the local table does not win: %+v", f, steps)
 		}
 	}
@@ -151,13 +152,13 @@ func TestLookupOfWhatIsForwarded(t *testing.T) {
 			rule.Family, rule.Priority, rule.Table, rule.IifName = int(addressFamilies[f]), 10, 102, "eth1"
 			r.must(vnl.RuleAdd(rule))
 			host := r.source(1, f).Addr().Next()
-			got := r.lookupWay(Query{Src: host, Dst: far[f], IIF: "eth1"})
+			got := r.lookupWay(explain.Query{Src: host, Dst: far[f], IIF: "eth1"})
 			if got.Table != 102 || got.Device != "eth2" {
 				t.Errorf("%+v, want table 102 by eth2", got)
 			}
 			rules, err := r.AllRules(f)
 			r.must(err)
-			same(t, "rules", []string{"0: no route", "10: wins"}, outcomes(Trace(rules, Query{Src: host, Dst: far[f], IIF: "eth1"}, got)))
+			same(t, "rules", []string{"0: no route", "10: wins"}, outcomes(explain.Trace(rules, explain.Query{Src: host, Dst: far[f], IIF: "eth1"}, got)))
 		})
 	}
 }
@@ -168,7 +169,7 @@ func TestTableRoutes(t *testing.T) {
 	want := r.route(2, plan.IPv4, 102)
 	got, count, err := r.TableRoutes(plan.IPv4, 102)
 	r.must(err)
-	same(t, "table 102", []AnyRoute{{Route: want, Protocol: plan.Protocol, Plain: true}}, got)
+	same(t, "table 102", []explain.AnyRoute{{Route: want, Protocol: plan.Protocol, Plain: true}}, got)
 	same(t, "routes", 1, count)
 	none, count, err := r.TableRoutes(plan.IPv6, 4711)
 	r.must(err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package explain
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 )
 
 // modeReason says where the mode of a line comes from.
-func (e *explanation) modeReason(l *plan.LineUse) string {
+func (e *Explanation) modeReason(l *plan.LineUse) string {
 	switch {
 	case l.Frozen:
 		return "a value of it, or of the interface that it follows, is bad"
@@ -30,13 +30,13 @@ func (e *explanation) modeReason(l *plan.LineUse) string {
 	return "on the device of " + l.From + ", whose mode it takes over"
 }
 
-func (e *explanation) sectionDevice(name string) string {
-	i, _ := e.cfg.Interface(name)
+func (e *Explanation) sectionDevice(name string) string {
+	i, _ := e.Config.Interface(name)
 	return i.Device
 }
 
 // tableReason says why a line has its table (plan.Resolve gives the numbers).
-func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
+func (e *Explanation) tableReason(l *plan.Line, f plan.Family) string {
 	place := uint32(l.Position) + 1
 	position := fmt.Sprintf("interface number %d in the file, plus 1", l.Position)
 	if l.Netifd.Dynamic && l.From != "" {
@@ -44,7 +44,7 @@ func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
 	}
 	switch l.Tables[f] {
 	case 0:
-		return "it takes no part, and " + uintText(place) + " is " + e.takenBy(l, place)
+		return fmt.Sprintf("it takes no part, and %d is %s", place, e.takenBy(l, place))
 	case l.Table:
 		return "option multipath_table"
 	case l.NetifdTable(f):
@@ -52,21 +52,21 @@ func (e *explanation) tableReason(l *plan.Line, f plan.Family) string {
 	case place:
 		return position
 	}
-	return fmt.Sprintf("%s is %s: the first free one from 1000 up", uintText(place), e.takenBy(l, place))
+	return fmt.Sprintf("%d is %s: the first free one from 1000 up", place, e.takenBy(l, place))
 }
 
 // takenBy says who has a number that a line cannot have.
-func (e *explanation) takenBy(l *plan.Line, table uint32) string {
+func (e *Explanation) takenBy(l *plan.Line, table uint32) string {
 	if config.ReservedTable(table) {
 		return "the kernel's"
 	}
-	for i := range e.result.Lines {
-		other := &e.result.Lines[i].Line
+	for i := range e.Result.Lines {
+		other := &e.Result.Lines[i].Line
 		if other.Name != l.Name && slices.Contains([]uint32{other.Table, other.NetifdTable(plan.IPv4), other.NetifdTable(plan.IPv6)}, table) {
 			return "taken by " + other.Name
 		}
 	}
-	if slices.Contains(e.cfg.DefaultTables, table) {
+	if slices.Contains(e.Config.DefaultTables, table) {
 		return "taken by a route section of the configuration"
 	}
 	return "taken"

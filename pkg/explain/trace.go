@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kernel
+package explain
 
 import (
 	"net/netip"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -36,8 +35,7 @@ type Step struct {
 	Outcome Outcome
 }
 
-// meets says whether a packet with firewall mark 0 and type of service 0
-// matches a rule: surely, possibly, or not at all (fib_rule_match in
+// meets says whether a packet with type of service 0 matches a rule: surely, possibly, or not at all (fib_rule_match in
 // net/core/fib_rules.c, fib4_rule_match and fib6_rule_match).
 func (r *AnyRule) meets(q *Query) (possibly, surely bool) {
 	iif := q.IIF
@@ -46,15 +44,18 @@ func (r *AnyRule) meets(q *Query) (possibly, surely bool) {
 	}
 	src := q.Src
 	if !src.IsValid() {
-		src = unspecified(r.Family)
+		src = unspecified[r.Family]
 	}
 	known := within(r.Src, src) && within(r.Dst, q.Dst) && (r.IIF == "" || r.IIF == iif) && (r.OIF == "" || r.OIF == q.OIF) &&
-		r.Mark&r.Mask == 0 && r.TOS == 0
+		(r.Mark^q.Mark)&r.Mask == 0 && r.TOS == 0
 	if r.Others {
 		return known || r.Invert, false
 	}
 	return known != r.Invert, known != r.Invert
 }
+
+// unspecified is the source of a packet for which the kernel has yet to choose one.
+var unspecified = [...]netip.Addr{plan.IPv4: netip.IPv4Unspecified(), plan.IPv6: netip.IPv6Unspecified()}
 
 func within(p netip.Prefix, a netip.Addr) bool {
 	return !p.IsValid() || p.Bits() == 0 || p.Contains(a)
@@ -102,7 +103,7 @@ func Trace(rules []AnyRule, q Query, a Answer) []Step {
 		steps[last].Outcome = Wins
 		return steps[:last+1]
 	}
-	if a.Refused != 0 && a.Refused != unix.ENETUNREACH {
+	if a.Refused != 0 && a.Refused != syscall.ENETUNREACH {
 		// Not for want of a route: the source, the way back, forwarding.
 		for i := range steps {
 			steps[i].Outcome = Unclear
@@ -123,11 +124,11 @@ func leads(rules []AnyRule, priority uint32) bool {
 }
 
 func (r *AnyRule) outcome(a *Answer) Outcome {
-	errno := unix.Errno(0)
+	errno := syscall.Errno(0)
 	switch r.Action {
 	case ActionLookup:
 		switch {
-		case a.Refused == 0 && (r.Table == a.Table || r.Table == unix.RT_TABLE_LOCAL && a.merged()):
+		case a.Refused == 0 && (r.Table == a.Table || r.Table == tableLocal && a.merged()):
 			if a.Matched.Bits() <= r.Suppress {
 				return Suppressed
 			}
@@ -137,24 +138,14 @@ func (r *AnyRule) outcome(a *Answer) Outcome {
 		}
 		return NoRoute
 	case ActionUnreachable:
-		errno = unix.ENETUNREACH
+		errno = syscall.ENETUNREACH
 	case ActionProhibit:
-		errno = unix.EACCES
+		errno = syscall.EACCES
 	case ActionBlackhole:
-		errno = unix.EINVAL
+		errno = syscall.EINVAL
 	}
 	if errno != 0 && errno == a.Refused {
 		return Wins
 	}
 	return Passed
 }
-
-// merged reports whether the route stands in the local table although the
-// kernel says main: as long as nobody made a rule, the two are one
-// (fib_trie_unmerge in net/ipv4/fib_trie.c).
-func (a *Answer) merged() bool {
-	return a.Table == plan.Main && (a.Type == unix.RTN_LOCAL || a.Type == unix.RTN_BROADCAST)
-}
-
-// Local reports whether the destination is this machine itself.
-func (a Answer) Local() bool { return a.Type == unix.RTN_LOCAL }
