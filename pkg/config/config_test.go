@@ -48,6 +48,9 @@ func TestMainSwitch(t *testing.T) {
 	if cfg := mustParse(t, "config interface 'lan'\n"); cfg.Globals.Multipath {
 		t.Error("on without the option")
 	}
+	if cfg := mustParse(t, "config banner 'globals'\n option multipath 'enable'\nconfig interface 'lan'\n"); !cfg.Globals.Multipath {
+		t.Error("off in a section of another type")
+	}
 }
 
 func TestBadGlobalsMakeTheWholeUnusable(t *testing.T) {

@@ -78,20 +78,26 @@ func (p *parser) problem(section, option, value, accepted string) Problem {
 	return Problem{File: p.file, Section: section, Option: option, Value: value, Accepted: accepted}
 }
 
+// refused is the problem of a value that the table of options does not accept.
+// kind is the type that counts: what makes "globals" is its name.
+func (p *parser) refused(s uci.Section, kind, name, value string) Problem {
+	return p.problem(s.Name, name, value, option(kind, name).Accepted())
+}
+
 func (p *parser) iface(s uci.Section) {
 	i := Interface{Name: s.Name, Position: len(p.cfg.Interfaces) + 1}
 	if word, ok := s.Get(OptionMultipath); ok && word != "" {
 		i.Own = true
 		if i.Mode, ok = ParseMode(word); !ok {
 			i.Frozen = true
-			p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, OptionMultipath, word, orList(Modes())))
+			p.cfg.Problems = append(p.cfg.Problems, p.refused(s, sectionInterface, OptionMultipath, word))
 		}
 	}
 	if word, ok := s.Get(optionTable); ok && word != "" {
 		n, err := strconv.ParseUint(word, 10, 32)
 		if err != nil || ReservedTable(uint32(n)) {
 			i.Frozen = true
-			p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, optionTable, word, "2 to 4294967295 but 253 to 255"))
+			p.cfg.Problems = append(p.cfg.Problems, p.refused(s, sectionInterface, optionTable, word))
 		} else {
 			i.Table = uint32(n)
 		}

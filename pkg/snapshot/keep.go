@@ -6,19 +6,31 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
-// kept are the options that package config reads, by the type of their
-// section. Whatever else stands there is nobody's business: passwords, keys,
-// names of users.
-var kept = map[string]string{
-	"interface": "multipath multipath_table device ifname ip4table ip6table gateway ip6gw",
+// netifds are the options of netifd's that package config reads, by the type of
+// their section. Whatever is neither among them nor one of our own is nobody's
+// business: passwords, keys, names of users.
+var netifds = map[string]string{
+	"interface": "device ifname ip4table ip6table gateway ip6gw",
 	"route":     "table disabled target netmask",
 	"route6":    "table disabled target netmask",
-	"globals": "multipath mptcp_watch mptcp_subflows mptcp_add_addr_accepted mptcp_path_manager mptcp_scheduler " +
-		"mptcp_checksum mptcp_add_addr_timeout mptcp_stale_loss_cnt mptcp_allow_join_initial_addr_port " +
-		"mptcp_close_timeout mptcp_blackhole_timeout congestion",
+	"globals":   "",
+}
+
+// kept are the names of the options to keep in sections of a type; ok is false
+// for sections that nothing is kept of.
+func kept(kind string) (names []string, ok bool) {
+	words, ok := netifds[kind]
+	names = strings.Fields(words)
+	for _, o := range config.Options() {
+		if o.Section == kind {
+			names = append(names, o.Name)
+		}
+	}
+	return names, ok
 }
 
 // Complaint is what was to say about a line that could not be read, without
@@ -39,11 +51,10 @@ func Keep(pkg *uci.Package) string {
 		if s.Name == "globals" && s.Type != "interface" && s.Type != "route" && s.Type != "route6" {
 			s.Type = "globals" // the name alone makes it what it is
 		}
-		words, ok := kept[s.Type]
+		names, ok := kept(s.Type)
 		if !ok {
 			continue
 		}
-		names := strings.Fields(words)
 		var options []uci.Option
 		for _, o := range s.Options {
 			if slices.Contains(names, o.Name) {

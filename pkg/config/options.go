@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Option is one UCI option of the package "network" that only mptcpctl reads.
+type Option struct {
+	// Section is the type of the section, "interface" or "globals".
+	Section string
+	Name    string
+	// Words are the accepted values of an enumeration; nil: Values says what is
+	// accepted.
+	Words  []string
+	Values string
+	// Default says in a few words what it means that the option is not set.
+	Default string
+	// Meaning is one sentence.
+	Meaning string
+	// Sysctl is the kernel setting to which the option is written; empty: none.
+	Sysctl string
+}
+
+// Accepted says in words which values the option takes.
+func (o Option) Accepted() string {
+	if o.Words != nil {
+		return orList(o.Words)
+	}
+	return o.Values
+}
+
+// prefixes are how the names of our options begin; congestion, which is older
+// than mptcpctl, has neither.
+var prefixes = []string{"multipath", "mptcp_"}
+
+const (
+	sectionInterface = "interface"
+	sectionGlobals   = "globals"
+)
+
+var (
+	boolWords   = slices.Concat(trueWords, falseWords)
+	switchWords = append([]string{"enable", "disable"}, boolWords...)
+)
+
+// Phrases of several options.
+const (
+	unsetSysctl = "the kernel's setting is left as it is"
+	limitValues = "0 to the kernel's limit, which is 8, 64 or 255"
+)
+
+// options is the table. The sysctls are described in the kernel's
+// Documentation/networking/mptcp-sysctl.rst, and ip-sysctl.rst for congestion.
+var options = []Option{
+	{Section: sectionInterface, Name: OptionMultipath, Words: modeWords[:], Default: "off",
+		Meaning: "How the line takes part in Multipath TCP."},
+	{Section: sectionInterface, Name: optionTable, Values: "2 to 4294967295 but 253 to 255", Default: "1 + the position of the section",
+		Meaning: "The number of the line's routing table."},
+	{Section: sectionGlobals, Name: OptionMultipath, Words: switchWords, Default: "off",
+		Meaning: "The main switch: without it, every rule, route and endpoint of mptcpctl is removed."},
+	{Section: sectionGlobals, Name: "mptcp_watch", Words: boolWords, Default: "0",
+		Meaning: "Whether the watch service runs, which notices what netifd does not tell of, such as the carrier of a static line."},
+	{Section: sectionGlobals, Name: "mptcp_subflows", Values: limitValues, Default: "raised to the number of endpoints",
+		Meaning: "How many subflows a connection may have beside its first."},
+	{Section: sectionGlobals, Name: "mptcp_add_addr_accepted", Values: limitValues, Default: unsetSysctl,
+		Meaning: "How many addresses that the peer announces a connection uses."},
+	{Section: sectionGlobals, Name: "mptcp_path_manager", Words: []string{"fullmesh", "default"}, Default: "default",
+		Meaning: "With fullmesh, each line gets a subflow to each address of the peer."},
+	{Section: sectionGlobals, Name: "mptcp_scheduler", Values: "the name of a scheduler that the kernel has", Default: unsetSysctl, Sysctl: "net.mptcp.scheduler",
+		Meaning: "Which algorithm chooses the subflow that sends next."},
+	{Section: sectionGlobals, Name: "mptcp_checksum", Words: switchWords, Default: unsetSysctl, Sysctl: "net.mptcp.checksum_enabled",
+		Meaning: "Whether the data of connections has checksums of MPTCP's own, against middleboxes that change it."},
+	{Section: sectionGlobals, Name: "mptcp_add_addr_timeout", Values: "a number of seconds, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.add_addr_timeout",
+		Meaning: "How long to wait for the echo of an announced address before it is announced again."},
+	{Section: sectionGlobals, Name: "mptcp_stale_loss_cnt", Values: "a number of retransmission timeouts, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.stale_loss_cnt",
+		Meaning: "After how many of them without an answer a subflow counts as stale and is left aside."},
+	{Section: sectionGlobals, Name: "mptcp_allow_join_initial_addr_port", Words: switchWords, Default: unsetSysctl, Sysctl: "net.mptcp.allow_join_initial_addr_port",
+		Meaning: "Whether peers may open further subflows to the address and port of the first."},
+	{Section: sectionGlobals, Name: "mptcp_close_timeout", Values: "a number of seconds", Default: unsetSysctl, Sysctl: "net.mptcp.close_timeout",
+		Meaning: "How long a connection without any subflow lives on."},
+	{Section: sectionGlobals, Name: "mptcp_blackhole_timeout", Values: "a number of seconds, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.blackhole_timeout",
+		Meaning: "How long the kernel does without MPTCP at first after its SYNs were lost and plain ones were not."},
+	{Section: sectionGlobals, Name: "congestion", Values: "the name of a congestion control that the kernel has", Default: unsetSysctl, Sysctl: "net.ipv4.tcp_congestion_control",
+		Meaning: "Which congestion control new connections use."},
+}
+
+// Options are all options that only mptcpctl reads, those of interfaces first.
+// Parse reads these, and further ones that belong to netifd.
+func Options() []Option { return slices.Clone(options) }
+
+// Ours reports whether a name is one of our options, or looks like one.
+func Ours(name string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) ||
+		slices.ContainsFunc(options, func(o Option) bool { return o.Name == name })
+}
+
+// option finds an option of the table.
+func option(section, name string) Option {
+	i := slices.IndexFunc(options, func(o Option) bool { return o.Section == section && o.Name == name })
+	if i < 0 {
+		return Option{Section: section, Name: name}
+	}
+	return options[i]
+}
