@@ -13,10 +13,11 @@ const minInterval = 100 * time.Millisecond
 
 func newConnectionsCmd(o *options) *cobra.Command {
 	var filter connectionFilter
+	var iface string
 	var asJSON, watch bool
 	interval := time.Second
 	cmd := &cobra.Command{
-		Use:   "connections",
+		Use:   "connections [NAME...]",
 		Short: "List the MPTCP connections and their subflows",
 		Long: `Lists every MPTCP connection and, below it, its subflows: the interface, the
 round-trip time, the congestion window in segments, bytes sent (with what was sent
@@ -30,19 +31,25 @@ peer did, and "mutual backup" if both did. "TCP fall-back" is a connection that
 does plain TCP, because the peer or something on the way knows no MPTCP; its token
 is "-" if it never tried.
 
+With NAME: only connections with a subflow on one of these interfaces, or on a
+device that is no interface's. ` + wordHelp + `
+
 --watch measures what each subflow brings to the peer (OUT, what is acknowledged) and
 receives (IN) in bit/s, and shows the fastest connections first; q ends it. What is
 not a terminal gets a line for each connection and each interface in every interval.`,
-		Args: cobra.NoArgs,
+		ValidArgsFunction: o.completeNames,
 	}
 	f := cmd.Flags()
-	f.StringVar(&filter.iface, "iface", "", "only connections with a subflow on this `interface` or device")
+	f.StringVar(&iface, "iface", "", "the same as `NAME`")
 	f.Var(&filter.peer, "peer", "only connections to this `address` or prefix")
 	f.Var(&filter.token, "token", "only the connection with this `token`")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.BoolVar(&watch, "watch", false, "go on, with measured rates")
 	f.DurationVar(&interval, "interval", interval, "`time` between two measurements of --watch")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		if filter.words = args; iface != "" {
+			filter.words = append(filter.words, iface)
+		}
 		if interval < minInterval {
 			return usage("interval %v: at least %v", interval, minInterval)
 		}

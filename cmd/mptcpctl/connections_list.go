@@ -19,14 +19,14 @@ type connectionList struct {
 	connections, subflows int
 }
 
-// readNames reads the names of the lines, and checks the filter by them.
+// readNames reads the names of the lines, and finds out what the filter means.
 func (l *connectionList) readNames(ctx context.Context) error {
 	names, err := l.namesOrDevices(ctx)
 	if err != nil {
 		return err
 	}
 	l.names = names
-	return l.filter.check(names)
+	return l.filter.resolve(names)
 }
 
 // each calls fn for the connections that the filter lets pass.

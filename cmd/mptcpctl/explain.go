@@ -15,7 +15,7 @@ func newExplainCmd(o *options) *cobra.Command {
 	var asJSON bool
 	var to string
 	cmd := &cobra.Command{
-		Use:   "explain INTERFACE|TABLE|ADDRESS",
+		Use:   "explain NAME|TABLE|ADDRESS",
 		Short: "Say why a line has its table, and which way packets leave",
 		Long: `For an interface, or an address of this router: its table number and mode with
 their reasons; the rules that its packets meet, in the order in which the kernel
@@ -23,10 +23,12 @@ asks them, up to the one that wins; and the kernel's own route lookup, compared
 with what should come out. For a table number: whose it is, what stands in it,
 and which rules lead there. For any other address: which way packets to it leave
 from this router, from each line and from the LAN.
+` + wordHelp + `
 
 Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 "suppressed" because of it. Exit code 1: some lookup is not as it should be.`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: o.completeName,
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		e, err := o.explain(c.Context(), args[0], to)
@@ -42,12 +44,6 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 			err = exitError{code: exitFailed}
 		}
 		return err
-	}
-	cmd.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return o.completeIface(c.Context(), nil), cobra.ShellCompDirectiveNoFileComp
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the `ADDRESS` to which packets are sent")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

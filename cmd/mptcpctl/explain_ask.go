@@ -40,12 +40,16 @@ func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.
 // toText is the error of --to where it says nothing.
 const toText = "--to is for an interface, or an address of this router"
 
-// explain finds out what the word means: an interface, a table, an address.
+// explain finds out what the word means: an interface, a device, a table, an
+// address.
 func (e *explanation) explain(word string) error {
-	for i := range e.Result.Lines {
-		if l := &e.Result.Lines[i]; l.Name == word {
-			return lookedUp(e.Line(l, netip.Addr{}, e.to))
-		}
+	lines := linesOf(e.Result.Lines)
+	names, err := meant(lines, word)
+	switch {
+	case err != nil:
+		return err
+	case len(names) > 0:
+		return e.interfaces(names)
 	}
 	if table, err := strconv.ParseUint(word, 10, 32); err == nil && table > 0 {
 		if e.to.IsValid() {
@@ -55,9 +59,20 @@ func (e *explanation) explain(word string) error {
 	}
 	addr, err := netip.ParseAddr(word)
 	if err != nil || addr.Zone() != "" {
-		return usage("%q is no interface, table number or address", word)
+		return usage("%q is no interface, device, table number or address%s", word, knownNames(lines))
 	}
 	return e.address(addr)
+}
+
+func (e *explanation) interfaces(names []string) error {
+	for i := range e.Result.Lines {
+		if l := &e.Result.Lines[i]; slices.Contains(names, l.Name) {
+			if err := lookedUp(e.Line(l, netip.Addr{}, e.to)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (e *explanation) address(addr netip.Addr) error {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 
@@ -23,8 +22,12 @@ once. --save makes it permanent, --reset drops what was set at run time.
 
 heal brings back subflows that died while the line was out: the kernel tries a
 join only once. It gives the line's endpoint a new id, which interrupts the
-subflows that live there, and refuses where a connection has no other that works.`,
-		Args: cobra.MaximumNArgs(2),
+subflows that live there, and refuses where a connection has no other that works.
+
+` + wordHelp + `
+A mode is then set for the one that the other follows.`,
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: o.completeIface,
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		healing := len(args) == 2 && args[1] == heal
@@ -55,38 +58,7 @@ subflows that live there, and refuses where a connection has no other that works
 	f.BoolVar(&reset, "reset", false, "drop the mode that was set at run time")
 	f.BoolVar(&yes, "yes", false, "heal: do not ask")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return o.completeIface(c.Context(), args), cobra.ShellCompDirectiveNoFileComp
-	}
 	return cmd
-}
-
-// completeIface offers interface names, then modes, to the shell.
-func (o *options) completeIface(ctx context.Context, args []string) []string {
-	if len(args) == 1 {
-		return append(config.Modes(), heal)
-	}
-	cfg, err := o.readConfig(ctx)
-	if err != nil || len(args) > 1 {
-		return nil
-	}
-	var names []string
-	for _, i := range cfg.Interfaces {
-		names = append(names, i.Name)
-	}
-	return names
-}
-
-// findIface is the section of that name, or a usage error.
-func findIface(cfg *config.Config, file, name string) (config.Interface, error) {
-	i, ok := cfg.Interface(name)
-	if ok {
-		return i, nil
-	}
-	if parent, dynamic := cfg.Dynamic(name); dynamic {
-		return i, usage("interface %q has no section in %s: it follows %q, set that one", name, file, parent.From)
-	}
-	return i, usage("no interface %q in %s", name, file)
 }
 
 func (o *options) configFile() string { return filepath.Join(o.configDir, uciPackage) }

@@ -25,6 +25,13 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err := needNetAdmin(); err != nil {
 		return exitError{exitFailed, err}
 	}
+	cfg, err := o.readConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if name, err = o.oneSection(ctx, &cfg, name, false); err != nil {
+		return err
+	}
 	req := request{heal: name}
 	before, err := o.lookToHeal(ctx, &req)
 	if err != nil {

@@ -19,9 +19,6 @@ func (o *options) lookToHeal(ctx context.Context, req *request) (plan.Healing, e
 	if err != nil {
 		return plan.Healing{}, err
 	}
-	if _, err := findIface(&v.cfg, o.configFile(), req.heal); err != nil {
-		return plan.Healing{}, err
-	}
 	if err := v.listToHeal(); err != nil {
 		return plan.Healing{}, err
 	}

@@ -19,11 +19,9 @@ func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) er
 	}
 	list := cfg.Interfaces
 	if len(args) == 1 {
-		i, err := findIface(&cfg, o.configFile(), args[0])
-		if err != nil {
+		if list, err = o.sectionsNamed(ctx, &cfg, args[0]); err != nil {
 			return err
 		}
-		list = []config.Interface{i}
 	}
 	o.warn(cfg.Warnings)
 	print := o.printIfaces

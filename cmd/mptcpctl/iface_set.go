@@ -14,7 +14,7 @@ import (
 
 // modeChoice is what the user wants of one interface.
 type modeChoice struct {
-	name, mode  string
+	name, mode  string // the name, or the device
 	save, reset bool
 	asJSON      bool // of what was done
 }
@@ -30,7 +30,7 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 	if err != nil {
 		return err
 	}
-	if _, err := findIface(&cfg, o.configFile(), choice.name); err != nil {
+	if choice.name, err = o.oneSection(ctx, &cfg, choice.name, true); err != nil {
 		return err
 	}
 	if err := o.store(ctx, choice); err != nil {

@@ -7,24 +7,28 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 func newStatusCmd(o *options) *cobra.Command {
 	var asJSON, watch bool
 	cmd := &cobra.Command{
-		Use:   "status",
+		Use:   "status [NAME...]",
 		Short: "Show every line: whether it is used, why not, and what it carries",
 		Long: `Shows every line that has a mode: its device, mode and routing table, the
 established subflows over it, what they send (OUT) and receive (IN) in bit/s, and its
 state; below that its addresses, gateway and endpoints, and why it is not used.
-Where subflows are, their rates are measured for a quarter of a second.
+Where subflows are, their rates are measured for a quarter of a second. With NAME:
+only those interfaces, whether they have a mode or not, and what concerns all.
+` + wordHelp + `
 
 --watch goes on: a screen that q ends, or, where the output is no terminal, the
 status again every second.`,
-		Args: cobra.NoArgs,
+		ValidArgsFunction: o.completeNames,
 	}
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		s := &status{options: o}
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		s := &status{options: o, words: args}
 		switch {
 		case !watch:
 			return s.once(c.Context(), asJSON)
@@ -44,6 +48,8 @@ const statusInterval = time.Second
 // status is what is known from one look to the next.
 type status struct {
 	*options
+	words   []string // of the command line
+	shown   []*plan.LineUse
 	traffic lineTraffic
 }
 
@@ -52,6 +58,9 @@ type status struct {
 func (s *status) look(ctx context.Context) (*view, error) {
 	v, err := s.lookAt(ctx, request{subflows: s.traffic.list})
 	if err != nil {
+		return nil, err
+	}
+	if s.shown, err = shownLines(v.result.Lines, s.words); err != nil {
 		return nil, err
 	}
 	return v, v.listSubflows(s.traffic.list)
@@ -89,25 +98,7 @@ func (s *status) next(ctx context.Context, asJSON bool) error {
 
 func (s *status) print(v *view, asJSON bool) error {
 	if asJSON {
-		return s.printJSON(statusJSON(v, &s.traffic))
+		return s.printJSON(statusJSON(v, s.shown, &s.traffic))
 	}
-	return s.printf("%s", statusText(v, &s.traffic))
-}
-
-// watch is the screen. What cannot be read at the moment is said in its place.
-func (s *status) watch(ctx context.Context) error {
-	var text string
-	return s.live(ctx, statusInterval, func(int, int) (string, error) {
-		if time.Since(s.traffic.rates.at) < statusInterval/2 {
-			return text, nil // only the size of the terminal has changed
-		}
-		v, err := s.look(ctx)
-		if err != nil {
-			s.traffic.rates.at = time.Now()
-			text = "mptcpctl: " + err.Error() + "\n"
-		} else {
-			text = statusText(v, &s.traffic)
-		}
-		return text, nil
-	})
+	return s.printf("%s", statusText(v, s.shown, &s.traffic))
 }

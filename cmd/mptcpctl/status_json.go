@@ -9,23 +9,20 @@ import (
 )
 
 // statusJSON is what status --json prints: "enabled", "path_manager" ("kernel",
-// "missing" or "other"), "interfaces" ("frozen" ones have a bad value),
+// "missing" or "other"), "interfaces" (those that are shown; "frozen" ones have a bad
+// value),
 // "master_list", "no_master_list", "endpoints", "limits", "warnings" and
 // "pending", the number of operations that apply would do. An interface has
 // "subflows" by family only where the kernel can list them, and
 // "out_bits_per_second" and "in_bits_per_second" where they were measured.
-func statusJSON(v *view, t *lineTraffic) *fastjson.Value {
+func statusJSON(v *view, shown []*plan.LineUse, t *lineTraffic) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
 	doc.Set("enabled", jsonBool(a, v.cfg.Globals.Multipath))
 	doc.Set("path_manager", a.NewString(v.state.PathManager.String()))
 	lines := a.NewArray()
-	n := 0
-	for i := range v.result.Lines {
-		if l := &v.result.Lines[i]; l.HasMode() || l.Frozen {
-			lines.SetArrayItem(n, lineJSON(a, &v.state, t, l))
-			n++
-		}
+	for i, l := range shown {
+		lines.SetArrayItem(i, lineJSON(a, &v.state, t, l))
 	}
 	doc.Set("interfaces", lines)
 	list, reasons := a.NewObject(), a.NewObject()

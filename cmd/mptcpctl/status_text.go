@@ -11,15 +11,11 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// statusText is two or three lines for every line and family, and below them
-// what concerns all.
-func statusText(v *view, t *lineTraffic) string {
+// statusText is two or three lines for every shown line and family, and below
+// them what concerns all.
+func statusText(v *view, shown []*plan.LineUse, t *lineTraffic) string {
 	var rows, notes []string
-	for i := range v.result.Lines {
-		l := &v.result.Lines[i]
-		if !l.HasMode() && !l.Frozen {
-			continue
-		}
+	for _, l := range shown {
 		for _, f := range shownFamilies(l) {
 			u := &l.Use[f]
 			state, note := stateText(u)

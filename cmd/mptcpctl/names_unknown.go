@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// ambiguous is about a device that several lines share.
+func ambiguous(device string, all []*plan.Line) error {
+	names, last := namesOf(all), len(all)-1
+	text := fmt.Sprintf("device %s belongs to %s and %s: name one of them", device, strings.Join(names[:last], ", "), names[last])
+	return usage("%s", strings.Map(printable, text))
+}
+
+// unknownName lists the names that are known.
+func unknownName(lines []*plan.Line, word string) error {
+	return usage("no interface or device %q here%s", word, knownNames(lines))
+}
+
+// knownNames are the interfaces with their devices, for the end of a message.
+func knownNames(lines []*plan.Line) string {
+	var names []string
+	for _, l := range lines {
+		name := l.Name
+		if l.Device != "" && l.Device != l.Name {
+			name += " (" + l.Device + ")"
+		}
+		names = append(names, strings.Map(printable, name))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; known: " + strings.Join(names, ", ")
+}
+
+func namesOf(lines []*plan.Line) (names []string) {
+	for _, l := range lines {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+// linesOf are the lines of a plan, without their state.
+func linesOf(lines []plan.LineUse) []*plan.Line {
+	all := make([]*plan.Line, len(lines))
+	for i := range lines {
+		all[i] = &lines[i].Line
+	}
+	return all
+}

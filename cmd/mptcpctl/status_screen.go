@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// watch is the screen. What cannot be read at the moment is said in its place.
+func (s *status) watch(ctx context.Context) error {
+	if len(s.words) > 0 {
+		if _, err := s.look(ctx); err != nil {
+			return err // an unknown name is no reason for a screen
+		}
+		s.traffic = lineTraffic{}
+	}
+	var text string
+	return s.live(ctx, statusInterval, func(int, int) (string, error) {
+		if time.Since(s.traffic.rates.at) < statusInterval/2 {
+			return text, nil // only the size of the terminal has changed
+		}
+		v, err := s.look(ctx)
+		if err != nil {
+			s.traffic.rates.at = time.Now()
+			text = "mptcpctl: " + err.Error() + "\n"
+		} else {
+			text = statusText(v, s.shown, &s.traffic)
+		}
+		return text, nil
+	})
+}
