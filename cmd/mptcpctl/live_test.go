@@ -218,7 +218,7 @@ func TestIPv6SocketReturnsToItsLine(t *testing.T) {
 	l.deliver(l.Unplug("wan1"))
 	var socket net.Conn
 	l.must(l.Router.Do(func() (err error) {
-		dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("[fd00:1::2]:0"))}
+		dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.MustParseAddrPort("[3fff:1::2]:0"))}
 		socket, err = dialer.DialContext(l.ctx, "udp", netip.AddrPortFrom(netlab.Addr6.Addr(), 9).String())
 		return err
 	}))

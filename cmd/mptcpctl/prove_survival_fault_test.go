@@ -128,7 +128,7 @@ func (s *survival) readdress(host string) {
 	for _, f := range s.row.families() {
 		address := fmt.Sprintf("10.0.%d.%s/24", s.row.line(), host)
 		if f == survivalIPv6 {
-			address = fmt.Sprintf("fd00:%d::%s/64", s.row.line(), host)
+			address = fmt.Sprintf("3fff:%d::%s/64", s.row.line(), host)
 		}
 		s.deliver(s.ChangeAddress(s.struck(), netip.MustParsePrefix(address)))
 	}

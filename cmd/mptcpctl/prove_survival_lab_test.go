@@ -39,7 +39,7 @@ func (s *survival) filterSources(line int) {
 	s.nft(fmt.Sprintf("add table netdev source%[1]d\n"+
 		"add chain netdev source%[1]d ingress { type filter hook ingress device %[2]s priority 0; }\n"+
 		"add rule netdev source%[1]d ingress ip saddr != 10.0.%[1]d.0/24 drop\n"+
-		"add rule netdev source%[1]d ingress ip6 saddr != { ::, fe80::/10, fd00:%[1]d::/64 } drop\n", line, s.farEnd(line)))
+		"add rule netdev source%[1]d ingress ip6 saddr != { ::, fe80::/10, 3fff:%[1]d::/64 } drop\n", line, s.farEnd(line)))
 }
 
 // drop puts a rule in front of what comes from and goes to a line at its far end.

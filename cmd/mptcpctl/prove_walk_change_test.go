@@ -27,16 +27,16 @@ func (w *walker) change() {
 		if w.chance(3) {
 			to := 16 + w.IntN(200)
 			if w.chance(3) { // somebody has it already: duplicate address detection fails
-				w.add("walk rival %d fd00:%d::%x/64", n, n, to)
+				w.add("walk rival %d 3fff:%d::%x/64", n, n, to)
 			}
-			w.add("walk fault address wan%d fd00:%d::%x/64", n, n, to)
+			w.add("walk fault address wan%d 3fff:%d::%x/64", n, n, to)
 		} else {
 			w.add("walk fault address wan%d 10.0.%d.%d/24", n, n, 10+w.IntN(100))
 		}
 	case 14:
-		w.add("walk fault router wan%d %s", n, w.pick(fmt.Sprintf("10.0.%d.%d", n, 200+w.IntN(50)), fmt.Sprintf("fd00:%d::%x", n, 1+w.IntN(250))))
+		w.add("walk fault router wan%d %s", n, w.pick(fmt.Sprintf("10.0.%d.%d", n, 200+w.IntN(50)), fmt.Sprintf("3fff:%d::%x", n, 1+w.IntN(250))))
 	case 15:
-		w.add("walk fault delete-address wan%d %s", n, w.pick(fmt.Sprintf("10.0.%d.2/24", n), fmt.Sprintf("fd00:%d::2/64", n)))
+		w.add("walk fault delete-address wan%d %s", n, w.pick(fmt.Sprintf("10.0.%d.2/24", n), fmt.Sprintf("3fff:%d::2/64", n)))
 	case 16:
 		w.add("walk fault metric wan%d %d", n, 1+w.IntN(20))
 	case 17:
@@ -90,13 +90,13 @@ func (w *walker) part(n int) {
 	kind, more := w.pick("b", "c"), ""
 	switch line := w.words[n-1]; {
 	case !strings.Contains(line, "ipv6") && w.chance(2):
-		kind, more = "_6", fmt.Sprintf("dynamic proto=dhcpv6 device=eth%d address=fd00:%d::60/64 gateway=fd00:%d::1", n, n, n)
+		kind, more = "_6", fmt.Sprintf("dynamic proto=dhcpv6 device=eth%d address=3fff:%d::60/64 gateway=3fff:%d::1", n, n, n)
 	case strings.Contains(line, "noipv4") && w.chance(2):
 		kind, more = "_4", fmt.Sprintf("dynamic proto=dhcp device=eth%d address=10.0.%d.40/24 gateway=10.0.%d.1", n, n, n)
 	case kind == "b":
 		more = fmt.Sprintf("device=@wan%d l3=eth%d proto=static metric=%d address=10.1.%d.2/24 gateway=10.1.%d.1", n, n, 30+n, n, n)
 	case kind == "c":
-		more = fmt.Sprintf("device=eth%d proto=dhcpv6 metric=%d address=fd00:%d:1::2/64 gateway=fd00:%d:1::1", n, 30+n, n, n)
+		more = fmt.Sprintf("device=eth%d proto=dhcpv6 metric=%d address=3fff:%d:1::2/64 gateway=3fff:%d:1::1", n, 30+n, n, n)
 	}
 	name := fmt.Sprint("wan", n, kind)
 	dynamic := strings.HasPrefix(more, "dynamic")
@@ -183,7 +183,7 @@ func (w *walker) foreign() {
 			"pref 32765 lookup main suppress_prefixlength 0 protocol 4", fmt.Sprintf("pref 503 oif eth%d lookup %d protocol 78", n, 2+n)))
 	case 1:
 		w.add("walk ip rule %s pref %s from 10.0.%d.2 lookup %d", do, w.pick("500", "501", "502", "9"), n, 2+n)
-		w.add("walk ip -6 rule %s pref %s from fd00:%d::2 lookup %d protocol 4", do, w.pick("501", "502", "9"), n, 2+n)
+		w.add("walk ip -6 rule %s pref %s from 3fff:%d::2 lookup %d protocol 4", do, w.pick("501", "502", "9"), n, 2+n)
 	case 2:
 		w.add("walk ip route %s %s", do, w.pick(
 			"10.77.0.0/16 dev lan0 "+own, "default via 192.168.1.100 table 1", "default dev lan0 table 1000 metric 7", "192.0.2.0/24 dev lan0",
@@ -192,17 +192,17 @@ func (w *walker) foreign() {
 		w.add("walk ip %s", w.pick("route replace default dev lan0 "+own, fmt.Sprintf("route replace 10.0.%d.0/24 dev lan0 %s proto static", n, own),
 			fmt.Sprintf("route replace default via 10.0.%d.1 dev eth%d %s proto static", n, n, own), "route del default dev lan0 "+own,
 			"-6 route replace default dev lan0 "+own+" metric 1024", "-6 route del default dev lan0 "+own+" metric 1024",
-			fmt.Sprintf("-6 route replace default via fd00:%d::1 dev eth%d %s metric 1024 proto static", n, n, own), "-6 route del default "+own+" metric 1024"))
+			fmt.Sprintf("-6 route replace default via 3fff:%d::1 dev eth%d %s metric 1024 proto static", n, n, own), "-6 route del default "+own+" metric 1024"))
 	case 4: // beside ours
 		w.add("walk ip %s", w.pick("route append default dev lan0 "+own, fmt.Sprintf("route append default via 10.0.%d.9 dev eth%d %s", n, n, own),
-			fmt.Sprintf("-6 route append default via fd00:%d::9 dev eth%d %s metric 1024 proto static", n, n, own),
-			fmt.Sprintf("-6 route del default via fd00:%d::9 dev eth%d %s metric 1024", n, n, own)))
+			fmt.Sprintf("-6 route append default via 3fff:%d::9 dev eth%d %s metric 1024 proto static", n, n, own),
+			fmt.Sprintf("-6 route del default via 3fff:%d::9 dev eth%d %s metric 1024", n, n, own)))
 	case 5:
 		if do == "del" {
 			w.add("walk ip mptcp endpoint del id %d", 200+w.IntN(12))
 			return
 		}
 		w.add("walk ip mptcp endpoint add %s", w.pick(fmt.Sprintf("192.168.1.1 dev lan0 id %d subflow", 200+w.IntN(12)), fmt.Sprintf("203.0.113.%d id %d signal", w.IntN(5), 200+w.IntN(12)),
-			fmt.Sprintf("10.0.%d.2 id %d port 4433 dev eth%d signal", n, 200+w.IntN(12), n), fmt.Sprintf("10.0.%d.2 id %d signal", n, 200+w.IntN(12)), fmt.Sprintf("fd00:%d::2 id %d signal", n, 200+w.IntN(12))))
+			fmt.Sprintf("10.0.%d.2 id %d port 4433 dev eth%d signal", n, 200+w.IntN(12), n), fmt.Sprintf("10.0.%d.2 id %d signal", n, 200+w.IntN(12)), fmt.Sprintf("3fff:%d::2 id %d signal", n, 200+w.IntN(12))))
 	}
 }

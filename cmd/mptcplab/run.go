@@ -64,7 +64,7 @@ func (f *labFlags) config() (netlab.Config, error) {
 		}
 		one := netlab.LineConfig{Name: name, IPv6: f.ipv6, Bits: bits, Proto: f.protos[name], Multipath: cmp.Or(f.modes[name], usual)}
 		if f.ipv6 && f.lan {
-			one.Prefix = netip.MustParsePrefix(fmt.Sprintf("fd00:%d:100::/56", n))
+			one.Prefix = netip.MustParsePrefix(fmt.Sprintf("3fff:%d:100::/56", n))
 		}
 		names = append(names, name)
 		c.Lines = append(c.Lines, one)

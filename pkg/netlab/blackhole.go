@@ -18,7 +18,7 @@ const blackHolePriority = 10
 func (l *Lab) BlackHole(name string) ([]Event, error) {
 	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
 		n.BlackHole = true
-		for _, r := range blackHoleRules(n, i) {
+		for _, r := range blackHoleRules(n, s.sections(n)) {
 			if err := addRule(l.Internet.Netlink, r); err != nil {
 				return nil, err
 			}
@@ -29,9 +29,9 @@ func (l *Lab) BlackHole(name string) ([]Event, error) {
 
 // Heal ends a black hole.
 func (l *Lab) Heal(name string) ([]Event, error) {
-	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
+	return l.change(name, func(s *state, n *line, _ *Interface) ([]Event, error) {
 		n.BlackHole = false
-		for _, r := range blackHoleRules(n, i) {
+		for _, r := range blackHoleRules(n, s.sections(n)) {
 			if err := gone(l.Internet.Netlink.RuleDel(r)); err != nil {
 				return nil, fmt.Errorf("rule %d: %w", r.Priority, err)
 			}
@@ -41,7 +41,7 @@ func (l *Lab) Heal(name string) ([]Event, error) {
 }
 
 // blackHoleRules drop what comes from the line and what goes to the subnets behind it.
-func blackHoleRules(n *line, i *Interface) []*netlink.Rule {
+func blackHoleRules(n *line, sections []*Interface) []*netlink.Rule {
 	var rules []*netlink.Rule
 	add := func(family int, to netip.Prefix) {
 		r := netlink.NewRule()
@@ -62,8 +62,10 @@ func blackHoleRules(n *line, i *Interface) []*netlink.Rule {
 		}
 		add(family, netip.PrefixFrom(g, subnetBits(g)))
 	}
-	if i.Prefix.IsValid() {
-		add(unix.AF_INET6, i.Prefix)
+	for _, i := range sections {
+		if i.Prefix.IsValid() {
+			add(unix.AF_INET6, i.Prefix)
+		}
 	}
 	return rules
 }

@@ -201,7 +201,7 @@ func TestASecondInterfaceOnALineSharesItsFate(t *testing.T) {
 	l := newLab(t, Config{LAN: true, Lines: []LineConfig{{Proto: "dhcp"}}})
 	must(t, l.Edit("wan1_6", func(i *Interface) {
 		i.Proto, i.Device, i.Dynamic, i.ForceLink = "dhcpv6", "eth1", true, false
-		i.Addresses, i.Gateways = prefixes("fd00:1::77/64"), gateways("fd00:1::1")
+		i.Addresses, i.Gateways = prefixes("3fff:1::77/64"), gateways("3fff:1::1")
 	}))
 	for _, c := range []struct {
 		do   func(string) ([]Event, error)

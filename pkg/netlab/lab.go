@@ -30,10 +30,12 @@ type Config struct {
 
 // LineConfig says what one line is like. Line number i, counted from 1, is
 // device ethI with 10.0.I.2/24 behind the provider's 10.0.I.1, and with IPv6
-// fd00:I::2/64 behind fd00:I::1.
+// 3fff:I::2/64 behind 3fff:I::1 (RFC 9637: global, and nobody's). By DHCP the two
+// families are two sections, as netifd has it: NAME and, after all lines, NAMEv6
+// (dhcpv6), which takes the mode of the first over.
 type LineConfig struct {
 	Name      string       // of the interface; empty: wanI
-	Proto     string       // static (also when empty) or dhcp
+	Proto     string       // static (also when empty) or dhcp, which is dhcpv6 in IPv6
 	NoIPv4    bool         // the line has no IPv4
 	IPv6      bool         // the line has IPv6
 	Prefix    netip.Prefix // delegated to the router; zero: none
@@ -98,10 +100,14 @@ func (l *Lab) build(config Config) error {
 	if config.LAN {
 		s.Interfaces = append(s.Interfaces, lanInterface())
 	}
+	var second []Interface
 	for i, c := range config.Lines {
-		s.Lines = append(s.Lines, newLine(i+1, c))
-		s.Interfaces = append(s.Interfaces, newInterface(i+1, c))
+		sections := newInterfaces(i+1, c)
+		s.Lines = append(s.Lines, newLine(i+1, c, sections))
+		s.Interfaces = append(s.Interfaces, sections[0])
+		second = append(second, sections[1:]...)
 	}
+	s.Interfaces = append(s.Interfaces, second...)
 	if err := l.makeNamespaces(s); err != nil {
 		return err
 	}
@@ -145,13 +151,29 @@ func newInterface(i int, c LineConfig) Interface {
 		n.Gateways = append(n.Gateways, netip.MustParseAddr(fmt.Sprintf("10.0.%d.1", i)))
 	}
 	if c.IPv6 {
-		n.Addresses = append(n.Addresses, netip.MustParsePrefix(fmt.Sprintf("fd00:%d::2/64", i)))
-		n.Gateways = append(n.Gateways, netip.MustParseAddr(fmt.Sprintf("fd00:%d::1", i)))
+		n.Addresses = append(n.Addresses, netip.MustParsePrefix(fmt.Sprintf("3fff:%d::2/64", i)))
+		n.Gateways = append(n.Gateways, netip.MustParseAddr(fmt.Sprintf("3fff:%d::1", i)))
 	}
 	if n.Proto == "dhcp" {
 		n.LeaseTime = 43200
 	}
 	return n
+}
+
+// newInterfaces returns the sections of line number i: DHCP has one for each family.
+func newInterfaces(i int, c LineConfig) []Interface {
+	if c.Proto != "dhcp" || !c.IPv6 {
+		return []Interface{newInterface(i, c)}
+	}
+	second := c
+	second.Proto, second.NoIPv4, second.IP4Table = "dhcpv6", true, 0
+	if c.NoIPv4 {
+		return []Interface{newInterface(i, second)}
+	}
+	first := c
+	first.IPv6, first.IP6Table, first.Prefix = false, 0, netip.Prefix{}
+	second.Name, second.Multipath = cmp.Or(c.Name, fmt.Sprint("wan", i))+"v6", ""
+	return []Interface{newInterface(i, first), newInterface(i, second)}
 }
 
 // Open attaches to a lab that another process made, by its directory.

@@ -104,8 +104,8 @@ func TestALeaseWithATableOfItsOwnLeavesMainAndGetsRules(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	want = []string{
-		"default via fd00:2::1 dev eth2 proto static scope global src - metric 2",
-		"fd00:2::/64 via - dev eth2 proto static scope global src - metric 2",
+		"3fff:2::/64 via - dev eth2 proto static scope global src - metric 2",
+		"default via 3fff:2::1 dev eth2 proto static scope global src - metric 2",
 	}
 	if diff := cmp.Diff(want, mainRoutes(t, l, unix.AF_INET6)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -150,7 +150,7 @@ func rules(t *testing.T, n *Namespace, family int) []string {
 
 func TestADelegatedPrefixReachesTheLANHost(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, Config{LAN: true, Lines: []LineConfig{{IPv6: true, Prefix: netip.MustParsePrefix("fd00:1:100::/56")}}})
+	l := newLab(t, Config{LAN: true, Lines: []LineConfig{{IPv6: true, Prefix: netip.MustParsePrefix("3fff:1:100::/56")}}})
 	serve(t, l)
 	result, err := l.LAN.Transfer(limited(t), Transfer{Server: Addr6, Up: 1000, Down: 1000})
 	must(t, err)
@@ -171,7 +171,7 @@ func TestAddressesAreTentativeAtFirstWhenDADIsOn(t *testing.T) {
 	addresses, err := l.Router.Netlink.AddrList(link, unix.AF_INET6)
 	must(t, err)
 	for _, a := range addresses {
-		if a.IP.String() == "fd00:1::2" && a.Flags&unix.IFA_F_TENTATIVE == 0 {
+		if a.IP.String() == "3fff:1::2" && a.Flags&unix.IFA_F_TENTATIVE == 0 {
 			t.Errorf("%s has flags %#x, not tentative", a.IP, a.Flags)
 		}
 	}

@@ -16,8 +16,10 @@ import (
 // interface. DHCP: the lease changed in place, which is an ifupdate; the device
 // keeps its routes in other tables, unless promote_secondaries is 0.
 func (l *Lab) ChangeAddress(name string, to netip.Prefix) ([]Event, error) {
-	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
-		at := slices.IndexFunc(i.Addresses, func(a netip.Prefix) bool { return a.Masked() == to.Masked() })
+	return l.change(name, func(s *state, n *line, _ *Interface) ([]Event, error) {
+		same := func(a netip.Prefix) bool { return a.Masked() == to.Masked() }
+		i := s.section(n, func(i *Interface) bool { return slices.ContainsFunc(i.Addresses, same) })
+		at := slices.IndexFunc(i.Addresses, same)
 		if at < 0 {
 			return nil, fmt.Errorf("%s has no address in the subnet of %s", name, to)
 		}
@@ -29,8 +31,9 @@ func (l *Lab) ChangeAddress(name string, to netip.Prefix) ([]Event, error) {
 // the configuration follows, which bounces the interface. DHCP: the renewal
 // replaces the default route, and netifd says nothing.
 func (l *Lab) ChangeRouter(name string, to netip.Addr) ([]Event, error) {
-	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
+	return l.change(name, func(s *state, n *line, _ *Interface) ([]Event, error) {
 		same := func(a netip.Addr) bool { return a.Is4() == to.Is4() }
+		i := s.section(n, func(i *Interface) bool { return slices.ContainsFunc(i.Gateways, same) })
 		near, far := slices.IndexFunc(i.Gateways, same), slices.IndexFunc(n.Gateways, same)
 		if near < 0 || far < 0 {
 			return nil, fmt.Errorf("%s has no router in the family of %s", name, to)

@@ -31,6 +31,7 @@ type state struct {
 // line is the wire of one interface and the far end of it.
 type line struct {
 	Interface string       `json:"interface"`
+	Second    string       `json:"second,omitempty"` // the section that has IPv6, where it is another one
 	Device    string       `json:"device"`
 	Far       string       `json:"far"`
 	Number    int          `json:"number"`
@@ -66,6 +67,22 @@ func (s *state) on(n *line) (all []*Interface) {
 		}
 	}
 	return all
+}
+
+// sections returns the interfaces of a line's own: one or two.
+func (s *state) sections(n *line) (own []*Interface) {
+	for i := range s.Interfaces {
+		if name := s.Interfaces[i].Name; name == n.Interface || n.Second != "" && name == n.Second {
+			own = append(own, &s.Interfaces[i])
+		}
+	}
+	return own
+}
+
+// section returns that of a line for which f holds, else the line's first.
+func (s *state) section(n *line, f func(*Interface) bool) *Interface {
+	own := s.sections(n)
+	return own[max(0, slices.IndexFunc(own, f))]
 }
 
 // under returns the line of an interface; one that has none, such as the LAN, gets

@@ -27,13 +27,19 @@ var (
 	lanHost       = netip.MustParsePrefix("192.168.1.100/24")
 	serverAddress = netip.MustParsePrefix("10.99.0.2/24")
 	serverRouter  = netip.MustParsePrefix("10.99.0.1/24")
-	serverAddr6   = netip.MustParsePrefix("fd00:99::2/64")
-	serverRouter6 = netip.MustParsePrefix("fd00:99::1/64")
+	serverAddr6   = netip.MustParsePrefix("3fff:99::2/64")
+	serverRouter6 = netip.MustParsePrefix("3fff:99::1/64")
 )
 
-func newLine(i int, c LineConfig) line {
-	n := newInterface(i, c)
-	return line{Interface: n.Name, Device: n.Device, Far: fmt.Sprint("line", i), Number: i, Gateways: n.Gateways, Bits: c.Bits}
+func newLine(i int, c LineConfig, sections []Interface) line {
+	n := line{Interface: sections[0].Name, Device: sections[0].Device, Far: fmt.Sprint("line", i), Number: i, Bits: c.Bits}
+	for _, section := range sections {
+		n.Gateways = append(n.Gateways, section.Gateways...)
+	}
+	for _, section := range sections[1:] {
+		n.Second = section.Name
+	}
+	return n
 }
 
 func lanInterface() Interface {
@@ -201,17 +207,15 @@ func (l *Lab) restoreFar(s *state, n *line) error {
 	if err := configure(l.Internet, n.Far, addresses...); err != nil {
 		return err
 	}
-	i, err := s.iface(n.Interface)
-	if err != nil {
-		return err
-	}
 	link, err := l.Internet.Netlink.LinkByName(n.Far)
 	if err != nil {
 		return err
 	}
-	for _, r := range l.returnRoutes(s, n, i, link) {
-		if err := l.Internet.Netlink.RouteReplace(r); err != nil {
-			return fmt.Errorf("way back to %s on %s: %w", r.Dst, n.Far, err)
+	for _, i := range s.sections(n) {
+		for _, r := range l.returnRoutes(s, n, i, link) {
+			if err := l.Internet.Netlink.RouteReplace(r); err != nil {
+				return fmt.Errorf("way back to %s on %s: %w", r.Dst, n.Far, err)
+			}
 		}
 	}
 	return nil

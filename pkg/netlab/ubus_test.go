@@ -170,15 +170,15 @@ func TestUptimeCountsFromTheLastIfup(t *testing.T) {
 }
 
 func TestADelegatedPrefixIsReportedWithItsAssignment(t *testing.T) {
-	wan := newInterface(1, LineConfig{NoIPv4: true, IPv6: true, Prefix: netip.MustParsePrefix("fd00:1:100::/56")})
+	wan := newInterface(1, LineConfig{NoIPv4: true, IPv6: true, Prefix: netip.MustParsePrefix("3fff:1:100::/56")})
 	lan := lanInterface()
 	wan.Up, lan.Up = true, true
 	s := &state{LAN: true, Interfaces: []Interface{wan, lan}}
 	got, err := json.Marshal(s.dump(time.Now()))
 	must(t, err)
 	for _, want := range []string{
-		`"ipv6-prefix":[{"address":"fd00:1:100::","mask":56,"class":"wan1","assigned":{"lan":{"address":"fd00:1:100::","mask":64}}}]`,
-		`"ipv6-prefix-assignment":[{"address":"fd00:1:100::","mask":64,"local-address":{"address":"fd00:1:100::1","mask":64}}]`,
+		`"ipv6-prefix":[{"address":"3fff:1:100::","mask":56,"class":"wan1","assigned":{"lan":{"address":"3fff:1:100::","mask":64}}}]`,
+		`"ipv6-prefix-assignment":[{"address":"3fff:1:100::","mask":64,"local-address":{"address":"3fff:1:100::1","mask":64}}]`,
 	} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("no %s in %s", want, got)
