@@ -28,7 +28,7 @@ func (o *options) facts(ctx context.Context) (*doctor.Facts, error) {
 	}
 	if failed == nil {
 		f.Config, f.Result, f.State = &v.cfg, v.result, v.state
-		f.DefaultRoute = defaultRoutes(v.pkg)
+		f.Network = v.pkg
 	} else if f.State, err = k.Observe(plan.Request{}); err != nil {
 		return f, worst(failed, wrapFailed("reading the kernel's state", err))
 	}

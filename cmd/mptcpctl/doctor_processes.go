@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +15,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 )
 
-// processes are the names of the managers that run in our network namespace.
+// processes are the names of the managers that run in our network namespace. It
+// looks for a watch too.
 func processes(f *doctor.Facts) []string {
 	var names []string
 	here, known := namespace("self")
@@ -28,7 +31,8 @@ func processes(f *doctor.Facts) []string {
 		}
 		comm, err := os.ReadFile("/proc/" + pid + "/comm")
 		name := strings.TrimSpace(string(comm))
-		if err != nil || !doctor.Manager(name) || name == "NetworkManager" && forbidden() {
+		f.Watched = f.Watched || watches(pid, here)
+		if err != nil || !doctor.Manager(name) {
 			continue
 		}
 		switch there, known := namespace(pid); {
@@ -41,16 +45,16 @@ func processes(f *doctor.Facts) []string {
 	return names
 }
 
-// forbidden reports whether NetworkManager is told to make no endpoints.
-func forbidden() bool {
-	const dir = "/etc/NetworkManager/"
-	for _, name := range append(entries(dir+"conf.d"), "../NetworkManager.conf") {
-		text, err := os.ReadFile(dir + "conf.d/" + name)
-		if err == nil && strings.Contains(string(text), "\nconnection.mptcp-flags=1") {
-			return true
-		}
+// watches reports whether a process is "mptcpctl watch", and here: in which
+// network namespace others' processes are only root can see.
+func watches(pid string, here uint64) bool {
+	text, err := os.ReadFile("/proc/" + pid + "/cmdline") // each word ends with a zero byte
+	words := strings.Split(string(text), "\x00")
+	if err != nil || filepath.Base(words[0]) != "mptcpctl" || !slices.Contains(words, "watch") {
+		return false
 	}
-	return false
+	there, known := namespace(pid)
+	return !known || there == here
 }
 
 // entries are the names in a directory, as far as it can be read.

@@ -7,27 +7,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
-// defaultRoutes are the options defaultroute, by interface, which a plan does not
-// need.
-func defaultRoutes(pkg *uci.Package) map[string]string {
-	words := make(map[string]string)
-	for _, s := range pkg.Sections {
-		if word, ok := s.Get("defaultroute"); ok && s.Type == "interface" {
-			words[s.Name] = word
-		}
-	}
-	return words
-}
-
-// readSurroundings looks for other programs: their processes, the configuration
-// of mwan3, the package manager.
+// readSurroundings looks for other programs: their processes, their
+// configuration, what nftables marks, the package manager.
 func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
 	f.Processes = processes(f)
+	f.Networkd = configFiles("systemd", "networkd.conf", "networkd.conf.d")
+	f.NetworkManager = configFiles("NetworkManager", "NetworkManager.conf", "conf.d")
+	if f.PolicyBehind() {
+		readRuleset(ctx, f)
+	}
 	if _, err := exec.LookPath("uci"); err != nil {
 		f.File = o.configFile()
 	}
@@ -36,17 +30,53 @@ func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
 			f.Install = manager[1]
 		}
 	}
-	if _, err := os.Stat(filepath.Join(o.configDir, "mwan3")); err != nil {
-		return
-	}
-	pkg, err := o.source().Read(ctx, "mwan3")
-	if err != nil {
-		f.Unseen = append(f.Unseen, err.Error())
-		return
-	}
-	for _, s := range pkg.Sections {
-		if word, _ := s.Get("enabled"); s.Type == "interface" && word == "1" {
-			f.Mwan3 = true
+	f.Firewall = o.readIfThere(ctx, f, "firewall")
+	if pkg := o.readIfThere(ctx, f, "mwan3"); pkg != nil {
+		for _, s := range pkg.Sections {
+			if word, _ := s.Get("enabled"); s.Type == "interface" && word == "1" {
+				f.Mwan3 = true
+			}
 		}
 	}
+}
+
+// readIfThere reads a package of UCI; nil where there is none.
+func (o *options) readIfThere(ctx context.Context, f *doctor.Facts, name string) *uci.Package {
+	if _, err := os.Stat(filepath.Join(o.configDir, name)); err != nil {
+		return nil
+	}
+	pkg, err := o.source().Read(ctx, name)
+	if err != nil {
+		f.Unseen = append(f.Unseen, err.Error())
+		return nil
+	}
+	return pkg
+}
+
+// configFiles are the texts of a program's configuration, in the order in which it
+// reads them: its file, then those of its directories in the order of their names;
+// of one name that in /etc counts, then that in /run (systemd.syntax(7),
+// NetworkManager.conf(5)).
+func configFiles(program, file, dir string) string {
+	texts := make(map[string]string)
+	var names []string
+	for _, root := range []string{"/usr/lib", "/run", "/etc"} {
+		for _, name := range entries(filepath.Join(root, program, dir)) {
+			text, err := os.ReadFile(filepath.Join(root, program, dir, name))
+			if err != nil || filepath.Ext(name) != ".conf" {
+				continue
+			}
+			if _, there := texts[name]; !there {
+				names = append(names, name)
+			}
+			texts[name] = string(text)
+		}
+	}
+	slices.Sort(names)
+	text, _ := os.ReadFile(filepath.Join("/etc", program, file)) // empty where there is none
+	all := string(text)
+	for _, name := range names {
+		all += "\n" + texts[name]
+	}
+	return all
 }

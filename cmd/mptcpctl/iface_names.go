@@ -82,7 +82,7 @@ func (o *options) oneSection(ctx context.Context, cfg *config.Config, word strin
 
 // noSection says what to set in the place of an interface that has no section.
 func (o *options) noSection(cfg *config.Config, name string) error {
-	parent, ok := cfg.Dynamic(name)
+	parent, ok := cfg.Dynamic(name, "")
 	if !ok || parent.From == "" {
 		return usage("interface %q has no section in %s", name, o.configFile())
 	}

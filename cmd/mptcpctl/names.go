@@ -20,8 +20,12 @@ type lineNames struct {
 	holders  map[netip.Addr]int // index of the device that has the address
 }
 
-// lineName is an interface with its device.
-type lineName struct{ name, device string }
+// lineName is an interface with its device. own says that the address stands for the
+// line, which may be on another device: the router's own in a delegated prefix.
+type lineName struct {
+	name, device string
+	own          bool
+}
 
 // readNames reads what lineNames needs. Without a readable configuration the
 // names are those of the devices, and the error says why.
@@ -68,6 +72,13 @@ func (v *view) names(k *kernel.Kernel) (lineNames, error) {
 		byAddr: make(map[netip.Addr]lineName), byDevice: make(map[string]string),
 		devices: make(map[int]string), holders: make(map[netip.Addr]int),
 	}
+	for i := range n.lines {
+		for f := range n.lines[i].Use {
+			if l := &n.lines[i]; l.Participates() && l.Use[f].Source.IsValid() {
+				n.byAddr[l.Use[f].Source] = lineName{l.Name, l.Device, true}
+			}
+		}
+	}
 	// Of two interfaces on one device the first in the file names it.
 	for i := range n.lines {
 		l := &n.lines[i]
@@ -76,7 +87,7 @@ func (v *view) names(k *kernel.Kernel) (lineNames, error) {
 		}
 		for _, a := range l.Netifd.Addresses {
 			if _, taken := n.byAddr[a.Prefix.Addr()]; !taken {
-				n.byAddr[a.Prefix.Addr()] = lineName{l.Name, l.Device}
+				n.byAddr[a.Prefix.Addr()] = lineName{l.Name, l.Device, false}
 			}
 		}
 	}
@@ -102,6 +113,9 @@ func (v *view) names(k *kernel.Kernel) (lineNames, error) {
 // configuration has the name of its device, or "-".
 func (n lineNames) of(local netip.Addr, index int) string {
 	line, known := n.byAddr[local]
+	if known && line.own && (index == 0 || n.devices[index] == line.device) {
+		return line.name
+	}
 	if index == 0 {
 		index = n.holders[local]
 	}

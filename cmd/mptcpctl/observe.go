@@ -66,10 +66,12 @@ type view struct {
 	pkg    *uci.Package
 	cfg    config.Config
 	netifd bool
-	known  []netifd.Interface // from netifd, or from the kernel in its place
-	state  plan.State
-	result plan.Result
-	lost   []plan.Subflow // of connections that have none: see listToHeal
+	// reported is what netifd says, known that with what the kernel adds, or has in
+	// its place.
+	reported, known []netifd.Interface
+	state           plan.State
+	result          plan.Result
+	lost            []plan.Subflow // of connections that have none: see listToHeal
 }
 
 // newView reads the configuration and asks netifd, both at once; the kernel is
@@ -82,7 +84,7 @@ func (o *options) newView(ctx context.Context) (*view, error) {
 		return nil, err
 	}
 	v := &view{pkg: pkg, cfg: cfg}
-	v.known, err = question.Answer()
+	v.reported, err = question.Answer()
 	v.netifd = !errors.Is(err, netifd.ErrNoUbus)
 	if v.netifd && err != nil {
 		return nil, exitError{exitFailed, err}

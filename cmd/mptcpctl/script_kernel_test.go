@@ -21,11 +21,13 @@ const (
 	awaitPoll    = 20 * time.Millisecond
 )
 
-// kernelLists are the parts of a dump, each with the programs that print it.
-var kernelLists = []struct {
+// kernelList is a part of a dump, with the programs that print it.
+type kernelList struct {
 	name     string
 	commands []string
-}{
+}
+
+var kernelLists = []kernelList{
 	{"rules", []string{"ip -N -4 rule", "ip -N -6 rule"}},
 	{"routes", []string{"ip -N -4 route show table all", "ip -N -6 route show table all"}},
 	{"endpoints", []string{"ip mptcp endpoint"}},

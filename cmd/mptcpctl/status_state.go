@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
-	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -22,7 +20,7 @@ func subflowsText(s *plan.State, u *plan.Use) string {
 func countSubflows(s *plan.State, u *plan.Use) int {
 	n := 0
 	for _, subflow := range s.Subflows {
-		if slices.ContainsFunc(u.Addresses, func(p netip.Prefix) bool { return p.Addr() == subflow.Local }) {
+		if u.Holds(subflow.Local) {
 			n++
 		}
 	}

@@ -54,8 +54,8 @@ func rateColumns(t *lineTraffic, u *plan.Use) string {
 // rateWidth has room for every number of text.si.
 const rateWidth = 5
 
-// shownFamilies are those of which a line has anything; IPv4 when it has
-// nothing at all.
+// shownFamilies are those of which a line has anything; when it has nothing at
+// all, the one that it would have.
 func shownFamilies(l *plan.LineUse) []plan.Family {
 	var families []plan.Family
 	for _, f := range plan.Families {
@@ -63,10 +63,13 @@ func shownFamilies(l *plan.LineUse) []plan.Family {
 			families = append(families, f)
 		}
 	}
-	if len(families) == 0 {
-		families = append(families, plan.IPv4)
+	if len(families) > 0 {
+		return families
 	}
-	return families
+	if l.Has(plan.IPv6) && !l.Has(plan.IPv4) {
+		return []plan.Family{plan.IPv6}
+	}
+	return []plan.Family{plan.IPv4}
 }
 
 func tableText(l *plan.LineUse, f plan.Family) string {

@@ -54,8 +54,8 @@ func (t *lineTraffic) measure(ctx context.Context, s *plan.State) error {
 
 // of is what a line carries in a family, if that was measured.
 func (t *lineTraffic) of(u *plan.Use) (sum traffic, known bool) {
-	for _, p := range u.Addresses {
-		if rate, ok := t.byAddr[p.Addr()]; ok {
+	for addr, rate := range t.byAddr {
+		if u.Holds(addr) {
 			sum.add(rate)
 			known = t.rates.elapsed > 0
 		}

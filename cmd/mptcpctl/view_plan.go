@@ -28,11 +28,15 @@ type request struct {
 
 // plan observes the kernel and works out what to do.
 func (v *view) plan(k *kernel.Kernel, req request) error {
-	if !v.netifd {
-		var err error
-		if v.known, err = k.Interfaces(&v.cfg); err != nil {
-			return exitError{exitFailed, err}
-		}
+	var warnings []string
+	var err error
+	if v.netifd {
+		v.known, warnings, err = k.Complete(&v.cfg, v.reported)
+	} else {
+		v.known, warnings, err = k.Interfaces(&v.cfg)
+	}
+	if err != nil {
+		return exitError{exitFailed, err}
 	}
 	lines := plan.Resolve(&v.cfg, v.known)
 	if !req.hint.known || req.search {
@@ -50,7 +54,11 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 	if req.subflows == nil {
 		req.subflows = kernel.Subflows
 	}
-	return v.decide(lines, req, req.subflows)
+	if err := v.decide(lines, req, req.subflows); err != nil {
+		return err
+	}
+	v.result.Warnings = append(v.result.Warnings, warnings...)
+	return nil
 }
 
 // decide works out what to do. It asks for the subflows only if the plan

@@ -118,3 +118,20 @@ func (r *recipe) mwan3User(action string) {
 	r.Helper()
 	r.types(`env -i PATH="$PATH" ` + netlab.DirVariable + `="$` + netlab.DirVariable + `" ACTION=` + action + ` INTERFACE=wan DEVICE=eth1 /etc/mwan3.user`)
 }
+
+// followOwnPolicy has what pbr makes of a policy for the router's own datagrams.
+func followOwnPolicy(g *guided) {
+	r := g.lab("master", "on")
+	r.types(`ip route add default via 10.0.2.1 dev eth2 table 258
+ip rule add pref 29998 fwmark 0x30000/0xff0000 lookup 258
+nft add table inet pbr
+nft 'add chain inet pbr output { type route hook output priority mangle; }'
+nft add rule inet pbr output meta l4proto udp meta mark set 0x30000`)
+	e := r.echo()
+	r.dialUDP(r.Router, "", e.address).eventuallyFrom("10.0.1.2")
+	r.says(r.types("mptcpctl doctor || :"), "29998")
+	g.follow(r)
+	r.dialUDP(r.Router, "", e.address).eventuallyFrom("10.0.2.2")
+	r.says(r.types("mptcpctl doctor"), "nothing found")
+	r.bothLinesCarry()
+}

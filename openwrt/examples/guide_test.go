@@ -32,6 +32,8 @@ func TestTheGuideIsFollowed(t *testing.T) {
 		"From the wiki's scripts":        followWiki,
 		"From OpenMPTCProuter":           followOpenMPTCProuter,
 		"mwan3 side by side":             followMwan3,
+
+		"Policies for the router's own packets": followOwnPolicy,
 	}
 	sections := readGuide(t)
 	if len(sections) != len(followers) {

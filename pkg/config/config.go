@@ -72,13 +72,24 @@ type Interface struct {
 	Frozen bool
 	// Device is the option "device", or the first word of "ifname".
 	Device string
+	// Proto is the option "proto"; empty when unset.
+	Proto string
+	// Families are the address families that the section may have.
+	Families Families
+	// NoDefaultRoute says that the option "defaultroute" is false: nothing is to
+	// leave by the interface because of a default route.
+	NoDefaultRoute bool
+	// Addresses are those of the options "ipaddr" and "ip6addr" that can be read.
+	// They matter only where there is no netifd and sections share a device.
+	Addresses []netip.Addr
 	// Table is the option "multipath_table"; 0 when unset.
 	Table uint32
 	// IP4Table and IP6Table are the numeric options of those names; 0 when
 	// unset or symbolic.
 	IP4Table, IP6Table uint32
 	// Gateway and IP6Gateway are the options "gateway" and "ip6gw"; the zero
-	// Addr when unset. They matter only where there is no netifd.
+	// Addr when unset, the unspecified one for a default route without gateway.
+	// They matter only where there is no netifd.
 	Gateway, IP6Gateway netip.Addr
 }
 
@@ -128,21 +139,21 @@ func (c *Config) SetSaved(name string, mode Mode) {
 
 // Dynamic gives the configuration of an interface that netifd made itself
 // (its "dynamic" is true) and that has no section: that of its parent, whose
-// name is its own up to the last underscore ("wan" of "wan_6").
-func (c *Config) Dynamic(name string) (Interface, bool) {
-	cut := strings.LastIndexByte(name, '_')
-	if cut <= 0 {
-		return Interface{}, false
+// name is its own up to the last underscore, looked for repeatedly ("wan" of
+// "wan_6" and "wan_6_4"). protocol is that of the interface.
+func (c *Config) Dynamic(name, protocol string) (Interface, bool) {
+	for cut := strings.LastIndexByte(name, '_'); cut > 0; cut = strings.LastIndexByte(name[:cut], '_') {
+		parent, ok := c.Interface(name[:cut])
+		if !ok {
+			continue
+		}
+		child := parent
+		child.Name, child.Own, child.Device, child.From = name, false, "", ""
+		child.Proto, child.Families, child.Addresses = protocol, ProtocolFamilies(protocol), nil
+		if parent.HasMode() {
+			child.From = parent.Name
+		}
+		return child, true
 	}
-	parent, ok := c.Interface(name[:cut])
-	if !ok {
-		return Interface{}, false
-	}
-	child := parent
-	child.Name, child.Own, child.Device = name, false, ""
-	child.From = ""
-	if parent.HasMode() {
-		child.From = parent.Name
-	}
-	return child, true
+	return Interface{}, false
 }

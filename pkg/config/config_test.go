@@ -188,10 +188,23 @@ func TestTakingOverAMode(t *testing.T) {
 		{"an alias of an alias", "config interface 'wan'\n option multipath 'on'\nconfig interface 'a'\n option device '@wan'\nconfig interface 'b'\n option device '@a'\n", map[string]string{"a": "wan", "b": "wan"}},
 		{"aliases in a circle", "config interface 'a'\n option device '@b'\nconfig interface 'b'\n option device '@a'\n", nil},
 		{"an alias of itself", "config interface 'a'\n option device '@a'\n", nil},
-		{"the same device", "config interface 'wan'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'wan6'\n option device 'eth0'\n", map[string]string{"wan6": "wan"}},
-		{"the same device, but two set the option", "config interface 'wan'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'w'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'wan6'\n option device 'eth0'\n", nil},
-		{"its own off prevents it", "config interface 'wan'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'wan6'\n option device 'eth0'\n option multipath 'off'\n", nil},
-		{"no device is not the same device", "config interface 'wan'\n option multipath 'on'\nconfig interface 'wan6'\n", nil},
+		{"an alias with defaultroute 0", on("wan", "dhcp", "eth0") + "config interface 'a'\n option device '@wan'\n option proto 'dhcpv6'\n option defaultroute '0'\n", nil},
+		{"an alias of the same family", on("wan", "dhcp", "eth0") + section("a", "static", "@wan"), map[string]string{"a": "wan"}},
+		{"an alias of one that takes over by device", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0") + section("a", "6in4", "@wan6"), map[string]string{"wan6": "wan", "a": "wan"}},
+		{"DHCPv6 beside DHCP", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0"), map[string]string{"wan6": "wan"}},
+		{"DHCPv6 beside PPPoE", on("wan", "pppoe", "eth0") + section("wan6", "dhcpv6", "eth0"), map[string]string{"wan6": "wan"}},
+		{"DHCPv6 on PPPoE's own device", on("wan", "pppoe", "eth0") + section("wan6", "dhcpv6", "pppoe-wan"), map[string]string{"wan6": "wan"}},
+		{"a PPP device of another name", on("wan", "pppoe", "eth0") + section("wan6", "dhcpv6", "pppoe-lan") + section("w", "dhcpv6", "tun-wan"), nil},
+		{"static IPv6 beside DHCP", on("wan", "dhcp", "eth0") + section("wan6", "static", "eth0") + " option ip6addr '2001:db8::2/64'\n", map[string]string{"wan6": "wan"}},
+		{"the modem's page beside PPPoE", on("wan", "pppoe", "eth0") + section("modem", "dhcp", "eth0"), nil},
+		{"a static page of the modem beside DHCP", on("wan", "dhcp", "eth0") + section("modem", "static", "eth0") + " option ipaddr '192.168.100.2/24'\n", nil},
+		{"DHCPv6 with defaultroute 0", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0") + " option defaultroute 'no'\n", nil},
+		{"DHCPv6 beside what may have both", on("wan", "qmi", "eth0") + section("wan6", "dhcpv6", "eth0"), nil},
+		{"what may have both beside DHCP", on("wan", "dhcp", "eth0") + section("w", "wwan", "eth0"), nil},
+		{"the same device without proto", "config interface 'wan'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'wan6'\n option device 'eth0'\n", nil},
+		{"the same device, but two set the option", on("wan", "dhcp", "eth0") + on("w", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0"), nil},
+		{"its own off prevents it", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0") + " option multipath 'off'\n", nil},
+		{"no device is not the same device", on("wan", "dhcp", "") + section("wan6", "dhcpv6", ""), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := mustParse(t, tt.uci)
@@ -207,6 +220,60 @@ func TestTakingOverAMode(t *testing.T) {
 	}
 }
 
+func section(name, proto, device string) string {
+	return "config interface '" + name + "'\n option proto '" + proto + "'\n option device '" + device + "'\n"
+}
+
+func on(name, proto, device string) string {
+	return section(name, proto, device) + " option multipath 'on'\n"
+}
+
+func TestFamiliesOfSections(t *testing.T) {
+	both, four, six := Families{IPv4: true, IPv6: true}, Families{IPv4: true}, Families{IPv6: true}
+	for text, want := range map[string]Families{
+		"":                            both,
+		" option proto 'dhcp'\n":      four,
+		" option proto '464xlat'\n":   four,
+		" option proto 'dhcpv6'\n":    six,
+		" option proto '6in4'\n":      six,
+		" option proto 'wireguard'\n": both,
+		" option proto 'none'\n":      both,
+		" option proto 'static'\n":    four,
+		" option proto 'static'\n option ipaddr '10.0.0.1/24'\n":                       four,
+		" option proto 'static'\n list ipaddr '10.0.0.1/24'\n option ip6assign '60'\n": both,
+		" option proto 'static'\n option ip6prefix '2001:db8::/48'\n":                  six,
+		" option proto 'static'\n option ipaddr ''\n list ip6addr '2001:db8::1/64'\n":  six,
+	} {
+		if got := mustParse(t, "config interface 'wan'\n"+text).Interfaces[0].Families; got != want {
+			t.Errorf("%q: %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestGatewaysThatCannotBeOne(t *testing.T) {
+	for _, tt := range []struct {
+		option, value, mode string
+		bad                 bool
+	}{
+		{"gateway", "127.0.0.1", "on", true},
+		{"gateway", "224.0.0.1", "on", true},
+		{"gateway", "255.255.255.255", "master", true},
+		{"ip6gw", "::1", "on", true},
+		{"ip6gw", "ff02::1", "on", true},
+		{"ip6gw", "fe80::1", "on", false},
+		{"gateway", "0.0.0.0", "on", false},
+		{"ip6gw", "::", "on", false},
+		{"gateway", "10.0.0.1", "on", false},
+		{"gateway", "127.0.0.1", "off", false},
+		{"gateway", "127.0.0.1", "", false},
+	} {
+		cfg := mustParse(t, "config interface 'wan'\n option "+tt.option+" '"+tt.value+"'\n option multipath '"+tt.mode+"'\n")
+		if bad := len(cfg.Problems) == 1; bad != tt.bad || cfg.Interfaces[0].Frozen != tt.bad {
+			t.Errorf("%s '%s' of mode %q: %v", tt.option, tt.value, tt.mode, cfg.Problems)
+		}
+	}
+}
+
 func TestDynamicInterfaces(t *testing.T) {
 	cfg := mustParse(t, "config interface 'wan'\n option multipath 'backup'\n option multipath_table '9'\nconfig interface 'my_wan'\nconfig interface 'bad'\n option multipath 'x'\n")
 	for _, tt := range []struct {
@@ -219,14 +286,19 @@ func TestDynamicInterfaces(t *testing.T) {
 		{"bad_6", "bad", Off, true, true},
 		{"wan", "", Off, false, false},
 		{"_6", "", Off, false, false},
-		{"wan_6_4", "", Off, false, false},
+		{"wan_6_4", "wan", Backup, false, true},
+		{"wan_6_4_x", "wan", Backup, false, true},
+		{"other_6_4", "", Off, false, false},
 	} {
-		got, ok := cfg.Dynamic(tt.name)
+		got, ok := cfg.Dynamic(tt.name, "dslite")
 		if ok != tt.ok || got.From != tt.from || got.Mode != tt.mode || got.Frozen != tt.frozen {
 			t.Errorf("%s: %+v %v", tt.name, got, ok)
 		}
 	}
-	if got, _ := cfg.Dynamic("wan_6"); got.Table != 9 || got.Position != 1 {
+	if got, _ := cfg.Dynamic("wan_6", "dhcpv6"); got.Families != (Families{IPv6: true}) || got.Proto != "dhcpv6" {
+		t.Errorf("families %+v of %s", got.Families, got.Proto)
+	}
+	if got, _ := cfg.Dynamic("wan_6", "dhcpv6"); got.Table != 9 || got.Position != 1 {
 		t.Errorf("table %d, position %d", got.Table, got.Position)
 	}
 }

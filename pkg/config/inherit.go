@@ -2,53 +2,100 @@
 
 package config
 
-// inherit gives a section without the option the mode of another: of the one
-// whose alias it is ("option device '@wan'"), of the one whose dynamic
-// interface it is by name, or of the only section that sets the option on the
-// same device (OpenWrt's default "wan6" beside "wan"). The second case needs
-// no section and is Config.Dynamic.
+import (
+	"slices"
+	"strings"
+)
+
+// inherit gives a section without the option the mode of another, by the first of
+// these cases that fits: it is that one's alias ("option device '@wan'"), or its
+// device is that of exactly one section that sets the option and that cannot have
+// its family (OpenWrt's default "wan6", DHCPv6, beside "wan", DHCP or PPPoE). The
+// interfaces that netifd makes itself need no section and are Config.Dynamic. A
+// section with "defaultroute 0" takes nothing over: nothing is to leave by it.
 func (p *parser) inherit() {
+	byName := make(map[string]int, len(p.cfg.Interfaces))
+	owners := make(map[string][]int) // by device: the sections that set the option
+	for i, section := range p.cfg.Interfaces {
+		if _, seen := byName[section.Name]; !seen {
+			byName[section.Name] = i
+		}
+		if device := section.Device; section.Own && device != "" {
+			owners[device] = append(owners[device], i)
+		}
+	}
+	parents := make([]int, len(p.cfg.Interfaces)) // -1: none, -2: being looked for
+	for i := range parents {
+		parents[i] = unknownParent
+	}
+	var parent func(i int) int
+	parent = func(i int) int {
+		if parents[i] == lookedFor {
+			return noParent // a circle of aliases
+		}
+		if parents[i] != unknownParent {
+			return parents[i]
+		}
+		parents[i] = lookedFor
+		parents[i] = p.parent(i, byName, owners, parent)
+		return parents[i]
+	}
 	for i := range p.cfg.Interfaces {
 		child := &p.cfg.Interfaces[i]
-		if child.Own {
+		if child.Own || parent(i) < 0 {
 			continue
 		}
-		parent, ok := p.parent(*child, len(p.cfg.Interfaces))
-		if !ok {
-			continue
-		}
-		child.Mode, child.From = parent.Mode, parent.Name
-		child.Frozen = child.Frozen || parent.Frozen
+		from := &p.cfg.Interfaces[parent(i)]
+		child.Mode, child.From = from.Mode, from.Name
+		child.Frozen = child.Frozen || from.Frozen
 	}
 }
 
-// parent follows aliases of aliases; depth ends a circle of them.
-func (p *parser) parent(child Interface, depth int) (Interface, bool) {
-	if depth == 0 {
-		return Interface{}, false
+const (
+	noParent      = -1
+	lookedFor     = -2
+	unknownParent = -3
+)
+
+// parent is the section that sets the option for another, or noParent. up asks for
+// the parent of an alias' target.
+func (p *parser) parent(i int, byName map[string]int, owners map[string][]int, up func(int) int) int {
+	child := &p.cfg.Interfaces[i]
+	if child.NoDefaultRoute {
+		return noParent
 	}
-	if len(child.Device) > 1 && child.Device[0] == '@' {
-		target, ok := p.cfg.Interface(child.Device[1:])
-		if !ok || target.Name == child.Name {
-			return Interface{}, false
+	if name, alias := strings.CutPrefix(child.Device, "@"); alias {
+		target, ok := byName[name]
+		switch {
+		case !ok || target == i:
+			return noParent
+		case p.cfg.Interfaces[target].Own:
+			return target
 		}
-		if target.Own {
-			return target, true
-		}
-		return p.parent(target, depth-1)
+		return up(target)
 	}
-	return p.sameDevice(child)
+	if child.Proto == "" {
+		return noParent
+	}
+	candidates := owners[child.Device]
+	if len(candidates) == 0 {
+		candidates = p.pppOwner(child.Device, byName)
+	}
+	if len(candidates) != 1 || p.cfg.Interfaces[candidates[0]].Families.Overlap(child.Families) {
+		return noParent
+	}
+	return candidates[0]
 }
 
-func (p *parser) sameDevice(child Interface) (Interface, bool) {
-	var found []Interface
-	for _, i := range p.cfg.Interfaces {
-		if i.Own && i.Device == child.Device && child.Device != "" {
-			found = append(found, i)
-		}
+// pppProtocols make a device that has their own name and that of the section.
+var pppProtocols = []string{"pppoe", "pppoa", "ppp", "pppossh", "pptp"}
+
+// pppOwner is the section whose protocol makes a device of that name: PPP's
+// handlers name it after both, "pppoe-wan" (ppp.sh of OpenWrt).
+func (p *parser) pppOwner(device string, byName map[string]int) []int {
+	proto, name, _ := strings.Cut(device, "-")
+	if i, ok := byName[name]; ok && p.cfg.Interfaces[i].Own && p.cfg.Interfaces[i].Proto == proto && slices.Contains(pppProtocols, proto) {
+		return []int{i}
 	}
-	if len(found) != 1 {
-		return Interface{}, false
-	}
-	return found[0], true
+	return nil
 }

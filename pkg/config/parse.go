@@ -103,9 +103,14 @@ func (p *parser) iface(s uci.Section) {
 		}
 	}
 	i.Device = device(s)
+	i.Proto, _ = s.Get("proto")
+	i.Families = sectionFamilies(s, i.Proto)
+	word, _ := s.Get("defaultroute")
+	i.NoDefaultRoute = slices.Contains(falseWords, word)
+	i.Addresses = addresses(s)
 	i.IP4Table, i.IP6Table = tableNumber(s, "ip4table"), tableNumber(s, "ip6table")
-	i.Gateway = p.address(s, "gateway", "an IPv4 address", netip.Addr.Is4)
-	i.IP6Gateway = p.address(s, "ip6gw", "an IPv6 address", netip.Addr.Is6)
+	i.Gateway = p.gateway(s, "gateway", &i, "an IPv4 address", netip.Addr.Is4)
+	i.IP6Gateway = p.gateway(s, "ip6gw", &i, "an IPv6 address", netip.Addr.Is6)
 	p.cfg.Interfaces = append(p.cfg.Interfaces, i)
 }
 
@@ -131,7 +136,26 @@ func tableNumber(s uci.Section, option string) uint32 {
 	return uint32(n)
 }
 
-func (p *parser) address(s uci.Section, option, accepted string, fits func(netip.Addr) bool) netip.Addr {
+// addresses are those that the section itself sets, as far as they can be read.
+func addresses(s uci.Section) []netip.Addr {
+	var all []netip.Addr
+	for _, option := range []string{"ipaddr", "ip6addr"} {
+		for _, word := range s.Values(option) {
+			for _, field := range strings.Fields(word) {
+				bare, _, _ := strings.Cut(field, "/")
+				if a, err := netip.ParseAddr(bare); err == nil {
+					all = append(all, a)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// gateway reads the gateway of a section. What is no address is netifd's affair,
+// and one warning; what no gateway can have is a bad value, where the section
+// takes part.
+func (p *parser) gateway(s uci.Section, option string, i *Interface, accepted string, fits func(netip.Addr) bool) netip.Addr {
 	word, ok := s.Get(option)
 	if !ok || word == "" {
 		return netip.Addr{}
@@ -141,7 +165,24 @@ func (p *parser) address(s uci.Section, option, accepted string, fits func(netip
 		p.cfg.Warnings = append(p.cfg.Warnings, p.problem(s.Name, option, word, accepted).Error()+"; ignored")
 		return netip.Addr{}
 	}
+	if !Gateway(a) && i.Own && (i.Mode != Off || i.Frozen) {
+		i.Frozen = true
+		p.cfg.Problems = append(p.cfg.Problems, p.problem(s.Name, option, word, accepted+" of a router"))
+	}
 	return a
+}
+
+// Gateway reports whether an address can be that of a router. Loopback, multicast
+// and broadcast addresses and those of "this network" (0.0.0.0/8) cannot: the kernel
+// refuses a route by them (fib_check_nh_v4_gw in net/ipv4/fib_semantics.c,
+// ip6_validate_gw in net/ipv6/route.c). The unspecified address stands for a route
+// without gateway.
+func Gateway(a netip.Addr) bool {
+	if a.IsUnspecified() {
+		return true
+	}
+	thisNetwork := a.Is4() && a.As4()[0] == 0
+	return !a.IsLoopback() && !a.IsMulticast() && !thisNetwork && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // route notes a table that gets a default route: netifd takes a section
@@ -164,8 +205,11 @@ func (p *parser) route(s uci.Section) {
 func (p *parser) sharedTables() {
 	for i := range p.cfg.Interfaces {
 		a := &p.cfg.Interfaces[i]
+		if a.Table == 0 {
+			continue
+		}
 		for _, b := range p.cfg.Interfaces {
-			if a.Name != b.Name && a.Table != 0 && (a.Table == b.Table || a.Table == b.IP4Table || a.Table == b.IP6Table) {
+			if a.Name != b.Name && (a.Table == b.Table || a.Table == b.IP4Table || a.Table == b.IP6Table) {
 				a.Frozen = true
 				p.cfg.Problems = append(p.cfg.Problems, p.problem(a.Name, optionTable, strconv.FormatUint(uint64(a.Table), 10),
 					fmt.Sprintf("a number that no other section has ('%s' has it)", b.Name)))

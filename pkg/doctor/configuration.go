@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ func (e *examination) configuration() {
 		return
 	}
 	var masters []string
-	saved := false // a master that is none only till the next reboot
+	devices := make(map[string]bool) // wan and wan6 of one device are one master
+	saved := false                   // a master that is none only till the next reboot
 	for _, i := range e.Config.Interfaces {
 		saved = saved || i.Saved == config.Master
 	}
@@ -35,8 +37,9 @@ func (e *examination) configuration() {
 		if client == "" && l.Mode != config.Signal {
 			client = l.Name
 		}
-		if l.Mode == config.Master && l.Own {
+		if device := cmp.Or(l.Device, l.Interface.Device, l.Name); l.Mode == config.Master && l.Own && !devices[device] {
 			masters = append(masters, l.Name)
+			devices[device] = true
 		}
 	}
 	switch {

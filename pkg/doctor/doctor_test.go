@@ -118,6 +118,14 @@ func TestExamine(t *testing.T) {
 			"second_manager  [/etc/init.d/bsbf-fusionlink stop; /etc/init.d/bsbf-fusionlink disable]\n",
 		},
 		{
+			"wan and wan6 on one device are one master",
+			func(f *Facts) {
+				wan6 := line("wan6", "eth1", 1, config.Master, "10.0.1.2/24")
+				wan6.Use, wan6.Netifd.Addresses = [2]plan.Use{}, nil
+				f.Result.Lines = append(f.Result.Lines, wan6)
+			}, "",
+		},
+		{
 			"NetworkManager", func(f *Facts) { f.Processes = []string{"NetworkManager"} },
 			`second_manager  [printf '[connection-mptcp]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcp.conf; systemctl restart NetworkManager]` + "\n",
 		},
@@ -256,8 +264,8 @@ func noIPv6Default(f *Facts, address string) {
 
 func TestEveryFindingHasItsName(t *testing.T) {
 	t.Parallel()
-	if len(names) != int(Announced)+1 {
-		t.Fatalf("%d names for %d findings", len(names), Announced+1)
+	if len(names) != int(IdleOption)+1 {
+		t.Fatalf("%d names for %d findings", len(names), IdleOption+1)
 	}
 	seen := make(map[string]bool)
 	for _, name := range names {

@@ -8,6 +8,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // Facts are what findings are made of. What is missing in them leads to no
@@ -20,6 +21,14 @@ type Facts struct {
 	State  plan.State
 	// Rules are those of everybody by family, in the order of evaluation.
 	Rules [2][]Rule
+	// Addresses are those of all devices.
+	Addresses []Address
+	// Routes are those of the main table that lead nowhere (unreachable, prohibit,
+	// blackhole) and cover all or half of a family, and those to a single host of
+	// protocol static, which is what netifd uses (RTPROT_STATIC).
+	Routes []Route
+	// Missing are the devices of the configuration that do not exist.
+	Missing []string
 	// Sysctls are further settings by their path below /proc/sys.
 	Sysctls map[string]string
 	// MACs are the Ethernet addresses of the lines' devices by name, in text.
@@ -41,10 +50,19 @@ type Facts struct {
 	// Processes are the names of those that run here and for which Manager
 	// is true.
 	Processes []string
+	// Watched says that "mptcpctl watch" runs.
+	Watched bool
+	// Networkd and NetworkManager are the configuration files of these programs,
+	// one after the other, in the order in which they are read.
+	Networkd, NetworkManager string
+	// Ruleset is the output of "nft list ruleset". It matters only where
+	// PolicyBehind is true.
+	Ruleset string
 	// Mwan3 says that the package mwan3 has an interface that is enabled.
 	Mwan3 bool
-	// DefaultRoute is the option of that name of the interfaces that have it.
-	DefaultRoute map[string]string
+	// Network and Firewall are the UCI packages of those names, nil where they
+	// do not exist.
+	Network, Firewall *uci.Package
 	// File is the configuration, to be edited by hand; empty where uci does that.
 	File string
 	// Install is the command that installs a package; empty where there is
@@ -52,6 +70,32 @@ type Facts struct {
 	Install string
 	// Unseen says, one sentence each, what could not be looked at.
 	Unseen []string
+}
+
+// Address is an address of a device.
+type Address struct {
+	plan.Address
+	Device string
+}
+
+// Route is a route of the main table. Type is its rtnetlink type
+// (include/uapi/linux/rtnetlink.h).
+type Route struct {
+	plan.Route
+	Type uint8
+}
+
+// option is a word of a section of the package network; empty: not set.
+func (f *Facts) option(section, name string) string {
+	if f.Network == nil {
+		return ""
+	}
+	s, ok := f.Network.Section(section)
+	if !ok {
+		return ""
+	}
+	word, _ := s.Get(name)
+	return word
 }
 
 // Rule is a policy rule of whomever.

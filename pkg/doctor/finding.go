@@ -24,9 +24,17 @@ const (
 	Pending
 	SameAddress
 	NoGateway
+	DeviceMissing
+	NoMode
+	UnknownOption
 	RuleBefore
+	ErrorRoute
 	TableInUse
 	SubnetOfLAN
+	NoMasquerade
+	PolicyBehind
+	HostRoute
+	OffFirst
 	AddressHeld
 	NoSlot
 	IPv6Missing
@@ -35,6 +43,7 @@ const (
 	LimitTooLow
 	StrictFilter
 	SecondManager
+	Networkd
 	OverlappingSubnets
 	SameMetric
 	StaleEndpoint
@@ -44,6 +53,9 @@ const (
 	TwoMasters
 	SameMAC
 	Announced
+	TunnelDefault
+	MarkBehind
+	IdleOption
 
 	firstNote = Disabled
 )
@@ -51,10 +63,12 @@ const (
 // names are the ids as JSON has them. They never change.
 var names = [...]string{
 	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
-	"same_address", "no_gateway", "rule_before", "table_in_use", "subnet_of_lan", "address_held",
-	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager",
+	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "error_route",
+	"table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
+	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager", "networkd",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
 	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
+	"tunnel_default", "mark_behind", "idle_option",
 }
 
 // String is the name of the finding, stable from release to release.
@@ -97,7 +111,13 @@ func Examine(f *Facts) []Finding {
 	if f.Config != nil && f.Config.Globals.Multipath {
 		e.lines()
 		e.pairs()
+		e.outside()
+		e.devices()
+		e.options()
 		e.routing()
+		e.mainTable()
+		e.policies()
+		e.firewall()
 		e.endpoints()
 		e.limits()
 		e.lostConnections()
@@ -133,7 +153,7 @@ func byHand(file string, commands []string) []string {
 		case words[0] == "uci":
 			name, value, _ := strings.Cut(words[2], "=")
 			parts := strings.SplitN(name, ".", 3)
-			c = edit(file, parts[1], words[1], parts[2], value)
+			c = edit(file[:strings.LastIndexByte(file, '/')+1]+parts[0], parts[1], words[1], parts[2], value)
 		case strings.HasSuffix(c, " --save"):
 			all = append(all, edit(file, words[2], "set", config.OptionMultipath, words[3]))
 			c = "mptcpctl apply"
@@ -148,7 +168,7 @@ func byHand(file string, commands []string) []string {
 // edit says what to do by hand with an option.
 func edit(file, section, verb, option, value string) string {
 	text := "# " + file + ": " + verb + " in the section '" + section + "': option " + option
-	if verb == "set" {
+	if verb != "delete" {
 		text += " '" + value + "'"
 	}
 	return text

@@ -2,7 +2,11 @@
 
 package doctor
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // managers are other programs that steer endpoints or the lines' routes, by how
 // the names of their processes begin, each with its service on OpenWrt and what
@@ -13,7 +17,12 @@ var managers = [...]struct{ process, service, does string }{
 	{"omr-tracker", "omr-tracker", "steers the lines' routes and endpoints too"},
 	{"bsbf-", "", "steers the lines' routes and endpoints too"},
 	{"mwan3", "mwan3", "fills the tables from 1 on, and decides before the master list"},
+	{networkd, "", ""},
 }
+
+// networkd is systemd-networkd: the kernel keeps 15 letters of a process' name
+// (TASK_COMM_LEN of include/linux/sched.h).
+const networkd = "systemd-network"
 
 // Manager reports whether a process of that name (/proc/PID/comm) may steer what
 // we steer. Anybody can give a process any name, and this one goes into a
@@ -41,6 +50,13 @@ func (e *examination) managers() {
 		}
 		service := m.service
 		switch {
+		case m.process == networkd:
+			if running != "" {
+				e.networkd()
+			}
+			continue
+		case running == "NetworkManager" && e.managerLeaves():
+			continue
 		case running == "" && (m.process != "mwan3" || !e.Mwan3):
 			continue
 		case running == "":
@@ -68,4 +84,44 @@ func (e *examination) ending(service string) []string {
 		return []string{"systemctl disable --now " + service}
 	}
 	return []string{"/etc/init.d/" + service + " stop", "/etc/init.d/" + service + " disable"}
+}
+
+// networkd finds what systemd-networkd takes away: with its own settings all rules,
+// whenever any link is configured; without them still the routes of a link
+// when that is configured anew. Only watch brings those back.
+func (e *examination) networkd() {
+	keep := map[string]bool{}
+	for _, line := range strings.Split(e.Networkd, "\n") {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		keep[strings.TrimSpace(name)] = slices.Contains([]string{"0", "no", "n", "false", "f", "off"}, strings.ToLower(strings.TrimSpace(value)))
+	}
+	if !keep["ManageForeignRoutingPolicyRules"] || !keep["ManageForeignRoutes"] {
+		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not no",
+			"mkdir -p /etc/systemd/networkd.conf.d",
+			`printf '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n' >/etc/systemd/networkd.conf.d/mptcpctl.conf`,
+			"systemctl restart systemd-networkd", "mptcpctl apply")
+	}
+	if !e.Watched {
+		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it configures the line again, and nothing fills it: mptcpctl watch does not run",
+			"# let a service run: mptcpctl watch")
+	}
+}
+
+// managerLeaves reports whether NetworkManager is told to make no endpoints:
+// connection.mptcp-flags is a number (words are ignored), of which the bit 1 says
+// so (NM_MPTCP_FLAGS_DISABLED of libnm-core-public/nm-dbus-interface.h).
+func (e *examination) managerLeaves() bool {
+	section := ""
+	for _, line := range strings.Split(e.NetworkManager, "\n") {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			section = line
+		}
+		name, value, _ := strings.Cut(line, "=")
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 63)
+		if strings.HasPrefix(section, "[connection") && strings.TrimSpace(name) == "connection.mptcp-flags" && err == nil && n&1 != 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -5,6 +5,7 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
@@ -29,6 +30,9 @@ func (e *examination) pairs() {
 				e.besideLAN(b, a)
 			}
 		}
+	}
+	for _, l := range e.participants() {
+		e.besideOthers(l)
 	}
 }
 
@@ -112,6 +116,37 @@ func (e *examination) besideLAN(l, lan *plan.LineUse) {
 	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeNetwork().String())...)
 }
 
+// besideOthers compares a line with the devices that netifd knows nothing of, or no
+// address of: docker0, or one of proto none.
+func (e *examination) besideOthers(l *plan.LineUse) {
+	for _, mine := range l.Netifd.Addresses {
+		for i := range e.Addresses {
+			a := &e.Addresses[i]
+			its := a.Prefix
+			if !a.Global || a.Peer.IsValid() || mine.Peer.IsValid() || !its.Addr().Is4() || its.IsSingleIP() || mine.Prefix.IsSingleIP() ||
+				!mine.Prefix.Overlaps(its) || e.known(a) {
+				continue
+			}
+			e.add(SubnetOfLAN, l.Name, fmt.Sprintf("%s overlaps %s of %s: a part is out of reach; give one of the two another network",
+				mine.Prefix.Masked(), its.Masked(), a.Device))
+			return
+		}
+	}
+}
+
+// known reports whether an address is one of a line's device, or one that netifd
+// has told of.
+func (e *examination) known(a *Address) bool {
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
+		if l.Device == a.Device && l.Participates() ||
+			slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == a.Prefix.Addr() }) {
+			return true
+		}
+	}
+	return false
+}
+
 // freeNetwork is the first that overlaps no other: 192.168.N.1/24.
 func (e *examination) freeNetwork() netip.Prefix {
 	for n := byte(8); n != 0; n++ {
@@ -143,7 +178,7 @@ func (e *examination) sameMetric(a, b *plan.LineUse) {
 
 // mainDefault is the IPv4 default route that a line would have in the main table.
 func (e *examination) mainDefault(l *plan.LineUse) (netifd.Route, bool) {
-	if max(l.IP4Table, l.Netifd.IP4Table) != 0 || falseWord(e.DefaultRoute[l.Name]) {
+	if max(l.IP4Table, l.Netifd.IP4Table) != 0 || falseWord(e.option(l.Name, "defaultroute")) {
 		return netifd.Route{}, false
 	}
 	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {

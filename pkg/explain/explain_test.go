@@ -111,10 +111,10 @@ func TestDelegatedPrefixes(t *testing.T) {
 		u.Addresses, u.Gateway = nil, addr("fe80::1")
 	}
 	f.Result.MasterList[plan.IPv6] = []string{"wan1"}
-	f.Result.Lines[1].Use[plan.IPv6].Prefixes = []netip.Prefix{prefix("2001:db8:2::/56")}
+	f.Result.Lines[1].Use[plan.IPv6].Forwarded = []netip.Prefix{prefix("2001:db8:2::/56")}
 	lan := &f.Result.Lines[2].Netifd
 	lan.Addresses = []netifd.Address{{Prefix: prefix("2001:db8:2::1/64")}, {Prefix: prefix("fd77::1/64")}}
-	lan.Prefixes = []netip.Prefix{prefix("fd77::/64")}
+	f.Result.Lines[2].Use[plan.IPv6].Forwarded = []netip.Prefix{prefix("fd77::/64")}
 	f.Router = answers{by: func(q Query) Answer {
 		if q.Src == addr("2001:db8:2::2") {
 			return way(plan.IPv6, "eth2", "fe80::1", 3)

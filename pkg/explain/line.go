@@ -46,7 +46,7 @@ func (e *Explanation) LineOf(addr netip.Addr) *plan.LineUse {
 func (e *Explanation) Line(l *plan.LineUse, only, to netip.Addr) error {
 	e.Lines = append(e.Lines, e.line(l))
 	for _, f := range plan.Families {
-		if len(l.Use[f].Addresses) == 0 || only.IsValid() && plan.FamilyOf(only) != f {
+		if len(l.Use[f].Addresses) == 0 && !l.Use[f].Usable || only.IsValid() && plan.FamilyOf(only) != f {
 			continue
 		}
 		to, ok, err := e.destination(f, to)

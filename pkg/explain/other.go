@@ -25,41 +25,35 @@ func (e *Explanation) proveOther(to netip.Addr, packet string, q Query) error {
 			break
 		}
 	}
-	if q.Src.IsValid() {
-		p = e.delegated(p)
+	if q.Src.IsValid() && p.Unjudged == "" {
+		p = e.forwarded(p)
 	}
 	return e.prove(p)
 }
 
-// delegated corrects what should become of a LAN host's packet: one from a
-// delegated prefix leaves by the line that has it, and one of an interface that
-// takes no part is left to the main table in IPv6.
-func (e *Explanation) delegated(p Proof) Proof {
-	src := p.Query.Src
-	if plan.FamilyOf(src) == plan.IPv6 && src.IsGlobalUnicast() && p.Unjudged == "" && e.outside(src) {
-		p.Unjudged = "not judged: its interface is off"
-	}
+// forwarded corrects what should become of the packet of a LAN host: one from a
+// network that belongs to a line leaves by it, the longest such network counts, and
+// one of an interface that takes no part is left to the main table.
+func (e *Explanation) forwarded(p Proof) Proof {
+	bits := -1
 	for i := range e.Result.Lines {
 		l := &e.Result.Lines[i]
-		for _, prefix := range l.Use[plan.IPv6].Prefixes {
-			if prefix.Contains(src) && l.Participates() {
-				p = lineProof(l, plan.IPv6, p.Packet, p.Query)
+		for _, network := range l.Use[plan.IPv6].Forwarded {
+			if network.Bits() <= bits || !network.Contains(p.Query.Src) {
+				continue
 			}
+			one := lineProof(l, plan.IPv6, p.Packet, p.Query)
+			switch {
+			case l.Mode == config.Off:
+				one.Unjudged = "not judged: its interface is off"
+			case l.Frozen, !l.Use[plan.IPv6].Usable:
+				continue
+			}
+			one.Policy = true
+			p, bits = one, network.Bits()
 		}
 	}
 	return p
-}
-
-func (e *Explanation) outside(src netip.Addr) bool {
-	for i := range e.Result.Lines {
-		l := &e.Result.Lines[i]
-		for _, prefix := range l.Netifd.Prefixes {
-			if prefix.Contains(src) && l.Mode == config.Off {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (e *Explanation) lineNamed(name string) *plan.LineUse {

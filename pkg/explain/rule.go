@@ -23,8 +23,8 @@ type AnyRule struct {
 	// Dst and IIF are what a packet must match besides the Rule; zero: any.
 	Dst netip.Prefix
 	IIF string
-	// Mark and Mask are the firewall mark; Mask 0: any.
-	Mark, Mask uint32
+	// Mask are the bits of the firewall mark that count; 0: any mark.
+	Mask uint32
 	// TOS is the type of service; 0: any.
 	TOS uint8
 	// Invert says that the rule is for packets that do not match.
@@ -79,6 +79,9 @@ func (r AnyRule) String() string {
 	b.WriteString(" " + r.actionText())
 	if r.Suppress >= 0 {
 		fmt.Fprintf(&b, " suppress_prefixlength %d", r.Suppress)
+	}
+	if r.Group != 0 {
+		fmt.Fprintf(&b, " suppress_ifgroup %d", r.Group)
 	}
 	return b.String()
 }

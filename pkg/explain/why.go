@@ -44,25 +44,26 @@ func (e *Explanation) tableReason(l *plan.Line, f plan.Family) string {
 	}
 	switch l.Tables[f] {
 	case 0:
-		return fmt.Sprintf("it takes no part, and %d is %s", place, e.takenBy(l, place))
+		return fmt.Sprintf("it takes no part, and %d is %s", place, e.takenBy(l, f, place))
 	case l.Table:
 		return "option multipath_table"
-	case l.NetifdTable(f):
-		return "option ip" + f.String()[3:] + "table: netifd fills it"
 	case place:
 		return position
 	}
-	return fmt.Sprintf("%d is %s: the first free one from 1000 up", place, e.takenBy(l, place))
+	return fmt.Sprintf("%d is %s: the first free one from 1000 up", place, e.takenBy(l, f, place))
 }
 
 // takenBy says who has a number that a line cannot have.
-func (e *Explanation) takenBy(l *plan.Line, table uint32) string {
+func (e *Explanation) takenBy(l *plan.Line, f plan.Family, table uint32) string {
 	if config.ReservedTable(table) {
 		return "the kernel's"
 	}
 	for i := range e.Result.Lines {
 		other := &e.Result.Lines[i].Line
-		if other.Name != l.Name && slices.Contains([]uint32{other.Table, other.NetifdTable(plan.IPv4), other.NetifdTable(plan.IPv6)}, table) {
+		switch {
+		case slices.Contains([]uint32{other.NetifdTable(plan.IPv4), other.NetifdTable(plan.IPv6)}, table):
+			return "netifd's (ip4table or ip6table of " + other.Name + ")"
+		case other.Name != l.Name && (other.Table == table || other.Tables[f] == table):
 			return "taken by " + other.Name
 		}
 	}

@@ -49,8 +49,6 @@ func decodeAnyRule(b []byte, f plan.Family) (explain.AnyRule, error) {
 			r.Dst = netip.PrefixFrom(address(ad), int(header[1])).Masked()
 		case unix.FRA_IIFNAME:
 			r.IIF = ad.String()
-		case unix.FRA_FWMARK:
-			r.Mark = ad.Uint32()
 		case unix.FRA_FWMASK:
 			r.Mask = ad.Uint32()
 		case unix.FRA_GOTO:

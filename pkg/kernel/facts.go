@@ -36,6 +36,18 @@ func (k *Kernel) Facts(f *doctor.Facts) error {
 			return err
 		}
 		f.Rules[family] = rules
+		routes, err := k.factRoutes(family)
+		if err != nil {
+			return err
+		}
+		f.Routes = append(f.Routes, routes...)
+	}
+	var err error
+	if f.Addresses, err = k.factAddresses(f.State.Addresses); err != nil {
+		return err
+	}
+	if f.Missing, err = k.missing(f.Config); err != nil {
+		return err
 	}
 	if err := k.factDevices(f); err != nil {
 		return err

@@ -3,106 +3,295 @@
 package kernel
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
+// maxLineRoutes bounds the routes of the main table that are taken for those of one
+// interface.
+const maxLineRoutes = 1000
+
 // Interfaces gives what netifd would say of the configured interfaces, for
 // machines without netifd: one entry for each section, in their order. An
 // interface is up when its device is up and has an address; a missing carrier
-// is left to the plan. Of several sections on one device ("wan" and "wan6")
-// the first has all that is there, since the kernel does not tell them apart.
-// Delegated prefixes and routes other than the default ones are not known.
-func (k *Kernel) Interfaces(cfg *config.Config) ([]netifd.Interface, error) {
-	all := make([]netifd.Interface, 0, len(cfg.Interfaces))
-	claimed := make(map[string]bool)
-	for _, section := range cfg.Interfaces {
-		device := aliased(cfg, section)
-		i := netifd.Interface{Name: section.Name, Device: device}
-		if !claimed[device] {
-			if err := k.fillInterface(&i, section); err != nil {
-				return nil, err
-			}
-			claimed[device] = true
-		}
-		all = append(all, i)
+// is left to the plan. What several sections on one device have is told apart by
+// their families and addresses; the first has what fits none. Delegated prefixes
+// are not known. The warnings are one line each.
+func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warnings []string, err error) {
+	all = make([]netifd.Interface, len(cfg.Interfaces))
+	byName := make(map[string]int, len(all))
+	for i := len(all) - 1; i >= 0; i-- {
+		byName[cfg.Interfaces[i].Name] = i
 	}
-	return all, nil
+	links := make(map[string]*link)
+	for i := range cfg.Interfaces {
+		section := &cfg.Interfaces[i]
+		device := aliased(cfg, byName, i)
+		all[i] = netifd.Interface{Name: section.Name, Device: device}
+		l, seen := links[device]
+		if !seen {
+			if l, err = k.readLink(device); err != nil {
+				return nil, nil, err
+			}
+			links[device] = l
+		}
+		if l == nil {
+			continue
+		}
+		all[i].Device = l.Name
+		l.sections = append(l.sections, i)
+	}
+	for i := range all {
+		// Each link once, with its first section.
+		if l := links[aliased(cfg, byName, i)]; l != nil && l.sections[0] == i {
+			warnings = append(warnings, l.divide(cfg, all)...)
+		}
+	}
+	return all, warnings, nil
 }
 
-// aliased is the device of an interface, in the end: "@wan" is that of wan.
-// It is empty when there is none.
-func aliased(cfg *config.Config, section config.Interface) string {
-	for range cfg.Interfaces {
-		target, alias := strings.CutPrefix(section.Device, "@")
-		if !alias {
-			return section.Device
+// Complete is what netifd says, and of interfaces of protocol "none" also the
+// addresses and routes that some other program has given to their devices.
+func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all []netifd.Interface, warnings []string, err error) {
+	all = slices.Clone(reported)
+	for n := range all {
+		i := &all[n]
+		section, ok := cfg.Interface(i.Name)
+		if !ok || !section.HasMode() || !i.Up || i.Proto != "none" || i.L3Device == "" || len(i.Addresses) > 0 {
+			continue
 		}
-		section, _ = cfg.Interface(target)
+		l, err := k.readLink(i.L3Device)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case l == nil:
+			continue
+		}
+		for _, f := range plan.Families {
+			l.give(i, &section, f, l.addresses[f], l.routes[f])
+		}
+		warnings = append(warnings, l.warnings(i.Name)...)
+	}
+	return all, warnings, nil
+}
+
+// aliased is the device of a section, in the end: "@wan" is that of wan. It is
+// empty when there is none.
+func aliased(cfg *config.Config, byName map[string]int, i int) string {
+	for range cfg.Interfaces {
+		target, alias := strings.CutPrefix(cfg.Interfaces[i].Device, "@")
+		if !alias {
+			return cfg.Interfaces[i].Device
+		}
+		next, ok := byName[target]
+		if !ok {
+			return ""
+		}
+		i = next
 	}
 	return ""
 }
 
-func (k *Kernel) fillInterface(i *netifd.Interface, section config.Interface) error {
-	d, ok, err := k.deviceByName(i.Device)
-	if err != nil || !ok || !d.Up {
-		return err
+// link is a device that is up, with all that it has.
+type link struct {
+	plan.Device
+	addresses [2][]netifd.Address
+	routes    [2][]netifd.Route
+	more      int   // routes beyond the bound
+	sections  []int // of the configuration
+}
+
+// readLink looks a device up; nil when there is none.
+func (k *Kernel) readLink(device string) (*link, error) {
+	d, ok, err := k.deviceByName(device)
+	if err != nil || !ok {
+		return nil, err
+	}
+	l := &link{Device: d}
+	if !d.Up {
+		return l, nil
 	}
 	for _, f := range plan.Families {
 		addresses, err := k.addresses(f, d.Index)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		connected := make(map[netip.Prefix]bool)
 		for _, a := range addresses {
 			if a.Global {
-				i.Addresses = append(i.Addresses, netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
+				l.addresses[f] = append(l.addresses[f], netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
+				connected[a.Network(f)] = true
 			}
 		}
-	}
-	if len(i.Addresses) == 0 {
-		return nil
-	}
-	i.Up, i.L3Device = true, i.Device
-	for f, gateway := range [...]netip.Addr{plan.IPv4: section.Gateway, plan.IPv6: section.IP6Gateway} {
-		if err := k.fillRoutes(i, plan.Family(f), d.Index, gateway); err != nil {
-			return err
+		if len(l.addresses[f]) == 0 {
+			continue
+		}
+		if l.routes[f], err = k.lineRoutes(f, d.Index, connected, &l.more); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return l, nil
 }
 
-// fillRoutes adds the default routes of one family. A configured gateway wins
+// divide gives each section what it has of the link.
+func (l *link) divide(cfg *config.Config, all []netifd.Interface) (warnings []string) {
+	for _, f := range plan.Families {
+		var here []int // the sections that may have the family
+		for _, i := range l.sections {
+			if may := cfg.Interfaces[i].Families; f == plan.IPv4 && may.IPv4 || f == plan.IPv6 && may.IPv6 {
+				here = append(here, i)
+			}
+		}
+		rest := -1 // the one that has what fits none
+		for _, i := range here {
+			if sets := setsAddress(&cfg.Interfaces[i], f); rest < 0 || !sets && setsAddress(&cfg.Interfaces[rest], f) {
+				rest = i
+			}
+		}
+		for _, i := range here {
+			section := &cfg.Interfaces[i]
+			owns := func(a netip.Addr) bool {
+				for _, other := range here {
+					if slices.Contains(cfg.Interfaces[other].Addresses, a) {
+						return other == i
+					}
+				}
+				return i == rest
+			}
+			l.give(&all[i], section, f, l.addressesOf(f, owns), l.routesOf(f, i == rest, owns))
+		}
+	}
+	return l.warnings(all[l.sections[0]].Name)
+}
+
+func setsAddress(section *config.Interface, f plan.Family) bool {
+	return slices.ContainsFunc(section.Addresses, func(a netip.Addr) bool { return plan.FamilyOf(a) == f })
+}
+
+func (l *link) addressesOf(f plan.Family, owns func(netip.Addr) bool) []netifd.Address {
+	return slices.DeleteFunc(slices.Clone(l.addresses[f]), func(a netifd.Address) bool { return !owns(a.Prefix.Addr()) })
+}
+
+// routesOf are the routes of one section: those with its source, and those to its
+// networks or by a gateway there. rest says that it has those too that fit none.
+func (l *link) routesOf(f plan.Family, rest bool, owns func(netip.Addr) bool) []netifd.Route {
+	return slices.DeleteFunc(slices.Clone(l.routes[f]), func(r netifd.Route) bool {
+		if r.Source.IsSingleIP() {
+			return !owns(r.Source.Addr())
+		}
+		near := r.Nexthop
+		if !near.IsValid() {
+			near = r.Target.Addr()
+		}
+		for _, a := range l.addresses[f] {
+			if a.Prefix.Contains(near) || a.Peer == near {
+				return !owns(a.Prefix.Addr())
+			}
+		}
+		return !rest
+	})
+}
+
+// give fills in what an interface has in one family. A configured gateway wins
 // over that of the kernel, or stands in for it.
-func (k *Kernel) fillRoutes(i *netifd.Interface, f plan.Family, index int, gateway netip.Addr) error {
-	routes, err := k.defaultRoutes(f, index)
-	if err != nil {
-		return err
+func (l *link) give(i *netifd.Interface, section *config.Interface, f plan.Family, addresses []netifd.Address, routes []netifd.Route) {
+	if len(addresses) == 0 {
+		return
 	}
-	switch {
-	case !gateway.IsValid():
+	i.Up, i.L3Device = true, l.Name
+	i.Addresses = append(i.Addresses, addresses...)
+	gateway := section.Gateway
+	if f == plan.IPv6 {
+		gateway = section.IP6Gateway
+	}
+	if !gateway.IsValid() {
 		i.Routes = append(i.Routes, routes...)
-	case len(routes) > 0:
-		routes[0].Nexthop = gateway
-		i.Routes = append(i.Routes, routes[0])
-	default:
-		i.Inactive = append(i.Inactive, netifd.Route{Target: netip.PrefixFrom(unspecified(f), 0), Nexthop: gateway})
+		return
 	}
-	return nil
+	first := netifd.Route{Target: netip.PrefixFrom(unspecified(f), 0)}
+	there := false
+	for _, r := range routes {
+		switch {
+		case !r.Default():
+			i.Routes = append(i.Routes, r)
+		case !there:
+			first, there = r, true
+		}
+	}
+	if first.Nexthop = gateway; gateway.IsUnspecified() {
+		first.Nexthop = netip.Addr{}
+	}
+	if there {
+		i.Routes = append(i.Routes, first)
+	} else {
+		i.Inactive = append(i.Inactive, first)
+	}
 }
 
-// defaultRoutes are those of the main table on a device, by metric.
-func (k *Kernel) defaultRoutes(f plan.Family, index int) ([]netifd.Route, error) {
-	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, nil, func(r route) bool { return r.Default() && r.plain })
+func (l *link) warnings(name string) []string {
+	if l.more == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %d of the routes on %s are left to the main table, its own table has room for %d", name, l.more, l.Name, maxLineRoutes)}
+}
+
+// lineRoutes are the routes of the main table on a device, default routes first.
+// The connected networks of its addresses are left out, the routes of routing
+// daemons, and those that lead where the default route does.
+func (k *Kernel) lineRoutes(f plan.Family, index int, connected map[netip.Prefix]bool, more *int) ([]netifd.Route, error) {
+	beyond := 0
+	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, &beyond, func(r route) bool {
+		return r.typ == unix.RTN_UNICAST && (r.Default() || slices.Contains(lineProtocols, r.protocol)) &&
+			!(connected[r.Dst] && !r.Gateway.IsValid())
+	})
 	if err != nil {
 		return nil, err
 	}
-	var defaults []netifd.Route
-	for _, r := range routes {
-		defaults = append(defaults, netifd.Route{Target: r.Dst, Nexthop: r.Gateway, Metric: r.Metric})
+	var defaults, others []netifd.Route
+	for n := range routes {
+		r := &routes[n]
+		hops, err := k.nexthops(r)
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(hops, func(h plan.Hop) bool { return h.Index == index })
+		if at < 0 || r.Dst == linkLocalNetwork || r.Dst.Addr().IsMulticast() {
+			continue
+		}
+		one := netifd.Route{Target: r.Dst, Nexthop: hops[at].Gateway, Metric: r.Metric, MTU: r.MTU}
+		if r.Src.IsValid() {
+			one.Source = netip.PrefixFrom(r.Src, r.Src.BitLen())
+		}
+		if r.Default() {
+			defaults = append(defaults, one)
+		} else {
+			others = append(others, one)
+		}
 	}
-	return defaults, nil
+	others = slices.DeleteFunc(others, func(r netifd.Route) bool {
+		return r.Nexthop.IsValid() && slices.ContainsFunc(defaults, func(d netifd.Route) bool {
+			return d.Nexthop == r.Nexthop && d.MTU == r.MTU && (d.Source == r.Source || !r.Source.IsValid())
+		})
+	})
+	if n := len(others) - maxLineRoutes; n > 0 {
+		others = others[:maxLineRoutes]
+		beyond += n
+	}
+	*more += beyond
+	return append(defaults, others...), nil
 }
+
+// lineProtocols are those of routes that belong to the set-up of a line: the
+// kernel's, static ones, router advertisements and DHCP (RTPROT_* of
+// include/uapi/linux/rtnetlink.h).
+var lineProtocols = []uint8{unix.RTPROT_KERNEL, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_RA, unix.RTPROT_DHCP}
+
+var linkLocalNetwork = netip.MustParsePrefix("fe80::/64")

@@ -23,12 +23,17 @@ func (r *router) defaultRoute(line int, f plan.Family, metric uint32) {
 	r.must(vnl.RouteAdd(foreignRoute(route, 4)))
 }
 
+var both = config.Families{IPv4: true, IPv6: true}
+
 func TestInterfacesWithoutNetifd(t *testing.T) {
 	r := newRouter(t)
 	r.defaultRoute(1, plan.IPv4, 20)
 	r.defaultRoute(2, plan.IPv4, 10)
 	r.defaultRoute(1, plan.IPv6, 1024)
 	r.down("far2")
+	r.must(vnl.LinkAdd(&vnl.Veth{LinkAttrs: vnl.LinkAttrs{Name: "far2b"}, PeerName: "far2c"}))
+	r.up("far2b")
+	r.address("far2b", "10.0.9.2/24")
 	r.pointToPoint("far1", "10.64.64.1/32", "10.64.64.64/32")
 	r.must(vnl.RouteAdd(&vnl.Route{LinkIndex: r.link("far1").Attrs().Index, Dst: ipNet(prefix("0.0.0.0/0")), Priority: 30, Scope: vnl.SCOPE_LINK}))
 	addresses := []netifd.Address{{Prefix: prefix("10.0.1.2/24")}, {Prefix: prefix("2001:db8:1::2/64")}}
@@ -60,14 +65,34 @@ func TestInterfacesWithoutNetifd(t *testing.T) {
 			}},
 		},
 		{
-			"a configured gateway without a route in the kernel",
-			config.Interface{Device: "far1", IP6Gateway: addr("fe80::1")},
+			"a configured gateway of a family without address",
+			config.Interface{Device: "far1", IP6Gateway: addr("fe80::1"), Families: both},
 			netifd.Interface{
 				Up: true, Device: "far1", L3Device: "far1",
 				Addresses: []netifd.Address{{Prefix: prefix("10.64.64.1/32"), Peer: addr("10.64.64.64")}},
 				Routes:    []netifd.Route{{Target: everything, Metric: 30}},
-				Inactive:  []netifd.Route{{Target: everything6, Nexthop: addr("fe80::1")}},
 			},
+		},
+		{
+			"a configured gateway without a route in the kernel",
+			config.Interface{Device: "far2b", Gateway: addr("10.0.9.1")},
+			netifd.Interface{
+				Up: true, Device: "far2b", L3Device: "far2b", Addresses: []netifd.Address{{Prefix: prefix("10.0.9.2/24")}},
+				Inactive: []netifd.Route{{Target: everything, Nexthop: addr("10.0.9.1")}},
+			},
+		},
+		{
+			"a configured default route without gateway",
+			config.Interface{Device: "far2b", Gateway: addr("0.0.0.0")},
+			netifd.Interface{
+				Up: true, Device: "far2b", L3Device: "far2b", Addresses: []netifd.Address{{Prefix: prefix("10.0.9.2/24")}},
+				Inactive: []netifd.Route{{Target: everything}},
+			},
+		},
+		{
+			"IPv4 alone, by its protocol",
+			config.Interface{Device: "eth1", Families: config.Families{IPv4: true}},
+			netifd.Interface{Up: true, Device: "eth1", L3Device: "eth1", Addresses: addresses[:1], Routes: viaKernel[:1]},
 		},
 		{
 			"a line without carrier",
@@ -86,8 +111,11 @@ func TestInterfacesWithoutNetifd(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.section.Name, test.want.Name = "line", "line"
-			cfg := &config.Config{Interfaces: []config.Interface{test.section, {Name: "base", Device: "eth1"}}}
-			got, err := r.Interfaces(cfg)
+			if test.section.Families == (config.Families{}) {
+				test.section.Families = both
+			}
+			cfg := &config.Config{Interfaces: []config.Interface{test.section, {Name: "base", Device: "eth1", Families: both}}}
+			got, _, err := r.Interfaces(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,8 +127,10 @@ func TestInterfacesWithoutNetifd(t *testing.T) {
 
 func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
 	r := newRouter(t)
-	cfg := &config.Config{Interfaces: []config.Interface{{Name: "wan", Device: "eth1"}, {Name: "wan6", Device: "@wan"}, {Name: "wan7", Device: "eth1"}}}
-	got, err := r.Interfaces(cfg)
+	cfg := &config.Config{Interfaces: []config.Interface{
+		{Name: "wan", Device: "eth1", Families: both}, {Name: "wan6", Device: "@wan", Families: both}, {Name: "wan7", Device: "eth1", Families: both},
+	}}
+	got, _, err := r.Interfaces(cfg)
 	r.must(err)
 	for i, up := range []bool{true, false, false} {
 		same(t, "up of "+got[i].Name, up, got[i].Up)
@@ -108,16 +138,18 @@ func TestSectionsOnOneDeviceWithoutNetifd(t *testing.T) {
 	}
 }
 
-// TestALongMainTableWithoutNetifd is that of a machine with all routes of the
-// Internet, of which only the default ones are wanted.
+// TestALongMainTableWithoutNetifd is that of a machine with very many routes on one
+// device: the default ones and the first of the others are taken.
 func TestALongMainTableWithoutNetifd(t *testing.T) {
 	r := newRouter(t)
 	r.defaultRoute(1, plan.IPv4, 20)
 	r.fill(plan.Main, maxObjects+1)
-	got, err := r.Interfaces(&config.Config{Interfaces: []config.Interface{{Name: "line", Device: "eth1"}}})
+	got, warnings, err := r.Interfaces(&config.Config{Interfaces: []config.Interface{{Name: "line", Device: "eth1", Families: both}}})
 	r.must(err)
 	want := []netifd.Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.1"), Metric: 20}}
-	same(t, "routes", want, got[0].Routes)
+	same(t, "default routes", want, got[0].Routes[:1])
+	same(t, "routes", 1+maxLineRoutes, len(got[0].Routes))
+	same(t, "warnings", []string{"line: 9001 of the routes on eth1 are left to the main table, its own table has room for 1000"}, warnings)
 }
 
 func TestSubflowsOfAConnection(t *testing.T) {

@@ -18,15 +18,20 @@ import (
 // (RTEXT_FILTER_SKIP_STATS, include/uapi/linux/rtnetlink.h).
 const skipStats = 1 << 3
 
+// altNameSize bounds the alternative names of a link (ALTIFNAMSIZ,
+// include/uapi/linux/if.h).
+const altNameSize = 128
+
 // DeviceName is the name of a link, or empty when there is none.
 func (k *Kernel) DeviceName(index int) (string, error) {
 	d, _, err := k.deviceByIndex(index)
 	return d.Name, err
 }
 
-// deviceByName looks a link up; ok is false when there is none.
+// deviceByName looks a link up by its name or an alternative one; ok is false when
+// there is none.
 func (k *Kernel) deviceByName(name string) (d plan.Device, ok bool, err error) {
-	if name == "" || len(name) >= unix.IFNAMSIZ {
+	if name == "" || len(name) >= altNameSize {
 		return plan.Device{}, false, nil
 	}
 	d, ok, err = k.device(0, name)
@@ -52,8 +57,11 @@ func (k *Kernel) device(index int, name string) (d plan.Device, ok bool, err err
 	header := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(header[4:], uint32(index))
 	ae := netlink.NewAttributeEncoder()
-	if name != "" {
-		ae.String(unix.IFLA_IFNAME, name)
+	switch {
+	case len(name) >= unix.IFNAMSIZ:
+		ae.String(unix.IFLA_ALT_IFNAME, name)
+	case name != "":
+		ae.String(unix.IFLA_IFNAME, name) // may be an alternative one too
 	}
 	ae.Uint32(unix.IFLA_EXT_MASK, skipStats)
 	body, err := join(header, ae)
@@ -83,8 +91,18 @@ func decodeDevice(b []byte) (plan.Device, error) {
 		Carrier: flags&unix.IFF_LOWER_UP != 0,
 	}
 	for ad.Next() {
-		if ad.Type() == unix.IFLA_IFNAME {
+		switch ad.Type() {
+		case unix.IFLA_IFNAME:
 			d.Name = ad.String()
+		case unix.IFLA_LINKINFO:
+			ad.Nested(func(info *netlink.AttributeDecoder) error {
+				for info.Next() {
+					if info.Type() == unix.IFLA_INFO_KIND {
+						d.Kind = info.String()
+					}
+				}
+				return nil
+			})
 		}
 	}
 	return d, ad.Err()
@@ -132,6 +150,7 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 		Deprecated:    flags&unix.IFA_F_DEPRECATED != 0,
 		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
 		NoPrefixRoute: flags&unix.IFA_F_NOPREFIXROUTE != 0,
+		Temporary:     header[0] == unix.AF_INET6 && flags&unix.IFA_F_TEMPORARY != 0,
 	}
 	// IFA_ADDRESS is the far end of a point-to-point address; IFA_LOCAL is
 	// missing for other IPv6 ones (include/uapi/linux/if_addr.h).

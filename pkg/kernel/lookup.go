@@ -40,8 +40,8 @@ func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {
 		return a, err
 	}
 	f := plan.FamilyOf(q.Dst)
-	var way found
-	if err := k.lookup(f, body, &way); err != nil {
+	var way route
+	if err := k.answered(f, body, &way); err != nil {
 		return a, err
 	}
 	a = explain.Answer{Table: way.Table, Type: way.typ, Gateway: way.Gateway, Src: way.Src}
@@ -49,7 +49,7 @@ func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {
 		return a, err
 	}
 	binary.NativeEndian.PutUint32(body[8:], binary.NativeEndian.Uint32(body[8:])|unix.RTM_F_FIB_MATCH)
-	err = k.lookup(f, body, &way)
+	err = k.answered(f, body, &way)
 	if errors.Is(err, unix.EHOSTUNREACH) {
 		a.Table = 0
 		return a, nil
@@ -95,25 +95,18 @@ func (k *Kernel) encodeQuery(q *explain.Query) ([]byte, error) {
 	return join(header, ae)
 }
 
-// found is one reply to a lookup.
-type found struct {
-	plan.Route
-	typ uint8
-}
-
-// lookup sends one request. A reply says "cloned" of the way, which is no route
-// of a table, so that decodeRoute would pass over it.
-func (k *Kernel) lookup(f plan.Family, body []byte, answer *found) error {
+// answered sends the request of a lookup. A reply says "cloned" of the way, which is
+// no route of a table, so that decodeRoute would pass over it.
+func (k *Kernel) answered(f plan.Family, body []byte, answer *route) error {
 	return k.route.get(unix.RTM_GETROUTE, body, func(b []byte) error {
 		if len(b) < unix.SizeofRtMsg {
 			return fmt.Errorf("message of %d bytes", len(b))
 		}
 		b = slices.Clone(b)
-		answer.typ = b[7]
 		b[2], b[3] = 0, 0 // the source that was asked for, and the type of service
 		binary.NativeEndian.PutUint32(b[8:], binary.NativeEndian.Uint32(b[8:])&^unix.RTM_F_CLONED)
 		r, _, err := decodeRoute(b, f)
-		answer.Route = r.Route
+		*answer = r
 		return err
 	})
 }

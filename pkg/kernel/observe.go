@@ -79,12 +79,30 @@ func (o *observation) family(f plan.Family) error {
 			return err
 		}
 	}
+	if o.req.Default {
+		if err := o.mainDefault(f); err != nil {
+			return err
+		}
+	}
 	destinations := o.req.Destinations(f, addresses)
 	for i, table := range tables {
 		if slices.Contains(tables[:i], table) {
 			continue
 		}
 		if err := o.table(f, table, destinations); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mainDefault asks who has the default route of the main table.
+func (o *observation) mainDefault(f plan.Family) (err error) {
+	if o.Defaults[f], err = o.Kernel.mainDefault(f, o.Rules); err != nil {
+		return err
+	}
+	for _, hop := range o.Defaults[f].Hops {
+		if err := o.needIndex(hop.Index); err != nil {
 			return err
 		}
 	}

@@ -24,8 +24,8 @@ func TestObserveSeesTheLines(t *testing.T) {
 	r.down("far2")
 	got := r.observe()
 	same(t, "devices", []plan.Device{
-		{Name: "eth1", Index: r.index["eth1"], Up: true, Carrier: true},
-		{Name: "eth2", Index: r.index["eth2"], Up: true},
+		{Name: "eth1", Index: r.index["eth1"], Up: true, Carrier: true, Kind: "veth"},
+		{Name: "eth2", Index: r.index["eth2"], Up: true, Kind: "veth"},
 	}, got.Devices)
 	var global []plan.Address
 	for _, a := range got.Addresses {
@@ -124,7 +124,7 @@ func TestWhatDoesNotExistIsAbsent(t *testing.T) {
 		Sysctls: []string{"net/mptcp/no_such_setting", "net/mptcp/enabled"},
 	})
 	r.must(err)
-	same(t, "devices", []plan.Device{{Name: "eth1", Index: r.index["eth1"], Up: true, Carrier: true}}, got.Devices)
+	same(t, "devices", []plan.Device{{Name: "eth1", Index: r.index["eth1"], Up: true, Carrier: true, Kind: "veth"}}, got.Devices)
 	same(t, "routes", nil, got.Routes)
 	same(t, "foreign routes", nil, got.Foreign)
 	same(t, "settings", map[string]string{

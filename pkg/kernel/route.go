@@ -26,13 +26,19 @@ type routeFilter struct {
 	protocol uint8
 }
 
-// route is a unicast route as the kernel has it.
+// route is a route as the kernel has it.
 type route struct {
 	plan.Route
 	protocol uint8
-	// plain says that Route is all there is to it: it is unicast, has no second
-	// nexthop and no gateway of another family.
+	// typ is RTN_* (include/uapi/linux/rtnetlink.h).
+	typ uint8
+	// plain says that Route is all there is to it: it is unicast with one nexthop
+	// of its own, or a throw.
 	plain bool
+	// hops are the nexthops of a route that has several, nexthop the number of the
+	// nexthop object that it names.
+	hops    []plan.Hop
+	nexthop uint32
 }
 
 // ours reports whether a run may change or delete it.
@@ -65,7 +71,7 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted
 		// A kernel that does not know a filter sends everything.
 		ok = ok && (filter.table == 0 || r.Table == filter.table) &&
 			(filter.protocol == 0 || r.protocol == filter.protocol) &&
-			(filter.index == 0 || r.Index == filter.index) && wanted(r)
+			(filter.index == 0 || r.Index == 0 || r.Index == filter.index) && wanted(r)
 		return r, ok, err
 	})
 	switch {
@@ -89,7 +95,9 @@ func decodeRoute(b []byte, f plan.Family) (r route, ok bool, err error) {
 	if header[0] != addressFamilies[f] || header[2] != 0 || header[3] != 0 || flags&unix.RTM_F_CLONED != 0 {
 		return r, false, nil
 	}
-	r.Family, r.Table, r.protocol, r.plain = f, uint32(header[4]), header[5], header[7] == unix.RTN_UNICAST
+	r.Family, r.Table, r.protocol, r.typ = f, uint32(header[4]), header[5], header[7]
+	r.Throw = r.typ == unix.RTN_THROW
+	r.plain = r.typ == unix.RTN_UNICAST || r.Throw
 	r.OnLink = flags&unix.RTNH_F_ONLINK != 0
 	dst := unspecified(f)
 	for ad.Next() {
@@ -106,9 +114,23 @@ func decodeRoute(b []byte, f plan.Family) (r route, ok bool, err error) {
 			r.Metric = ad.Uint32()
 		case unix.RTA_TABLE:
 			r.Table = ad.Uint32()
-		case unix.RTA_MULTIPATH, unix.RTA_VIA, rtaNHID:
+		case unix.RTA_VIA:
+			r.Gateway = via(ad.Bytes())
+			r.plain = r.plain && r.Gateway.IsValid()
+		case unix.RTA_METRICS:
+			r.MTU = routeMTU(ad)
+		case unix.RTA_MULTIPATH:
 			r.plain = false
+			r.hops, err = decodeHops(ad.Bytes())
+			if err != nil {
+				return r, false, err
+			}
+		case rtaNHID:
+			r.plain, r.nexthop = false, ad.Uint32()
 		}
+	}
+	if r.Throw {
+		r.Index = 0 // IPv6 says the loopback device
 	}
 	r.Dst = netip.PrefixFrom(dst, int(header[1])).Masked()
 	return r, true, ad.Err()
@@ -125,6 +147,9 @@ func encodeRoute(r plan.Route, scope uint8) ([]byte, error) {
 	header := make([]byte, unix.SizeofRtMsg)
 	header[0], header[1] = addressFamilies[r.Family], uint8(r.Dst.Bits())
 	header[5], header[6], header[7] = plan.Protocol, scope, unix.RTN_UNICAST
+	if r.Throw {
+		header[7] = unix.RTN_THROW
+	}
 	if r.OnLink {
 		binary.NativeEndian.PutUint32(header[8:], unix.RTNH_F_ONLINK)
 	}
@@ -132,7 +157,10 @@ func encodeRoute(r plan.Route, scope uint8) ([]byte, error) {
 	if r.Dst.Bits() > 0 {
 		ae.Bytes(unix.RTA_DST, r.Dst.Addr().AsSlice())
 	}
-	if r.Gateway.IsValid() {
+	switch {
+	case r.Gateway.IsValid() && plan.FamilyOf(r.Gateway) != r.Family:
+		ae.Bytes(unix.RTA_VIA, encodeVia(r.Gateway))
+	case r.Gateway.IsValid():
 		ae.Bytes(unix.RTA_GATEWAY, r.Gateway.AsSlice())
 	}
 	if r.Src.IsValid() {
@@ -141,7 +169,15 @@ func encodeRoute(r plan.Route, scope uint8) ([]byte, error) {
 	if r.Metric != 0 {
 		ae.Uint32(unix.RTA_PRIORITY, r.Metric)
 	}
-	ae.Uint32(unix.RTA_OIF, uint32(r.Index))
+	if r.MTU != 0 {
+		ae.Nested(unix.RTA_METRICS, func(metrics *netlink.AttributeEncoder) error {
+			metrics.Uint32(unix.RTAX_MTU, r.MTU)
+			return nil
+		})
+	}
+	if !r.Throw {
+		ae.Uint32(unix.RTA_OIF, uint32(r.Index))
+	}
 	ae.Uint32(unix.RTA_TABLE, r.Table)
 	return join(header, ae)
 }
@@ -149,7 +185,7 @@ func encodeRoute(r plan.Route, scope uint8) ([]byte, error) {
 // scope is how far away the destination is: the kernel refuses a gateway for
 // one on the link. IPv6 knows no scopes of routes.
 func scope(r plan.Route) uint8 {
-	if r.Family == plan.IPv4 && !r.Gateway.IsValid() {
+	if r.Family == plan.IPv4 && !r.Gateway.IsValid() && !r.Throw {
 		return unix.RT_SCOPE_LINK
 	}
 	return unix.RT_SCOPE_UNIVERSE

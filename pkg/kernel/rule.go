@@ -54,6 +54,7 @@ func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
 	r.lookup = header[7] == unix.FR_ACT_TO_TBL
 	r.plain = r.lookup && header[1] == 0 && header[3] == 0 &&
 		binary.NativeEndian.Uint32(header[8:])&unix.FIB_RULE_INVERT == 0
+	mask := uint32(0)
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.FRA_SRC:
@@ -66,6 +67,13 @@ func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
 			r.Table = ad.Uint32()
 		case unix.FRA_SUPPRESS_PREFIXLEN:
 			r.Suppress = int(ad.Int32())
+		case unix.FRA_SUPPRESS_IFGROUP:
+			r.Group = ad.Uint32()
+			r.plain = r.plain && r.Group == plan.NoGroup
+		case unix.FRA_FWMARK:
+			r.Mark = ad.Uint32()
+		case unix.FRA_FWMASK:
+			mask = ad.Uint32()
 		case unix.FRA_PROTOCOL:
 			protocol = ad.Uint8()
 		case unix.FRA_PAD:
@@ -73,16 +81,19 @@ func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
 			r.plain = r.plain && !selects(ad.Type())
 		}
 	}
+	r.plain = r.plain && (r.Mark == 0 && mask == 0 || r.Mark == plan.QueryMark && mask == wholeMark)
 	return r, protocol, ad.Err()
 }
+
+// wholeMark is the mask of a rule all of whose bits of the mark count.
+const wholeMark = 1<<32 - 1
 
 // selects reports whether a rule that has this attribute matches fewer packets
 // than a plan.Rule can say. The kernel sends these only where they are set
 // (fib_nl_fill_rule in net/core/fib_rules.c).
 func selects(attribute uint16) bool {
 	return slices.Contains([]uint16{
-		unix.FRA_DST, unix.FRA_IIFNAME, unix.FRA_FWMARK, unix.FRA_FLOW, unix.FRA_TUN_ID,
-		unix.FRA_SUPPRESS_IFGROUP, unix.FRA_L3MDEV, unix.FRA_UID_RANGE, unix.FRA_IP_PROTO,
+		unix.FRA_DST, unix.FRA_IIFNAME, unix.FRA_FLOW, unix.FRA_TUN_ID, unix.FRA_L3MDEV, unix.FRA_UID_RANGE, unix.FRA_IP_PROTO,
 		unix.FRA_SPORT_RANGE, unix.FRA_DPORT_RANGE, fraDSCP, fraFlowLabel,
 	}, attribute)
 }
@@ -107,8 +118,15 @@ func encodeRule(r plan.Rule) ([]byte, error) {
 	}
 	ae.Uint32(unix.FRA_PRIORITY, r.Priority)
 	ae.Uint32(unix.FRA_TABLE, r.Table)
+	if r.Mark != 0 {
+		ae.Uint32(unix.FRA_FWMARK, r.Mark)
+		ae.Uint32(unix.FRA_FWMASK, wholeMark)
+	}
 	if r.Suppress >= 0 {
 		ae.Uint32(unix.FRA_SUPPRESS_PREFIXLEN, uint32(r.Suppress))
+	}
+	if r.Group != 0 {
+		ae.Uint32(unix.FRA_SUPPRESS_IFGROUP, r.Group)
 	}
 	ae.Uint8(unix.FRA_PROTOCOL, plan.Protocol)
 	return join(header, ae)
@@ -186,6 +204,6 @@ func (k *Kernel) deleteRule(r plan.Rule) error {
 func (t rule) matches(r plan.Rule) bool {
 	return t.lookup && t.Priority == r.Priority && t.Table == r.Table &&
 		(!r.Src.IsValid() || r.Src.Bits() == 0 || t.Src == r.Src) &&
-		(r.OIF == "" || t.OIF == r.OIF) &&
-		(r.Suppress < 0 || t.Suppress == r.Suppress)
+		(r.OIF == "" || t.OIF == r.OIF) && (r.Mark == 0 || t.Mark == r.Mark) &&
+		(r.Suppress < 0 || t.Suppress == r.Suppress) && (r.Group == 0 || t.Group == r.Group)
 }

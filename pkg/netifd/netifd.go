@@ -56,6 +56,12 @@ type Route struct {
 	Table uint32
 	// Type is the rtnetlink type of a route that is not unicast, else 0.
 	Type uint32
+	// MTU is that of the route, in bytes; 0: that of the device.
+	MTU uint32
+	// Source is in IPv4 the source address that the kernel prefers, in IPv6 the
+	// network whose packets alone take the route; the zero Prefix when there is
+	// none (system_rt in netifd's system-linux.c).
+	Source netip.Prefix
 }
 
 // Default reports whether the route leads everywhere.
@@ -159,7 +165,7 @@ func parseRoutes(items []*fastjson.Value, metric uint32) ([]Route, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := Route{Target: target.Masked(), Metric: metric, Table: uint32(item.GetUint("table")), Type: uint32(item.GetUint("type"))}
+		r := Route{Target: target.Masked(), Metric: metric, Table: uint32(item.GetUint("table")), Type: uint32(item.GetUint("type")), MTU: uint32(item.GetUint("mtu"))}
 		if item.Exists("metric") {
 			r.Metric = uint32(item.GetUint("metric"))
 		}
@@ -170,7 +176,23 @@ func parseRoutes(items []*fastjson.Value, metric uint32) ([]Route, error) {
 		if !hop.IsUnspecified() {
 			r.Nexthop = hop
 		}
+		if r.Source, err = parseSource(text(item, "source")); err != nil {
+			return nil, err
+		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// parseSource reads the source of a route. Older releases of netifd have none;
+// "::/0" and "0.0.0.0/0" say nothing.
+func parseSource(word string) (netip.Prefix, error) {
+	if word == "" {
+		return netip.Prefix{}, nil
+	}
+	source, err := netip.ParsePrefix(word)
+	if err != nil || source.Bits() == 0 {
+		return netip.Prefix{}, err
+	}
+	return source.Masked(), nil
 }

@@ -70,7 +70,7 @@ func TestParseRecordedDump(t *testing.T) {
 		{
 			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
 			Addresses: []Address{{Prefix: prefix("10.0.2.101/24")}},
-			Routes:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2}},
+			Routes:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2, Source: prefix("10.0.2.101/32")}},
 		},
 		{
 			Name: "wan3", Up: true, Proto: "static", L3Device: "eth3", Device: "eth3", Metric: 3, IP4Table: 103, IP6Table: 103,
@@ -106,7 +106,7 @@ func TestParseRecordedStatus(t *testing.T) {
 		{"wan2-status-dhcp-defaultroute0.json", Interface{
 			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
 			Addresses: []Address{{Prefix: prefix("10.0.2.151/24")}},
-			Inactive:  []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.254"), Metric: 2}},
+			Inactive:  []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.254"), Metric: 2, Source: prefix("10.0.2.151/32")}},
 		}},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
@@ -134,13 +134,16 @@ func TestEveryRecordedReplyParses(t *testing.T) {
 	}
 }
 
-func TestPointToPointAndDelegatedPrefix(t *testing.T) {
+func TestRoutesAndPrefixesOfALine(t *testing.T) {
 	got := one(t, []byte(`{"interface":[{"interface":"wan","up":true,"l3_device":"pppoe-wan","device":"eth0","metric":10,
 		"ipv4-address":[{"address":"100.64.1.7","mask":32,"ptpaddress":"100.64.0.1"}],
 		"ipv6-prefix":[{"address":"2001:db8:5::","mask":56}],
 		"route":[{"target":"0.0.0.0","mask":0,"nexthop":"0.0.0.0","metric":5},
 			{"target":"10.9.0.0","mask":16,"nexthop":"100.64.0.1","table":7},
-			{"target":"10.8.0.0","mask":16,"nexthop":"0.0.0.0","type":7}]}]}`))
+			{"target":"10.8.0.0","mask":16,"nexthop":"0.0.0.0","type":7},
+			{"target":"10.7.0.0","mask":16,"nexthop":"100.64.0.1","mtu":1400,"source":"100.64.1.7/32"},
+			{"target":"::","mask":0,"nexthop":"fe80::1","source":"2001:db8:5::/56"},
+			{"target":"::","mask":0,"nexthop":"fe80::1","source":"::/0"}]}]}`))
 	want := Interface{
 		Name: "wan", Up: true, L3Device: "pppoe-wan", Device: "eth0", Metric: 10,
 		Addresses: []Address{{Prefix: prefix("100.64.1.7/32"), Peer: addr("100.64.0.1")}},
@@ -149,6 +152,9 @@ func TestPointToPointAndDelegatedPrefix(t *testing.T) {
 			{Target: prefix("0.0.0.0/0"), Metric: 5},
 			{Target: prefix("10.9.0.0/16"), Nexthop: addr("100.64.0.1"), Metric: 10, Table: 7},
 			{Target: prefix("10.8.0.0/16"), Metric: 10, Type: 7},
+			{Target: prefix("10.7.0.0/16"), Nexthop: addr("100.64.0.1"), Metric: 10, MTU: 1400, Source: prefix("100.64.1.7/32")},
+			{Target: prefix("::/0"), Nexthop: addr("fe80::1"), Metric: 10, Source: prefix("2001:db8:5::/56")},
+			{Target: prefix("::/0"), Nexthop: addr("fe80::1"), Metric: 10},
 		},
 	}
 	if diff := cmp.Diff(want, got, compareAddrs); diff != "" {
@@ -162,6 +168,7 @@ func TestGarbageIsAnError(t *testing.T) {
 		`{"interface":[{"interface":"wan","ipv4-address":[{"address":"10.0.0.300","mask":24}]}]}`,
 		`{"interface":[{"interface":"wan","ipv4-address":[{"address":"10.0.0.3","mask":33}]}]}`,
 		`{"interface":[{"interface":"wan","route":[{"target":"0.0.0.0","mask":0}]}]}`,
+		`{"interface":[{"interface":"wan","route":[{"target":"0.0.0.0","mask":0,"nexthop":"0.0.0.0","source":"10.0.0.1"}]}]}`,
 		strings.Repeat("[", 10000),
 	} {
 		if _, err := Parse([]byte(reply)); !errors.Is(err, ErrGarbage) {

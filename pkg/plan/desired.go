@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
 // How much of the main table rule 501 looks at: a prefix of this length or
@@ -30,13 +29,18 @@ type wantedRoute struct {
 	wanted
 }
 
-// family works out what one family should have.
+// family works out what one family should have. Rules come after the routes of all
+// lines, which some of them compare.
 func (p *planner) family(f Family) {
 	for i := range p.lines {
-		l := &p.lines[i]
-		if l.Participates() && l.Use[f].Usable {
+		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
 			p.lineRoutes(l, f)
-			p.lineRules(l, f)
+		}
+	}
+	overlapping := p.overlapping(f)
+	for i := range p.lines {
+		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
+			p.lineRules(l, f, overlapping[i])
 		}
 	}
 	p.keepMarks(f)
@@ -48,19 +52,14 @@ func (p *planner) family(f Family) {
 }
 
 // lineRules are the rules of one usable line.
-func (p *planner) lineRules(l *LineUse, f Family) {
+func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 	u := &l.Use[f]
-	var sources []netip.Prefix
-	overlaps := p.overlaps(l, f)
 	for _, a := range u.addresses {
-		src := netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
-		sources = append(sources, src)
+		src := host(a.Prefix.Addr())
 		if overlaps {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
-				l.Name, "its network is on another line too")
+				l.Name, "its networks are on another line too")
 		}
-	}
-	for _, src := range append(sources, u.Prefixes...) {
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: suppressLocal[f]},
 			l.Name, "answers to the LAN stay on the LAN")
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},
@@ -70,24 +69,8 @@ func (p *planner) lineRules(l *LineUse, f Family) {
 		l.Name, "sockets bound to its device leave by it")
 }
 
-// overlaps reports whether another participating line has a connected prefix
-// that overlaps with one of l.
-func (p *planner) overlaps(l *LineUse, f Family) bool {
-	for i := range p.lines {
-		other := &p.lines[i]
-		if other.Name == l.Name || !other.Use[f].LinkReady || other.Use[f].Device.Index == l.Use[f].Device.Index {
-			continue
-		}
-		for _, a := range l.Use[f].addresses {
-			for _, b := range other.Use[f].addresses {
-				if a.connected.IsValid() && b.connected.IsValid() && a.connected.Overlaps(b.connected) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
+// host is the prefix that holds one address.
+func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // keepMarks leaves the rules that mark the devices of kept endpoints as ours
 // while no line of the family is usable.
@@ -125,24 +108,21 @@ func (p *planner) familyUsable(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Use[f].Usable })
 }
 
-// outsiders keeps IPv6 sources of interfaces that take no part in the main
-// table: the master list would send them out by the master's line. Addresses
-// inside a line's delegated prefix belong to that line.
+// outsiders keeps the IPv6 addresses of interfaces that take no part in the main
+// table: the master list would send them out by the master's line. An address in
+// a network that belongs to a line is the line's.
 func (p *planner) outsiders() {
+	belongs := p.lineNetworks()
 	for i := range p.lines {
 		l := &p.lines[i]
 		if l.Mode != config.Off || l.Frozen || !l.Netifd.Up {
 			continue
 		}
-		var sources []netip.Prefix
 		for _, a := range l.Netifd.Addresses {
-			if addr := a.Prefix.Addr(); FamilyOf(addr) == IPv6 && addr.IsGlobalUnicast() && !p.delegated(addr) {
-				sources = append(sources, netip.PrefixFrom(addr, addr.BitLen()))
+			if addr := a.Prefix.Addr(); FamilyOf(addr) == IPv6 && addr.IsGlobalUnicast() && !containsAddr(belongs, addr) {
+				p.wantRule(Rule{Family: IPv6, Priority: PriorityLocal, Src: host(addr), Table: Main, Suppress: -1},
+					l.Name, "takes no part: its source stays with the main table")
 			}
-		}
-		for _, src := range append(sources, l.Netifd.Prefixes...) {
-			p.wantRule(Rule{Family: IPv6, Priority: PriorityLocal, Src: src, Table: Main, Suppress: -1},
-				l.Name, "takes no part: its source stays with the main table")
 		}
 	}
 }
@@ -160,98 +140,9 @@ func (p *planner) strays() {
 			continue
 		}
 		for _, a := range l.Use[IPv6].addresses {
-			src := netip.PrefixFrom(a.Prefix.Addr(), a.Prefix.Addr().BitLen())
-			p.wantRule(Rule{Family: IPv6, Priority: PriorityStray, Src: src, Table: Main, Suppress: -1},
+			p.wantRule(Rule{Family: IPv6, Priority: PriorityStray, Src: host(a.Prefix.Addr()), Table: Main, Suppress: -1},
 				l.Name, "where its table has no route, main decides")
 		}
-	}
-}
-
-func (p *planner) delegated(a netip.Addr) bool {
-	for i := range p.lines {
-		u := &p.lines[i].Use[IPv6]
-		if u.Usable && slices.ContainsFunc(u.Prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(a) }) {
-			return true
-		}
-	}
-	return false
-}
-
-// lineRoutes are the routes of one usable line.
-func (p *planner) lineRoutes(l *LineUse, f Family) {
-	u := &l.Use[f]
-	if l.filledByNetifd(f) {
-		return
-	}
-	base := Route{Family: f, Table: u.Table, Device: u.Device.Name, Index: u.Device.Index}
-	if f == IPv6 {
-		base.Metric = metricIPv6
-	}
-	for _, a := range u.addresses {
-		if !a.connected.IsValid() {
-			continue
-		}
-		r := base
-		r.Dst, r.Src = a.connected, source(a)
-		p.wantRoute(r, l.Name, "connected network")
-	}
-	if f == IPv6 {
-		r := base
-		r.Dst = linkLocal
-		p.wantRoute(r, l.Name, "neighbours on the link")
-	}
-	p.netifdRoutes(l, f, base)
-	r := base
-	r.Dst, r.Gateway = f.everything(), u.Gateway
-	r.OnLink = l.needsOnLink(f, u.Gateway)
-	if len(u.addresses) > 0 {
-		r.Src = source(u.addresses[0])
-	}
-	p.wantRoute(r, l.Name, "default route of table "+tableText(r.Table))
-}
-
-// needsOnLink reports whether a gateway stands in none of the prefixes that are
-// on the link: the kernel takes it only when told.
-func (l *LineUse) needsOnLink(f Family, gateway netip.Addr) bool {
-	if !gateway.IsValid() || f == IPv6 && gateway.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, a := range l.Use[f].addresses {
-		if a.connected.IsValid() && a.connected.Contains(gateway) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
-		return ordinary(r, f) && !r.Default() && !r.Nexthop.IsValid() && r.Target.Contains(gateway)
-	})
-}
-
-// linkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
-var linkLocal = netip.MustParsePrefix("fe80::/64")
-
-// source is the preferred source of a route; the kernel takes no tentative
-// one.
-func source(a lineAddress) netip.Addr {
-	if a.Tentative {
-		return netip.Addr{}
-	}
-	return a.Prefix.Addr()
-}
-
-// netifdRoutes are the line's further routes, the one with the lowest metric
-// per destination.
-func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
-	for _, known := range l.Netifd.Routes {
-		beaten := func(other netifd.Route) bool {
-			return other.Target == known.Target && other.Metric < known.Metric && ordinary(other, f)
-		}
-		if known.Default() || !ordinary(known, f) || slices.ContainsFunc(l.Netifd.Routes, beaten) {
-			continue
-		}
-		r := base
-		r.Dst, r.Gateway = known.Target, known.Nexthop
-		r.OnLink = l.needsOnLink(f, known.Nexthop)
-		p.wantRoute(r, l.Name, "route of the interface")
 	}
 }
 

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -33,11 +34,18 @@ func (p *planner) diffRules() {
 		p.diffList(f)
 	}
 	sources := p.frozenSources()
+	seen := make(map[Rule]bool, len(p.State.Rules))
 	for _, r := range p.State.Rules {
-		if r.Priority == PriorityList || p.draft.ruleSet[r] || p.carriedRule(r, sources) {
+		double := seen[r] && p.draft.ruleSet[r]
+		seen[r] = true
+		if r.Priority == PriorityList || !double && (p.draft.ruleSet[r] || p.carriedRule(r, sources)) {
 			continue
 		}
-		p.draft.add(phaseRuleDelete, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: p.staleRule(r)})
+		reason := "it is there twice"
+		if !double {
+			reason = p.staleRule(r)
+		}
+		p.draft.add(phaseRuleDelete, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: reason})
 	}
 }
 
@@ -46,7 +54,7 @@ func (p *planner) staleRule(r Rule) string {
 	if p.draft.ruleSet[r] {
 		return "its place in the order is another now"
 	}
-	if reason := p.result.NoList[r.Family]; r.Priority == PriorityList && reason != "" {
+	if reason := p.result.NoList[r.Family]; (r.Priority == PriorityList || r.Mark != 0) && reason != "" {
 		return "no master list: " + reason
 	}
 	return p.gone(p.formerLine(r), r.Family)
@@ -72,65 +80,96 @@ func (p *planner) formerLine(r Rule) string {
 		}
 	}
 	for _, other := range p.State.Rules {
-		if device == "" && other.Family == r.Family && other.Table == table {
+		if device == "" && table != Main && other.Family == r.Family && other.Table == table {
 			device = other.OIF
+		}
+	}
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.Device == device && device != "" && l.HasMode() && l.Tables[r.Family] == table && l.Has(r.Family) {
+			return l.Name
 		}
 	}
 	return p.interfaceOf(device, r.Family)
 }
 
-// interfaceOf names the interface that takes part on a device.
+// interfaceOf names the interface that takes part on a device, the first of those
+// that are usable.
 func (p *planner) interfaceOf(device string, f Family) string {
 	name := ""
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Device == device && device != "" && l.HasMode() && (name == "" || l.Use[f].Usable) {
+		if l.Device != device || device == "" || !l.HasMode() {
+			continue
+		}
+		if l.Use[f].Usable {
+			return l.Name
+		}
+		if name == "" {
 			name = l.Name
 		}
 	}
 	return name
 }
 
-// diffList leaves a list alone from which only entries drop out or to which
-// some are appended; otherwise the part behind the common beginning is made
-// anew, for the kernel keeps rules of one priority in order of arrival.
-func (p *planner) diffList(f Family) {
-	var current, desired []Rule
-	for _, r := range p.State.Rules {
-		if r.Family == f && r.Priority == PriorityList {
-			current = append(current, r)
+// interfaceWith names the interface that has an address on a device; several may
+// share the device.
+func (p *planner) interfaceWith(a netip.Addr, device string) string {
+	for i := range p.lines {
+		if l := &p.lines[i]; l.Device == device && device != "" && l.HasMode() && l.Use[FamilyOf(a)].Holds(a) {
+			return l.Name
 		}
 	}
-	words := make(map[Rule]wanted)
+	return p.interfaceOf(device, FamilyOf(a))
+}
+
+// diffList keeps what it can of a list: the longest beginning of the wanted order
+// that occurs in the standing one. The rest is deleted and added again behind it,
+// since the kernel keeps rules of one priority in order of arrival.
+func (p *planner) diffList(f Family) {
+	current := p.standingList(f)
+	var desired []wantedRule
 	for _, w := range p.draft.rules {
 		if w.Family == f && w.Priority == PriorityList {
-			desired = append(desired, w.Rule)
-			words[w.Rule] = w.wanted
+			desired = append(desired, w)
 		}
 	}
+	kept := commonList(current, desired)
 	phase := phaseRuleDelete
-	kept := slices.DeleteFunc(slices.Clone(current), func(r Rule) bool { return !slices.Contains(desired, r) })
-	if len(kept) > len(desired) || !slices.Equal(kept, desired[:len(kept)]) {
-		common := 0
-		for common < len(kept) && common < len(desired) && kept[common] == desired[common] {
-			common++
-		}
-		phase, kept = phaseListDelete, kept[:common]
+	if len(kept) < len(desired) {
+		phase = phaseListDelete
 	}
+	seen := make(map[Rule]int)
 	for _, r := range current {
-		if !slices.Contains(kept, r) {
-			p.draft.add(phase, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: p.staleRule(r)})
+		if seen[r]++; seen[r] == 1 && slices.Contains(kept, r) {
+			continue
 		}
+		p.draft.add(phase, Op{Action: Delete, Object: ObjectRule, Rule: r, Interface: p.formerLine(r), Reason: p.staleRule(r)})
 	}
 	previous := -1
-	for _, r := range desired[len(kept):] {
-		w := words[r]
-		id := p.draft.add(phaseList, Op{Action: Add, Object: ObjectRule, Rule: r, Interface: w.iface, Reason: w.reason})
+	for _, w := range desired[len(kept):] {
+		id := p.draft.add(phaseList, Op{Action: Add, Object: ObjectRule, Rule: w.Rule, Interface: w.iface, Reason: w.reason})
 		if previous >= 0 {
 			p.draft.order(id, previous)
 		}
 		previous = id
 	}
+}
+
+// commonList is the longest beginning of the desired list that occurs in the
+// current one. Of two equal rules the kernel deletes the first, so that nothing
+// counts from the first on that is there twice.
+func commonList(current []Rule, desired []wantedRule) []Rule {
+	var kept []Rule
+	for i, r := range current {
+		if slices.Contains(current[i+1:], r) {
+			break
+		}
+		if len(kept) < len(desired) && desired[len(kept)].Rule == r {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 // diffRoutes compares the routes by their identity in the kernel.
@@ -195,7 +234,9 @@ type tableKey struct {
 func (p *planner) changedHands() map[tableKey]bool {
 	owner := make(map[tableKey]string)
 	for _, w := range p.draft.routes {
-		owner[tableKey{w.Family, w.Table}] = w.Device
+		if !w.Throw {
+			owner[tableKey{w.Family, w.Table}] = w.Device
+		}
 	}
 	handed := make(map[tableKey]bool)
 	note := func(f Family, table uint32, device string) {
@@ -205,7 +246,9 @@ func (p *planner) changedHands() map[tableKey]bool {
 		}
 	}
 	for _, r := range p.State.Routes {
-		note(r.Family, r.Table, r.Device)
+		if !r.Throw {
+			note(r.Family, r.Table, r.Device)
+		}
 	}
 	for _, r := range p.State.Rules {
 		if r.OIF != "" {

@@ -122,15 +122,15 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	u := &l.Use[f]
 	w := wantedEndpoint{line: l, f: f}
 	w.addr, w.tentative = e.address(u)
-	if l.Mode == config.Handover && e.primaryUsable() {
+	if l.Mode == config.Handover && e.primaryUsable(f) {
 		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
 			u.NoEndpoint = "waits: a primary line is usable"
 			return
 		}
 	}
 	switch {
-	case len(u.addresses) == 0:
-		u.NoEndpoint = "no address of its own, only a delegated prefix"
+	case !u.Source.IsValid():
+		u.NoEndpoint = "the router has no address in its delegated prefix"
 		return
 	case !w.addr.IsValid():
 		u.NoEndpoint = tentativeAddress
@@ -150,12 +150,22 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 }
 
-// address is the first that may have an endpoint. An endpoint that stands on
-// one that has become tentative again stays.
+// address is that of the line's endpoint: the one that stands for the line, unless
+// it is tentative. An endpoint on one that has become tentative again stays, and so
+// does one on another address of the line until the new one can be used.
 func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
+	switch {
+	case len(u.addresses) > 0:
+		tentative = u.addresses[0].Tentative
+	case u.delegated != nil:
+		tentative = u.delegated.Tentative
+	}
+	if !tentative || e.find(u.Source, u.Device.Index) != nil {
+		return u.Source, tentative
+	}
 	for _, a := range u.addresses {
-		if !a.Tentative || e.find(a.Prefix.Addr(), u.Device.Index) != nil {
-			return a.Prefix.Addr(), a.Tentative
+		if addr := a.Prefix.Addr(); !a.Tentative && e.find(addr, u.Device.Index) != nil {
+			return addr, false
 		}
 	}
 	return netip.Addr{}, false
@@ -192,12 +202,17 @@ func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
 	return d.Index != 0 && !e.lineDevice(d.Name)
 }
 
-func (e *endpointPlan) primaryUsable() bool {
+// primaryUsable reports whether a primary line keeps the handover lines of a family
+// waiting: one that is usable in it or, where no primary line has the family at
+// all, one that is usable in any; else a paid line with both would carry IPv6 for
+// ever.
+func (e *endpointPlan) primaryUsable(f Family) bool {
+	family := slices.ContainsFunc(e.lines, func(l LineUse) bool { return !l.Frozen && l.Mode.Primary() && l.Has(f) })
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
 			return l.Mode != config.Handover && e.carries(&l)
 		}
-		return l.Mode.Primary() && l.usableAnywhere()
+		return l.Mode.Primary() && (l.Use[f].Usable || !family && l.usableAnywhere())
 	})
 }
 
@@ -246,7 +261,7 @@ func (e *endpointPlan) primaryStands() bool {
 func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
-		return l.Mode.Primary() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
+		return l.Mode.Primary() && u.Usable && u.Holds(addr)
 	})
 }
 
@@ -321,22 +336,14 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 	return slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
 }
 
-// lost reports whether all lines of the family had been lost when the run
-// began. Either a run has seen it and left nothing but the marks, or none has
-// and the kernel has taken the default routes away. Without any rule of ours
-// nothing was lost: then this is the first run.
+// lost reports whether all lines of the family had been lost when the run began:
+// their marks stand, and no default route of any. Either a run has seen it, or none
+// has and the kernel has taken the default routes away. Without a mark nothing was
+// lost: then this is the first run.
 func (e *endpointPlan) lost(f Family) bool {
-	var marks, sources, missing bool
-	for _, r := range e.State.Rules {
-		marks = marks || r.Family == f && r.Priority == PriorityDevice
-		sources = sources || r.Family == f && r.Priority == PrioritySource
-	}
-	for _, op := range e.draft.ops {
-		missing = missing || op.Object == ObjectRoute && op.Action == Add && op.Route.Family == f && op.Route.Default()
-	}
 	isDefault := func(r Route) bool { return r.Family == f && r.Default() }
-	there := slices.ContainsFunc(e.State.Routes, isDefault) || slices.ContainsFunc(e.State.Foreign, isDefault)
-	return marks && !sources || sources && missing && !there
+	return slices.ContainsFunc(e.State.Rules, func(r Rule) bool { return r.Family == f && r.Priority == PriorityDevice }) &&
+		!slices.ContainsFunc(e.State.Routes, isDefault) && !slices.ContainsFunc(e.State.Foreign, isDefault)
 }
 
 // retire finds out which of ours nobody wants any more, and which of them must

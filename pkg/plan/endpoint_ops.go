@@ -49,7 +49,7 @@ func (e *endpointPlan) emit() {
 // new one of its line fails, or any one that would leave its family without.
 func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 	f := FamilyOf(there.Addr)
-	name := e.interfaceOf(e.State.deviceByIndex(there.IfIndex).Name, f)
+	name := e.interfaceWith(there.Addr, e.State.deviceByIndex(there.IfIndex).Name)
 	id := e.delete(phaseEndpointDelete, there, "")
 	alone := true
 	for _, w := range e.matched {
@@ -74,7 +74,7 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 func carried(lines []LineUse, addr netip.Addr) bool {
 	return slices.ContainsFunc(lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
-		return l.Participates() && u.Usable && slices.ContainsFunc(u.Addresses, func(a netip.Prefix) bool { return a.Addr() == addr })
+		return l.Participates() && u.Usable && u.Holds(addr)
 	})
 }
 
@@ -158,7 +158,7 @@ func idAfter(last uint8, used func(uint8) bool) uint8 {
 
 func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) int {
 	d := e.State.deviceByIndex(there.IfIndex)
-	name := e.interfaceOf(d.Name, FamilyOf(there.Addr))
+	name := e.interfaceWith(there.Addr, d.Name)
 	switch {
 	case d.Index == 0:
 		reason = "its device is gone"
@@ -246,7 +246,7 @@ func (e *endpointPlan) report() {
 		d := e.State.deviceByIndex(there.IfIndex)
 		use := EndpointUse{Endpoint: there, Own: e.own[there.ID], Device: d.Name}
 		if use.Own {
-			use.Interface = e.interfaceOf(d.Name, FamilyOf(there.Addr))
+			use.Interface = e.interfaceWith(there.Addr, d.Name)
 		}
 		e.result.Endpoints = append(e.result.Endpoints, use)
 	}

@@ -65,7 +65,7 @@ func (p *planner) frozenRule(l *LineUse, r Rule) bool {
 }
 
 // reports reports whether netifd has the address on the line.
-func (l *LineUse) reports(addr netip.Addr) bool {
+func (l *Line) reports(addr netip.Addr) bool {
 	return slices.ContainsFunc(l.Netifd.Addresses, func(a netifd.Address) bool { return a.Prefix.Addr() == addr })
 }
 
@@ -100,7 +100,7 @@ func (p *planner) carriedRule(r Rule, sources map[selector]bool) bool {
 
 // carriedRoute reports whether a route belongs to a line with a bad value.
 func (p *planner) carriedRoute(r Route) bool {
-	return p.frozenTables[r.Family][r.Table] || p.frozenDevice(r.Device) && !p.sharedDevice(r.Device)
+	return p.frozenTables[r.Family][r.Table] || !r.Throw && p.frozenDevice(r.Device) && !p.sharedDevice(r.Device)
 }
 
 // frozenEndpoint reports whether an endpoint belongs to a line with a bad

@@ -96,7 +96,8 @@ func TestShiftedTableOfABadValueIsNotTakenOver(t *testing.T) {
 
 func TestBadValueFreezesTheHeirs(t *testing.T) {
 	s := newScene(t, "master")
-	s.uci += "config interface 'wan6'\n option device 'eth1'\n"
+	s.uci = strings.Replace(s.uci, " option device 'eth1'\n", " option device 'eth1'\n option proto 'dhcp'\n", 1)
+	s.uci += "config interface 'wan6'\n option device 'eth1'\n option proto 'dhcpv6'\n"
 	s.netifd = append(s.netifd, *s.iface("wan1"))
 	i := &s.netifd[len(s.netifd)-1]
 	i.Name, i.Addresses, i.Routes = "wan6", nil, nil

@@ -109,10 +109,8 @@ func (r *Result) Leaves(s *State, addr netip.Addr) bool { return r.OfLine(addr) 
 // OfLine reports whether an address is that of a line which takes part.
 func (r *Result) OfLine(addr netip.Addr) bool {
 	for i := range r.Lines {
-		for _, p := range r.Lines[i].Use[FamilyOf(addr)].Addresses {
-			if p.Addr() == addr && r.Lines[i].Participates() {
-				return true
-			}
+		if l := &r.Lines[i]; l.Participates() && l.Use[FamilyOf(addr)].Holds(addr) {
+			return true
 		}
 	}
 	return false

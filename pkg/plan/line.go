@@ -4,7 +4,6 @@ package plan
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -26,14 +25,8 @@ type Line struct {
 // Participates reports whether the line has rules, a table and endpoints.
 func (l *Line) Participates() bool { return l.Mode != config.Off && !l.Frozen }
 
-// filledByNetifd reports whether netifd puts the line's routes into its table
-// itself ("ip4table").
-func (l *Line) filledByNetifd(f Family) bool {
-	return l.NetifdTable(f) != 0 && l.NetifdTable(f) == l.Tables[f]
-}
-
 // NetifdTable is the table that netifd itself fills ("ip4table", "ip6table"), 0 for
-// none.
+// none. It is never a line's.
 func (l *Line) NetifdTable(f Family) uint32 {
 	table := cmp.Or(l.Netifd.IP4Table, l.IP4Table)
 	if f == IPv6 {
@@ -43,6 +36,26 @@ func (l *Line) NetifdTable(f Family) uint32 {
 		return 0
 	}
 	return table
+}
+
+// Has reports whether the line has a family: by its protocol, or by what netifd
+// reports of it now. One that may have both has what it has while it is up, and
+// both while it is down.
+func (l *Line) Has(f Family) bool {
+	may := [2]bool{IPv4: l.Families.IPv4, IPv6: l.Families.IPv6}
+	if may[f] && !(may[1-f] && l.Netifd.Up) {
+		return true
+	}
+	return l.reported(f)
+}
+
+// reported reports whether netifd has an address or a default route of a family on
+// the interface.
+func (l *Line) reported(f Family) bool {
+	known := &l.Netifd
+	return slices.ContainsFunc(known.Addresses, func(a netifd.Address) bool { return FamilyOf(a.Prefix.Addr()) == f }) ||
+		slices.ContainsFunc(slices.Concat(known.Routes, known.Inactive), func(r netifd.Route) bool { return r.Default() && ordinary(r, f) }) ||
+		f == IPv6 && len(known.Prefixes) > 0
 }
 
 // Resolve joins the configuration with what netifd reports. The result holds
@@ -61,7 +74,7 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 			if !i.Dynamic || hasSection(cfg, i.Name) {
 				continue
 			}
-			if child, ok := cfg.Dynamic(i.Name); ok && child.Position == section.Position {
+			if child, ok := cfg.Dynamic(i.Name, i.Proto); ok && child.Position == section.Position {
 				lines = append(lines, newLine(child, i))
 				delete(byName, i.Name)
 			}
@@ -134,124 +147,11 @@ const (
 	ReasonDeviceDown   Reason = "its device is set down"
 	ReasonNoCarrier    Reason = "no carrier"
 	ReasonNoAddress    Reason = "no address"
+	ReasonUniqueLocal  Reason = "no address but unique local ones (fc00::/7)"
+	ReasonLinkLocal    Reason = "no address but link-local ones (169.254.0.0/16)"
+	ReasonTemporary    Reason = "no address but temporary ones"
 	ReasonNoDefault    Reason = "no default route"
+	ReasonBadGateway   Reason = "its gateway is no address of a router"
 	ReasonDisabled     Reason = "multipath is switched off in globals"
 	ReasonTableBlocked Reason = "its table still serves a line with a bad value"
 )
-
-// lineAddress is one address of a line, as the kernel has it.
-type lineAddress struct {
-	Address
-	connected netip.Prefix // zero: none
-}
-
-// Use is the state of one line in one family.
-type Use struct {
-	// Usable says that the line has all that it needs.
-	Usable bool
-	Reason Reason
-	// LinkReady is Usable, the carrier left aside.
-	LinkReady bool
-	Table     uint32
-	Device    Device
-	// Addresses are those that netifd reports and the kernel has.
-	Addresses []netip.Prefix
-	// Prefixes are the delegated prefixes (IPv6 only).
-	Prefixes []netip.Prefix
-	Gateway  netip.Addr
-	// NoEndpoint says why the line has none; empty when it has one or wants
-	// none.
-	NoEndpoint string
-
-	addresses []lineAddress
-	route     netifd.Route
-}
-
-// LineUse is a Line with its state in both families.
-type LineUse struct {
-	Line
-	Use [2]Use
-}
-
-// usableAnywhere reports whether the line is usable in any family.
-func (l *LineUse) usableAnywhere() bool { return l.Use[IPv4].Usable || l.Use[IPv6].Usable }
-
-// examine finds out whether the line is usable in a family. carrier says that
-// a lost carrier makes it unusable.
-func examine(l *Line, f Family, s *State, carrier bool) Use {
-	u := Use{Table: l.Tables[f], Device: s.deviceByName(l.Device)}
-	switch {
-	case l.Frozen:
-		u.Reason = ReasonFrozen
-	case l.Mode == config.Off:
-		u.Reason = ReasonOff
-	}
-	if !l.Netifd.Up {
-		u.Reason = cmp.Or(u.Reason, ReasonDown)
-		return u
-	}
-	if u.Device.Index == 0 {
-		u.Reason = cmp.Or(u.Reason, ReasonNoDevice)
-		return u
-	}
-	if !u.Device.Up {
-		// Somebody did that behind netifd's back; the kernel takes no route.
-		u.Reason = cmp.Or(u.Reason, ReasonDeviceDown)
-		return u
-	}
-	u.addresses = confirmed(l, f, s, u.Device.Index)
-	for _, a := range u.addresses {
-		u.Addresses = append(u.Addresses, a.Prefix)
-	}
-	if f == IPv6 {
-		u.Prefixes = l.Netifd.Prefixes
-	}
-	var gateway bool
-	u.route, gateway = l.defaultRoute(f)
-	u.Gateway = u.route.Nexthop
-	switch {
-	case u.Reason != "":
-	case len(u.Addresses) == 0 && len(u.Prefixes) == 0:
-		u.Reason = ReasonNoAddress
-	case !gateway:
-		u.Reason = ReasonNoDefault
-	case carrier && !u.Device.Carrier:
-		u.Reason, u.LinkReady = ReasonNoCarrier, true
-	default:
-		u.Reason, u.Usable, u.LinkReady = ReasonUsable, true, true
-	}
-	return u
-}
-
-// confirmed are the addresses of netifd that the kernel has and that may be
-// used as a source, in netifd's order.
-func confirmed(l *Line, f Family, s *State, index int) []lineAddress {
-	var all []lineAddress
-	for _, wanted := range l.Netifd.Addresses {
-		if FamilyOf(wanted.Prefix.Addr()) != f {
-			continue
-		}
-		for _, a := range s.Addresses {
-			if a.Index == index && a.Prefix.Addr() == wanted.Prefix.Addr() && a.Global && !a.Deprecated && !a.DADFailed {
-				all = append(all, lineAddress{Address: a, connected: connected(a, wanted.Peer)})
-				break
-			}
-		}
-	}
-	return all
-}
-
-// connected is the prefix that is on the link because of an address.
-func connected(a Address, peer netip.Addr) netip.Prefix {
-	switch {
-	case a.NoPrefixRoute:
-		return netip.Prefix{}
-	case a.Peer.IsValid():
-		return a.Peer.Masked()
-	case peer.IsValid():
-		return netip.PrefixFrom(peer, peer.BitLen())
-	case a.Prefix.IsSingleIP():
-		return netip.Prefix{}
-	}
-	return a.Prefix.Masked()
-}

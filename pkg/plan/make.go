@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -43,6 +44,8 @@ type Request struct {
 	Lines []Line
 	// Sysctls are the settings to read, as paths below /proc/sys.
 	Sysctls []string
+	// Default asks who has the default route of the main table.
+	Default bool
 }
 
 // Result is a plan: the operations in their order, and what status shows.
@@ -80,6 +83,7 @@ type planner struct {
 	frozenTables [2]map[uint32]bool
 	marked       [2]map[string]bool // devices with an object of protocol 77
 	handed       map[tableKey]bool  // tables that get another line's routes
+	local        [2][]netip.Prefix  // networks of devices that are no line
 }
 
 // Make works out the plan. It is a pure function of its input.
@@ -161,7 +165,7 @@ func (p *planner) awaited() {
 			if !l.Participates() || !u.LinkReady {
 				continue
 			}
-			if slices.ContainsFunc(u.addresses, func(a lineAddress) bool { return a.Tentative }) {
+			if slices.ContainsFunc(u.addresses, func(a lineAddress) bool { return a.Tentative }) || u.delegated != nil && u.delegated.Tentative {
 				p.wait(l.Name + ": a tentative address")
 			}
 			if !u.Device.Carrier {
@@ -201,9 +205,10 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	seen := make(map[string]bool)
 	for i := range lines {
 		l := &lines[i]
-		if !l.HasMode() && !l.Frozen {
+		if l.outside() {
 			continue
 		}
+		req.Default = req.Default || l.Mode == config.Master || l.Saved == config.Master
 		if l.Device != "" && !seen[l.Device] {
 			seen[l.Device] = true
 			req.Devices = append(req.Devices, l.Device)

@@ -21,14 +21,18 @@ func (p *planner) masterList(f Family) {
 		p.result.NoList[f] = reason
 		return
 	}
+	p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
+		"who has the default route of the main table can be asked")
 	p.wantRule(Rule{Family: f, Priority: PriorityList, Table: Main, Suppress: 0}, "",
 		"LAN, VPN and static routes before the master list")
+	if f == IPv6 {
+		for _, r := range orderForwarded(p.forwardedRules(), p.standingList(f)) {
+			p.wantRule(r.Rule, r.iface, r.reason)
+		}
+	}
 	list := make([]wantedRule, 0, len(ranked)+len(held))
 	for _, l := range ranked {
-		list = append(list, wantedRule{
-			Rule{Family: f, Priority: PriorityList, Table: l.Use[f].Table, Suppress: -1},
-			wanted{l.Name, "master list: " + l.Mode.String()},
-		})
+		list = append(list, wantedRule{listEntry(f, l.Use[f].Table), wanted{l.Name, "master list: " + l.Mode.String()}})
 	}
 	for _, h := range held {
 		list = slices.Insert(list, min(h.place, len(list)), wantedRule{h.rule, wanted{p.formerLine(h.rule), "its configuration is bad: left in its place"}})
@@ -37,6 +41,26 @@ func (p *planner) masterList(f Family) {
 		p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)
 		p.wantRule(r.Rule, r.iface, r.reason)
 	}
+}
+
+// listEntry is the entry of a line in the list.
+func listEntry(f Family, table uint32) Rule {
+	r := Rule{Family: f, Priority: PriorityList, Table: table, Suppress: -1}
+	if f == IPv6 {
+		r.Group = NoGroup
+	}
+	return r
+}
+
+// standingList is the list in the kernel.
+func (p *planner) standingList(f Family) []Rule {
+	var all []Rule
+	for _, r := range p.State.Rules {
+		if r.Family == f && r.Priority == PriorityList {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func (p *planner) ranked(f Family) []*LineUse {
@@ -54,14 +78,14 @@ func (p *planner) ranked(f Family) []*LineUse {
 // heldEntry is the list entry of a line with a bad value.
 type heldEntry struct {
 	rule  Rule
-	place int // among the entries after the first
+	place int // among the entries of lines
 }
 
 func (p *planner) heldEntries(f Family) []heldEntry {
 	var held []heldEntry
 	place := 0
-	for _, r := range p.State.Rules {
-		if r.Family != f || r.Priority != PriorityList || r.Table == Main {
+	for _, r := range p.standingList(f) {
+		if r.Table == Main || r.Src.IsValid() {
 			continue
 		}
 		if p.frozenTables[f][r.Table] {
@@ -72,59 +96,24 @@ func (p *planner) heldEntries(f Family) []heldEntry {
 	return held
 }
 
-// noList says why a family has no master list, or nothing when it has one.
+// noList says why a family has no master list, or nothing when it has one. A line
+// that is a master by the saved configuration counts as one, whatever its mode is
+// until the next reboot: somebody has put it last, or switched it off, for it to
+// be replaced.
 func (p *planner) noList(f Family, ranked []*LineUse, held bool) string {
-	if held {
-		return ""
-	}
-	var configured, up, usable bool
-	for i := range p.lines {
-		l := &p.lines[i]
-		configured = configured || l.Saved == config.Master && !l.Frozen
-		if l.Mode != config.Master || !l.Participates() {
-			continue
-		}
-		configured = true
-		up = up || p.up(l)
-		usable = usable || l.Use[f].Usable
-	}
+	master := slices.ContainsFunc(p.lines, func(l LineUse) bool {
+		return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master) && l.Has(f)
+	})
 	switch {
-	case !configured:
-		return "no interface has mode master"
+	case held:
+		return ""
+	case !master:
+		return "no line with " + f.Name() + " has mode master"
 	case len(ranked) == 0:
 		return "no line is usable"
-	case up && !usable:
-		return "the master is up without " + f.Name()
 	}
-	if name := p.lowerDefault(f, ranked[0]); name != "" {
-		return name + " has taken the default route (lower metric)"
-	}
-	return ""
-}
-
-// up is netifd's word, and the carrier where that counts.
-func (p *planner) up(l *LineUse) bool {
-	if !l.Netifd.Up {
-		return false
-	}
-	device := p.State.deviceByName(l.Device)
-	return !p.carrierMatters() || device.Carrier
-}
-
-// lowerDefault names an interface outside that has a default route with a
-// lower metric than that of the first of the list. A line that is switched off
-// till the next reboot is not outside: somebody knows it to be dead.
-func (p *planner) lowerDefault(f Family, first *LineUse) string {
-	for i := range p.lines {
-		l := &p.lines[i]
-		if l.Mode != config.Off || l.Saved != config.Off || l.Frozen || !l.Netifd.Up || l.NetifdTable(f) != 0 {
-			continue
-		}
-		for _, r := range l.Netifd.Routes {
-			if r.Default() && ordinary(r, f) && r.Metric < first.Use[f].route.Metric {
-				return l.Name
-			}
-		}
+	if name := p.outsider(f, ranked[0]); name != "" {
+		return name + " has the default route of the main table"
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ func TestNoListWhileTheMasterIsUpWithoutTheFamily(t *testing.T) {
 	s.address("wan2", "2001:db8:2::2/64")
 	s.route("wan2", "::/0", "fe80::1")
 	s.settled()
-	if r := s.make(); r.NoList[IPv6] != "the master is up without IPv6" || len(r.MasterList[IPv4]) != 2 {
+	if r := s.make(); r.NoList[IPv6] != "no line with IPv6 has mode master" || len(r.MasterList[IPv4]) != 2 {
 		t.Errorf("IPv6 %q, IPv4 %q", r.NoList[IPv6], r.MasterList[IPv4])
 	}
 	s.down("wan1")
@@ -56,12 +56,12 @@ func TestNoListWhileTheMasterIsUpWithoutTheFamily(t *testing.T) {
 	}
 }
 
-func TestVPNWithALowerMetricTakesTheDefault(t *testing.T) {
+func TestMetricsDecideWhereMainCannotBeAsked(t *testing.T) {
 	s := newScene(t, "on", "master")
 	s.section("vpn", "tun0", "")
 	s.netifd = append(s.netifd, netifd.Interface{Name: "vpn", Up: true, L3Device: "tun0", Device: "tun0", Metric: 1})
 	s.route("vpn", "0.0.0.0/0", "10.8.0.1")
-	if r := s.make(); r.NoList[IPv4] != "vpn has taken the default route (lower metric)" {
+	if r := s.make(); r.NoList[IPv4] != "vpn has the default route of the main table" {
 		t.Errorf("reason %q", r.NoList[IPv4])
 	}
 	s.iface("vpn").Routes[0].Metric = 2
@@ -74,7 +74,7 @@ func TestVPNWithALowerMetricTakesTheDefault(t *testing.T) {
 	}
 }
 
-func TestChangedOrderIsMadeAnew(t *testing.T) {
+func TestChangedOrderKeepsItsBeginning(t *testing.T) {
 	s := newScene(t, "master", "on", "on")
 	s.settled()
 	s.uci = lanSection
@@ -83,9 +83,7 @@ func TestChangedOrderIsMadeAnew(t *testing.T) {
 	s.section("wan3", "eth3", "on")
 	wantLines(t, s.settled(), `
 		- ip rule del pref 32765 lookup 3 protocol 77
-		- ip rule del pref 32765 lookup 4 protocol 77
 		- ip rule del pref 32765 lookup 5 protocol 77
-		+ ip rule add pref 32765 lookup 4 protocol 77
 		+ ip rule add pref 32765 lookup 3 protocol 77
 		+ ip rule add pref 32765 lookup 5 protocol 77
 	`)

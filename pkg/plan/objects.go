@@ -19,13 +19,24 @@ const Main = 254
 
 // Priorities of our rules.
 const (
-	PriorityOverlap = 500   // a line's connected prefix that another line has too
+	PriorityOverlap = 500   // networks of a line that another line has too
 	PriorityLocal   = 501   // answers from a line's address to the LAN
 	PrioritySource  = 502   // a line's own source leaves by that line
 	PriorityDevice  = 503   // sockets bound to a line's device
 	PriorityStray   = 504   // a line's own source while its table has no way, IPv6
 	PriorityList    = 32765 // the master list, just before the kernel's main
 )
+
+// QueryMark is the firewall mark with which the main table alone is asked for a
+// route ("MPTC" in ASCII): while there is a master list, a rule leads it there.
+const QueryMark = 0x4d505443
+
+// NoGroup is a group of devices that no device has (IFLA_GROUP is an int). To
+// suppress routes by it does nothing; it only tells the entries of the IPv6 master
+// list apart from rules with a source, which the kernel takes for the same when a
+// request names less than they have (rule_exists and rule_find in
+// net/core/fib_rules.c).
+const NoGroup = 1<<31 - 1
 
 // Rule is a policy rule of ours: protocol 77, action "lookup". It is
 // comparable; the kernel's order among rules of one priority is their order of
@@ -37,11 +48,16 @@ type Rule struct {
 	Src netip.Prefix
 	// OIF is the name of the device that a socket is bound to; empty: any.
 	OIF string
+	// Mark is the firewall mark, all of whose bits count; 0: any.
+	Mark uint32
 	// Table is looked up.
 	Table uint32
 	// Suppress ignores routes whose prefix is not longer than this many bits
 	// (FRA_SUPPRESS_PREFIXLEN); -1 ignores none.
 	Suppress int
+	// Group ignores routes by devices of that group (FRA_SUPPRESS_IFGROUP); 0
+	// ignores none.
+	Group uint32
 }
 
 // selector is what a packet must match: everything but the action.
@@ -50,9 +66,10 @@ type selector struct {
 	priority uint32
 	src      netip.Prefix
 	oif      string
+	mark     uint32
 }
 
-func (r Rule) selector() selector { return selector{r.Family, r.Priority, r.Src, r.OIF} }
+func (r Rule) selector() selector { return selector{r.Family, r.Priority, r.Src, r.OIF, r.Mark} }
 
 // String is the rule in the syntax of "ip rule add".
 func (r Rule) String() string {
@@ -64,20 +81,30 @@ func (r Rule) String() string {
 	if r.OIF != "" {
 		b.WriteString(" oif " + r.OIF)
 	}
+	if r.Mark != 0 {
+		b.WriteString(" fwmark 0x" + strconv.FormatUint(uint64(r.Mark), 16))
+	}
 	b.WriteString(" lookup " + tableText(r.Table))
 	if r.Suppress >= 0 {
 		b.WriteString(" suppress_prefixlength " + strconv.Itoa(r.Suppress))
+	}
+	if r.Group != 0 {
+		b.WriteString(" suppress_ifgroup " + strconv.FormatUint(uint64(r.Group), 10))
 	}
 	b.WriteString(" protocol " + strconv.Itoa(Protocol))
 	return b.String()
 }
 
-// Route is a unicast route of protocol 77 in the table of a line.
+// Route is a route of protocol 77 in the table of a line.
 type Route struct {
 	Family Family
 	Table  uint32
 	Dst    netip.Prefix
-	// Gateway is the zero Addr for a destination on the link.
+	// Throw ends the lookup in this table, so that the next rule is asked
+	// (RTN_THROW); such a route has nothing else but a metric.
+	Throw bool
+	// Gateway is the zero Addr for a destination on the link. In IPv4 it may be
+	// an IPv6 address (RTA_VIA, RFC 9229).
 	Gateway netip.Addr
 	// Device is the name, Index the number of the link.
 	Device string
@@ -90,6 +117,8 @@ type Route struct {
 	// Metric is RTA_PRIORITY: 0 in IPv4; the kernel makes 1024 of 0 in IPv6
 	// (IP6_RT_PRIO_USER), so that is what stands here.
 	Metric uint32
+	// MTU is that of the route in bytes (RTAX_MTU); 0: that of the device.
+	MTU uint32
 }
 
 // routeKey is the identity of a route inside the kernel: two routes of one key
@@ -109,12 +138,36 @@ func (r Route) Default() bool { return r.Dst.Bits() == 0 }
 // String is the route in the syntax of "ip route add".
 func (r Route) String() string {
 	var b strings.Builder
+	if r.Throw {
+		b.WriteString("throw ")
+	}
 	if r.Default() {
 		b.WriteString("default")
 	} else {
 		b.WriteString(PrefixText(r.Dst))
 	}
-	if r.Gateway.IsValid() {
+	r.writeNexthop(&b)
+	if r.Src.IsValid() {
+		b.WriteString(" src " + r.Src.String())
+	}
+	b.WriteString(" table " + tableText(r.Table))
+	if r.Family == IPv4 && r.Metric != 0 || r.Family == IPv6 && r.Metric != metricIPv6 {
+		b.WriteString(" metric " + strconv.FormatUint(uint64(r.Metric), 10))
+	}
+	if r.MTU != 0 {
+		b.WriteString(" mtu " + strconv.FormatUint(uint64(r.MTU), 10))
+	}
+	b.WriteString(" proto " + strconv.Itoa(Protocol))
+	return b.String()
+}
+
+func (r Route) writeNexthop(b *strings.Builder) {
+	switch {
+	case r.Throw:
+		return
+	case r.Gateway.IsValid() && FamilyOf(r.Gateway) != r.Family:
+		b.WriteString(" via inet6 " + r.Gateway.String())
+	case r.Gateway.IsValid():
 		b.WriteString(" via " + r.Gateway.String())
 	}
 	b.WriteString(" dev " + r.Device)
@@ -124,15 +177,6 @@ func (r Route) String() string {
 	if r.OnLink {
 		b.WriteString(" onlink")
 	}
-	if r.Src.IsValid() {
-		b.WriteString(" src " + r.Src.String())
-	}
-	b.WriteString(" table " + tableText(r.Table))
-	if r.Family == IPv4 && r.Metric != 0 || r.Family == IPv6 && r.Metric != metricIPv6 {
-		b.WriteString(" metric " + strconv.FormatUint(uint64(r.Metric), 10))
-	}
-	b.WriteString(" proto " + strconv.Itoa(Protocol))
-	return b.String()
 }
 
 // metricIPv6 is what the kernel stores for an IPv6 route without metric

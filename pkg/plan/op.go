@@ -86,7 +86,11 @@ func (o Op) Command() string {
 	switch o.Object {
 	case ObjectRoute:
 		verb := map[Action]string{Add: "add", Delete: "del", Change: "replace"}[o.Action]
-		return o.Route.Family.command() + " route " + verb + " " + o.Route.String()
+		ip := o.Route.Family.command()
+		if o.Route.Gateway.IsValid() && FamilyOf(o.Route.Gateway) != o.Route.Family {
+			ip = "ip -4" // else ip takes the family of the gateway for that of the route
+		}
+		return ip + " route " + verb + " " + o.Route.String()
 	case ObjectRule:
 		verb := map[Action]string{Add: "add", Delete: "del"}[o.Action]
 		return o.Rule.Family.command() + " rule " + verb + " " + o.Rule.String()

@@ -67,7 +67,7 @@ func (d *draft) link(handed map[tableKey]bool) {
 		switch {
 		case op.Object == ObjectRoute && op.Action != Delete && op.Route.Default():
 			defaults[tableKey{op.Route.Family, op.Route.Table}] = id
-		case op.Object == ObjectRule && op.Rule.Priority == PriorityList:
+		case op.Object == ObjectRule && op.Rule.Priority == PriorityList && (op.Action == Add || !op.Rule.Src.IsValid()):
 		case op.Object == ObjectRule && op.Action == Add:
 			replacement[op.Rule.selector()] = append(replacement[op.Rule.selector()], id)
 		case op.Object == ObjectRule && op.Action == Delete:

@@ -20,6 +20,7 @@ func TestTwoLinesComeUp(t *testing.T) {
 		+ ip rule add pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1 protocol 77
 		+ ip rule add pref 502 from 10.0.2.2 lookup 4 protocol 77
 		+ ip rule add pref 503 oif eth2 lookup 4 protocol 77
+		+ ip rule add pref 501 fwmark 0x4d505443 lookup main protocol 77
 		+ ip rule add pref 32765 lookup main suppress_prefixlength 0 protocol 77
 		+ ip rule add pref 32765 lookup 3 protocol 77
 		+ ip rule add pref 32765 lookup 4 protocol 77

@@ -231,20 +231,20 @@ func TestIPv6WithDelegatedPrefixes(t *testing.T) {
 	s.settled()
 	wantText(t, "rules", s.rulesOf(IPv6), `
 		pref 501 from 2001:db8:1::2 lookup main suppress_prefixlength 7
-		pref 501 from 2001:db8:1100::/40 lookup main suppress_prefixlength 7
-		pref 501 from 2001:db8:2200::/40 lookup main suppress_prefixlength 7
+		pref 501 fwmark 0x4d505443 lookup main
 		pref 501 from fd77::1 lookup main
 		pref 501 from 2001:db8:9::2 lookup main
-		pref 501 from 2001:db8:9900::/48 lookup main
 		pref 502 from 2001:db8:1::2 lookup 3
-		pref 502 from 2001:db8:1100::/40 lookup 3
-		pref 502 from 2001:db8:2200::/40 lookup 4
 		pref 503 oif eth1 lookup 3
 		pref 503 oif eth2 lookup 4
 		pref 504 from 2001:db8:1::2 lookup main
 		pref 32765 lookup main suppress_prefixlength 0
-		pref 32765 lookup 3
-		pref 32765 lookup 4
+		pref 32765 from 2001:db8:1::/64 lookup 3
+		pref 32765 from 2001:db8:9900::/48 lookup main
+		pref 32765 from 2001:db8:1100::/40 lookup 3
+		pref 32765 from 2001:db8:2200::/40 lookup 4
+		pref 32765 lookup 3 suppress_ifgroup 2147483647
+		pref 32765 lookup 4 suppress_ifgroup 2147483647
 	`)
 	wantText(t, "table 3", s.routesOf(IPv6, 3), `
 		2001:db8:1::/64 dev eth1 src 2001:db8:1::2

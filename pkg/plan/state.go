@@ -15,6 +15,8 @@ type State struct {
 	Addresses []Address
 	// Rules are the rules of protocol 77.
 	Rules []Rule
+	// Defaults say by family who has the default route of the main table.
+	Defaults [2]MainDefault
 	// Routes are the routes of protocol 77 in the tables that were asked for;
 	// Foreign are everybody else's there, of any type, that have a destination
 	// of Request.Destinations.
@@ -58,6 +60,23 @@ type Device struct {
 	Index int
 	// Up is IFF_UP, Carrier IFF_LOWER_UP (include/uapi/linux/if.h).
 	Up, Carrier bool
+	// Kind is that of a virtual link, "wireguard" (IFLA_INFO_KIND); empty for
+	// others.
+	Kind string
+}
+
+// MainDefault is the default route that the main table itself takes for a packet
+// that nobody's rules concern. Known without Hops: main has none.
+type MainDefault struct {
+	Known  bool
+	Hops   []Hop
+	Metric uint32
+}
+
+// Hop is one nexthop of a route.
+type Hop struct {
+	Index   int
+	Gateway netip.Addr
 }
 
 // Address is one address of a link.
@@ -68,9 +87,10 @@ type Address struct {
 	Peer netip.Prefix
 	// Global is scope universe or site; others never count.
 	Global bool
-	// Tentative, Deprecated, DADFailed and NoPrefixRoute are the IFA_F_ flags
-	// (include/uapi/linux/if_addr.h).
-	Tentative, Deprecated, DADFailed, NoPrefixRoute bool
+	// Tentative, Deprecated, DADFailed, NoPrefixRoute and Temporary are the IFA_F_
+	// flags (include/uapi/linux/if_addr.h).
+	// Temporary is a privacy address (RFC 8981).
+	Tentative, Deprecated, DADFailed, NoPrefixRoute, Temporary bool
 }
 
 // Subflow is one established subflow of an MPTCP connection.

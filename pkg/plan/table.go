@@ -8,64 +8,76 @@ import "github.com/mptcpctl/mptcpctl/pkg/config"
 const firstFree = 1000
 
 // numberTables gives every line its table numbers: a fixed one, else 1 + its
-// position, else, when that is taken, the first free one from 1000 up.
+// position, else, when that is taken, the first free one from 1000 up. A number is
+// taken when another section fixes it, when netifd fills the table itself, or when
+// the configuration puts a default route into it.
 func numberTables(cfg *config.Config, lines []Line) {
+	taken := make(map[uint32]string, len(lines)) // by the line to which it is no obstacle
+	for i := range lines {
+		l := &lines[i]
+		for _, table := range []uint32{l.IP4Table, l.IP6Table, l.Netifd.IP4Table, l.Netifd.IP6Table} {
+			taken[table] = ""
+		}
+	}
+	for _, table := range cfg.DefaultTables {
+		taken[table] = ""
+	}
+	for i := range lines {
+		if l := &lines[i]; l.Table != 0 {
+			taken[l.Table] = parentName(l)
+		}
+	}
 	for _, f := range Families {
-		owner := make(map[uint32]string, len(lines))
-		for i := range lines {
-			l := &lines[i]
-			for _, table := range []uint32{l.Table, l.NetifdTable(IPv4), l.NetifdTable(IPv6)} {
-				if _, taken := owner[table]; !taken {
-					owner[table] = parentName(l)
-				}
-			}
-		}
-		for _, table := range cfg.DefaultTables {
-			if _, taken := owner[table]; !taken {
-				owner[table] = ""
-			}
-		}
-		for i := range lines {
-			lines[i].Tables[f] = number(&lines[i], f, owner)
-		}
-		next := uint32(max(firstFree, len(cfg.Interfaces)+2))
-		assigned := make(map[string]uint32)
-		for i := range lines {
-			l := &lines[i]
-			if l.Tables[f] != 0 || l.Mode == config.Off {
-				continue
-			}
-			if table, ok := assigned[parentName(l)]; ok {
-				l.Tables[f] = table
-				continue
-			}
-			for _, taken := owner[next]; taken; _, taken = owner[next] {
-				next++
-			}
-			l.Tables[f] = next
-			assigned[parentName(l)] = next
+		numberFamily(cfg, lines, f, taken)
+	}
+}
+
+func numberFamily(cfg *config.Config, lines []Line, f Family, taken map[uint32]string) {
+	used := make(map[string]bool)       // parents of which a line has the family already
+	assigned := make(map[string]uint32) // free numbers of those that do not have it
+	next := uint32(max(firstFree, len(cfg.Interfaces)+2))
+	free := func() uint32 {
+		for _, is := taken[next]; is; _, is = taken[next] {
 			next++
 		}
+		next++
+		return next - 1
+	}
+	for i := range lines {
+		l := &lines[i]
+		name := parentName(l)
+		second := used[name] && l.reported(f)
+		if !second {
+			l.Tables[f] = number(l, taken)
+		}
+		if l.Tables[f] == 0 && l.Mode != config.Off {
+			table, ok := assigned[name]
+			if !ok || second {
+				table = free()
+			}
+			if !second {
+				assigned[name] = table
+			}
+			l.Tables[f] = table
+		}
+		used[name] = used[name] || l.reported(f)
 	}
 }
 
 // number is a line's fixed or positional number, 0 when that one is taken.
-func number(l *Line, f Family, owner map[uint32]string) uint32 {
+func number(l *Line, taken map[uint32]string) uint32 {
 	if l.Table != 0 {
 		return l.Table
 	}
-	if table := l.NetifdTable(f); table != 0 {
-		return table
-	}
 	table := uint32(l.Position) + 1
-	if name, taken := owner[table]; config.ReservedTable(table) || taken && name != parentName(l) {
+	if name, is := taken[table]; config.ReservedTable(table) || is && name != parentName(l) {
 		return 0
 	}
 	return table
 }
 
 // parentName is the name under which a line owns its table: a dynamic
-// interface shares that of its parent.
+// interface shares that of its parent, in the family that the parent lacks.
 func parentName(l *Line) string {
 	if l.Netifd.Dynamic && l.From != "" {
 		return l.From

@@ -31,16 +31,21 @@ config interface 'wan2'` + "\n" + on,
 config interface 'wan1'` + "\n" + on + ` option multipath_table '3'
 config interface 'wan2'` + "\n" + on,
 			nil, map[string][2]uint32{"wan1": {3, 3}, "wan2": {1000, 1000}}},
-		{"ip4table counts in IPv4, ip6table in IPv6, a symbolic one not", `
+		{"the numbers of ip4table and ip6table are avoided, a symbolic one is none", `
 config interface 'wan1'` + "\n" + on + ` option ip4table '103'
 config interface 'wan2'` + "\n" + on + ` option ip6table '200'
 config interface 'wan3'` + "\n" + on + ` option ip4table 'wanlist'
 `,
-			nil, map[string][2]uint32{"wan1": {103, 2}, "wan2": {3, 200}, "wan3": {4, 4}}},
-		{"a symbolic ip4table counts by the number that netifd knows", `
+			nil, map[string][2]uint32{"wan1": {2, 2}, "wan2": {3, 3}, "wan3": {4, 4}}},
+		{"a section's own ip4table is avoided too", `
+config interface 'wan1'` + "\n" + on + ` option ip4table '2'
+config interface 'wan2'` + "\n" + on + ` option ip6table '1000'
+`,
+			nil, map[string][2]uint32{"wan1": {1001, 1001}, "wan2": {3, 3}}},
+		{"a symbolic ip4table is avoided by the number that netifd knows", `
 config interface 'wan1'` + "\n" + on + ` option ip4table 'wanlist'
 `,
-			[]netifd.Interface{{Name: "wan1", IP4Table: 77}}, map[string][2]uint32{"wan1": {77, 2}}},
+			[]netifd.Interface{{Name: "wan1", IP4Table: 2}}, map[string][2]uint32{"wan1": {1000, 1000}}},
 		{"the table of another's ip4table is skipped", `
 config interface 'wan1'
  option ip4table '3'
@@ -67,6 +72,16 @@ config interface 'wan3'` + "\n" + on,
 config interface 'lan'
 config interface 'wan'` + "\n" + on,
 			[]netifd.Interface{{Name: "wan_6", Dynamic: true}}, map[string][2]uint32{"wan": {3, 3}, "wan_6": {3, 3}}},
+		{"one of two dynamic interfaces of a family has its parent's number", `
+config interface 'lan'
+config interface 'wwan'
+ option proto 'qmi'` + "\n" + on,
+			[]netifd.Interface{
+				{Name: "wwan", Up: true}, {Name: "wwan_4", Up: true, Dynamic: true, Proto: "dhcp", Addresses: []netifd.Address{{Prefix: prefix("10.0.0.2/30")}}},
+				{Name: "wwan_6", Up: true, Dynamic: true, Proto: "dhcpv6", Addresses: []netifd.Address{{Prefix: prefix("2001:db8::2/64")}}},
+				{Name: "wwan_6_4", Up: true, Dynamic: true, Proto: "464xlat", Addresses: []netifd.Address{{Prefix: prefix("192.0.0.1/32")}}},
+			},
+			map[string][2]uint32{"wwan": {3, 3}, "wwan_4": {3, 3}, "wwan_6": {3, 3}, "wwan_6_4": {1000, 3}}},
 		{"main, local and default are no choice of ip4table", `
 config interface 'wan1'` + "\n" + on + ` option ip4table '254'
 `,
@@ -142,6 +157,7 @@ func TestInsertedSectionShiftsAllTables(t *testing.T) {
 		pref 501 from 10.0.1.2 lookup main suppress_prefixlength 1
 		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1
 		pref 501 from 10.0.3.2 lookup main suppress_prefixlength 1
+		pref 501 fwmark 0x4d505443 lookup main
 		pref 502 from 10.0.3.2 lookup 6
 		pref 502 from 10.0.2.2 lookup 5
 		pref 502 from 10.0.1.2 lookup 4
@@ -175,6 +191,7 @@ func TestTableOfALostLineGoesToAnother(t *testing.T) {
 	wantOwnTables(t, s)
 	wantText(t, "rules", s.rulesOf(IPv4), `
 		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1
+		pref 501 fwmark 0x4d505443 lookup main
 		pref 502 from 10.0.2.2 lookup 3
 		pref 503 oif eth2 lookup 3
 		pref 32765 lookup main suppress_prefixlength 0
@@ -199,17 +216,15 @@ func TestRenamedDeviceKeepsItsTable(t *testing.T) {
 	`)
 }
 
-func TestTableThatNetifdFillsGetsNoRoutes(t *testing.T) {
+func TestTheTableOfIP4TableIsNetifds(t *testing.T) {
 	s := newScene(t, "master", "on")
-	s.uci += " option ip4table '103'\n"
-	s.iface("wan2").IP4Table = 103
-	s.state.Foreign = []Route{{Family: IPv4, Table: 103, Dst: prefix("0.0.0.0/0"), Device: "eth2", Index: 12}}
-	for _, line := range s.settled() {
-		if strings.HasPrefix(line, "+ ip route") && strings.Contains(line, "table 103") {
-			t.Errorf("%s", line)
-		}
+	s.uci += " option ip4table '103'\n option defaultroute '0'\n"
+	i := s.iface("wan2")
+	i.IP4Table, i.Routes, i.Inactive = 103, nil, i.Routes
+	lines := s.settled()
+	if text := strings.Join(lines, "\n"); strings.Contains(text, "table 103") || !strings.Contains(text, "+ ip route add default via 10.0.2.1 dev eth2 src 10.0.2.2 table 4") {
+		t.Errorf("%s", text)
 	}
-	s.settled()
 }
 
 func TestForeignRouteOfTheSameKeyIsLeftAlone(t *testing.T) {

@@ -181,6 +181,13 @@ func (c *codec) anyPrefix(key string, p *netip.Prefix, needed bool) {
 	}
 }
 
+// optional is inside for an object that documents of the version before lack.
+func (c *codec) optional(key string, fn func()) {
+	if c.writing() || c.object == nil || c.get(key) != nil {
+		c.inside(key, fn)
+	}
+}
+
 // inside runs fn on the object of a key.
 func (c *codec) inside(key string, fn func()) {
 	c.enter(key, c.get(key), fn)

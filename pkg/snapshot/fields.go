@@ -72,6 +72,8 @@ func (c *codec) netifdRoutes(key string, routes *[]netifd.Route) {
 		c.uint32("metric", &r.Metric)
 		c.uint32("table", &r.Table)
 		c.uint32("type", &r.Type)
+		c.uint32("mtu", &r.MTU)
+		c.prefix("source", &r.Source, false)
 	})
 }
 
@@ -82,6 +84,7 @@ func (c *codec) state(s *plan.State) {
 		c.int("index", &d.Index)
 		c.flag("up", &d.Up)
 		c.flag("carrier", &d.Carrier)
+		c.text("kind", &d.Kind)
 	})
 	c.list("addresses", len(s.Addresses), func(n int) { s.Addresses = make([]plan.Address, n) }, func(i int) { c.address(&s.Addresses[i]) })
 	c.list("rules", len(s.Rules), func(n int) { s.Rules = make([]plan.Rule, n) }, func(i int) {
@@ -90,9 +93,16 @@ func (c *codec) state(s *plan.State) {
 		c.uint32("priority", &r.Priority)
 		c.prefix("src", &r.Src, false)
 		c.text("oif", &r.OIF)
+		c.uint32("fwmark", &r.Mark)
 		c.uint32("table", &r.Table)
 		r.Suppress = int(c.number("suppress_prefixlength", int64(r.Suppress), -1, 128))
+		c.uint32("suppress_ifgroup", &r.Group)
 	})
+	for _, f := range plan.Families {
+		if d := &s.Defaults[f]; !c.writing() || d.Known {
+			c.optional(f.String()+"_default", func() { c.mainDefault(d) })
+		}
+	}
 	c.routes("routes", &s.Routes)
 	c.routes("foreign_routes", &s.Foreign)
 	c.list("endpoints", len(s.Endpoints), func(n int) { s.Endpoints = make([]mptcp.Endpoint, n) }, func(i int) {
@@ -132,6 +142,16 @@ func (c *codec) address(a *plan.Address) {
 	c.flag("deprecated", &a.Deprecated)
 	c.flag("dadfailed", &a.DADFailed)
 	c.flag("noprefixroute", &a.NoPrefixRoute)
+	c.flag("temporary", &a.Temporary)
+}
+
+func (c *codec) mainDefault(d *plan.MainDefault) {
+	c.flag("known", &d.Known)
+	c.uint32("metric", &d.Metric)
+	c.list("hops", len(d.Hops), func(n int) { d.Hops = make([]plan.Hop, n) }, func(i int) {
+		c.int("index", &d.Hops[i].Index)
+		c.addr("gateway", &d.Hops[i].Gateway, false)
+	})
 }
 
 func (c *codec) routes(key string, routes *[]plan.Route) {
@@ -146,5 +166,7 @@ func (c *codec) routes(key string, routes *[]plan.Route) {
 		c.addr("src", &r.Src, false)
 		c.flag("onlink", &r.OnLink)
 		c.uint32("metric", &r.Metric)
+		c.flag("throw", &r.Throw)
+		c.uint32("mtu", &r.MTU)
 	})
 }

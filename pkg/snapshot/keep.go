@@ -14,7 +14,7 @@ import (
 // their section. Whatever is neither among them nor one of our own is nobody's
 // business: passwords, keys, names of users.
 var netifds = map[string]string{
-	"interface": "device ifname ip4table ip6table gateway ip6gw",
+	"interface": "proto device ifname ip4table ip6table gateway ip6gw defaultroute ipaddr ip6addr ip6assign ip6prefix",
 	"route":     "table disabled target netmask",
 	"route6":    "table disabled target netmask",
 	"globals":   "",

@@ -160,7 +160,7 @@ func TestKeepKeepsWhatIsReadAndNothingElse(t *testing.T) {
 	if diff := cmp.Diff(want, got, byValue); diff != "" {
 		t.Errorf("(-whole +kept):\n%s", diff)
 	}
-	for _, secret := range []string{"someone", "secret", "02:11", "PRIVATE", "1234", "internet", "ula_prefix", "proto", "ports"} {
+	for _, secret := range []string{"someone", "secret", "02:11", "PRIVATE", "1234", "internet", "ula_prefix", "packet_steering", "ports"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s is still there:\n%s", secret, text)
 		}

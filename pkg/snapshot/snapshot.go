@@ -14,7 +14,7 @@ import (
 
 // Version is the version of the document, its key "version". It grows when a
 // reader of the one before would make another plan.
-const Version = 1
+const Version = 2
 
 // MaxSize bounds a document, in bytes. A router's has some ten thousand.
 const MaxSize = 16 << 20

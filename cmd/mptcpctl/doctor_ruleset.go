@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+)
+
+// Bounds of a question to nft: how long it may take, and how many bytes of its answer
+// are read.
+const (
+	rulesetTime = 5 * time.Second
+	rulesetSize = 4 << 20
+)
+
+// readRuleset asks nft for its rules, without counters and the elements of sets,
+// which may be many.
+func readRuleset(ctx context.Context, f *doctor.Facts) {
+	ctx, cancel := context.WithTimeout(ctx, rulesetTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "nft", "-n", "-s", "-t", "list", "ruleset")
+	stdout, stderr := limited{left: rulesetSize}, limited{left: 200}
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, time.Second
+	switch err := cmd.Run(); {
+	case errors.Is(err, exec.ErrNotFound):
+	case err != nil:
+		f.Unseen = append(f.Unseen, "what output chains mark: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
+	default:
+		f.Ruleset = string(stdout.kept)
+	}
+}
+
+// limited keeps the beginning of what is written to it.
+type limited struct {
+	kept []byte
+	left int
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	n := min(l.left, len(b))
+	l.kept, l.left = append(l.kept, b[:n]...), l.left-n
+	return len(b), nil
+}

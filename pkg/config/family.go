@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// Families says which address families a section may have. A section of which
+// nothing is known may have both.
+type Families struct{ IPv4, IPv6 bool }
+
+// Overlap reports whether the two have a family in common.
+func (f Families) Overlap(other Families) bool {
+	return f.IPv4 && other.IPv4 || f.IPv6 && other.IPv6
+}
+
+// The protocols that have one family only, by their handlers
+// (/lib/netifd/proto of OpenWrt).
+var (
+	protocolsIPv4 = []string{"dhcp", "pppoe", "dslite", "map", "464xlat"}
+	protocolsIPv6 = []string{"dhcpv6", "6in4", "6rd", "6to4"}
+)
+
+// ProtocolFamilies are the families of a protocol of netifd. One that is not
+// known, or none, may have both.
+func ProtocolFamilies(protocol string) Families {
+	return Families{
+		IPv4: !slices.Contains(protocolsIPv6, protocol),
+		IPv6: !slices.Contains(protocolsIPv4, protocol),
+	}
+}
+
+// sectionFamilies are the families of a section: by its protocol, of a static
+// one by the addresses that it sets. One that sets none is taken for IPv4.
+func sectionFamilies(s uci.Section, protocol string) Families {
+	if protocol != "static" {
+		return ProtocolFamilies(protocol)
+	}
+	sets := func(option string) bool {
+		word, ok := s.Get(option)
+		return ok && word != ""
+	}
+	f := Families{IPv4: sets("ipaddr"), IPv6: sets("ip6addr") || sets("ip6assign") || sets("ip6prefix")}
+	f.IPv4 = f.IPv4 || !f.IPv6
+	return f
+}
+
+// linkProtocols are the protocols of netifd by which a provider's line is set
+// up; everything else is a tunnel that runs over one, or is set up by a program
+// of its own ("none").
+var linkProtocols = []string{
+	"static", "dhcp", "dhcpv6", "pppoe", "pppoa", "ppp", "3g", "qmi", "ncm", "mbim", "modemmanager", "wwan",
+}
+
+// TunnelProtocol reports whether a protocol is that of a tunnel. The empty word is
+// none: nothing is known then.
+func TunnelProtocol(protocol string) bool {
+	return protocol != "" && !slices.Contains(linkProtocols, protocol)
+}

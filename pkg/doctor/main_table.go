@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// refusing are the words of the route types that lead nowhere
+// (RTN_BLACKHOLE to RTN_PROHIBIT of include/uapi/linux/rtnetlink.h).
+var refusing = map[uint8]string{6: "blackhole", 7: "unreachable", 8: "prohibit"}
+
+// mainTable finds routes of the main table that come before the lines.
+func (e *examination) mainTable() {
+	for i := range e.Routes {
+		r := &e.Routes[i]
+		family := ""
+		if r.Family == plan.IPv6 {
+			family = "-6 "
+		}
+		kind := refusing[r.Type]
+		if kind == "" {
+			e.hostRoute(r)
+			continue
+		}
+		dst := "default"
+		if !r.Default() {
+			dst = r.Dst.String()
+		}
+		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that ends there never comes to the lines", kind, dst),
+			fmt.Sprintf("ip %sroute del %s %s metric %d", family, kind, dst, r.Metric))
+	}
+}
+
+// hostRoute finds a route by which netifd holds the peer of a tunnel on the line
+// that was the best when the tunnel came up
+// (proto_add_host_dependency, netifd's interface_ip_add_target_route), where
+// that line has been put last since. Such routes are the only ones of
+// its protocol that it does not report.
+func (e *examination) hostRoute(r *Route) {
+	l := e.lastLine(r)
+	if l == nil || e.reported(r.Dst) {
+		return
+	}
+	peer := r.Dst.Addr()
+	tunnel := e.tunnelTo(peer, l)
+	if tunnel == "" {
+		return
+	}
+	first := e.Result.MasterList[r.Family][0]
+	e.add(HostRoute, l.Name, fmt.Sprintf("a tunnel's peer %s is held on it by a host route, although %s goes first", peer, first),
+		setting(tunnel+".nohostroute=1")...)
+}
+
+// lastLine is the line by which a route leads, where others go before it.
+func (e *examination) lastLine(r *Route) *plan.LineUse {
+	ranked := e.Result.MasterList[r.Family]
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
+		last := l.Mode == config.Backup || l.Mode == config.Handover || l.Mode == config.Off && l.Chosen
+		if last && l.Device != "" && l.Device == r.Device && len(ranked) > 0 && ranked[0] != l.Name && l.Use[r.Family].Gateway != r.Dst.Addr() {
+			return l
+		}
+	}
+	return nil
+}
+
+// reported reports whether netifd lists a route: it is somebody's word then.
+func (e *examination) reported(dst netip.Prefix) bool {
+	for i := range e.Result.Lines {
+		for _, r := range e.Result.Lines[i].Netifd.Routes {
+			if r.Target == dst {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// tunnelTo names the tunnel whose peer an address is. Where the configuration
+// does not tell, it is the only one, or TUNNEL; empty: there is none, or
+// one that belongs on the line.
+func (e *examination) tunnelTo(peer netip.Addr, l *plan.LineUse) (name string) {
+	for i := range e.Result.Lines {
+		t := &e.Result.Lines[i]
+		switch {
+		case !tunnel(t.Netifd.Proto):
+		case t.From == l.Name || e.option(t.Name, "tunlink") == l.Name:
+			return ""
+		case e.hasPeer(t.Name, peer.String()):
+			return t.Name
+		case name != "":
+			name = "TUNNEL"
+		default:
+			name = t.Name
+		}
+	}
+	return name
+}
+
+// hasPeer looks into the section of an interface, and into those of its peers
+// (WireGuard).
+func (e *examination) hasPeer(name, peer string) bool {
+	if e.Network == nil {
+		return false
+	}
+	for i := range e.Network.Sections {
+		s := &e.Network.Sections[i]
+		if s.Name != name && s.Type != "wireguard_"+name {
+			continue
+		}
+		for _, option := range []string{"endpoint_host", "peeraddr", "server"} {
+			if slices.Contains(s.Values(option), peer) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lineProtocols are the protocols of netifd that make no tunnel.
+var lineProtocols = []string{
+	"", "static", "dhcp", "dhcpv6", "pppoe", "pppoa", "ppp", "3g", "qmi", "ncm", "mbim", "modemmanager", "wwan", "none",
+}
+
+func tunnel(proto string) bool { return !slices.Contains(lineProtocols, proto) }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// outside finds interfaces that take no part and yet have a default route.
+func (e *examination) outside() {
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
+		if !l.Netifd.Up || l.Netifd.Dynamic || l.Frozen || l.Mode != config.Off || l.Chosen {
+			continue
+		}
+		for _, f := range plan.Families {
+			r, ok := defaultInMain(l, f)
+			if !ok {
+				continue
+			}
+			switch {
+			case l.Own:
+				e.offFirst(l, f, r.Metric)
+				continue
+			case l.From != "":
+				continue
+			case tunnel(l.Netifd.Proto):
+				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
+			default:
+				e.add(NoMode, l.Name, "it has a default route, as the lines have, and no option multipath: it takes no part ('off' says that this is meant)",
+					"mptcpctl iface "+l.Name+" on --save")
+			}
+			break
+		}
+	}
+}
+
+// defaultInMain is the default route that netifd has put into the main table.
+func defaultInMain(l *plan.LineUse, f plan.Family) (netifd.Route, bool) {
+	for _, r := range l.Netifd.Routes {
+		if r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Table == 0 && r.Type == 0 && l.NetifdTable(f) == 0 {
+			return r, true
+		}
+	}
+	return netifd.Route{}, false
+}
+
+// offFirst finds an interface that is off, but first in the main table: programs and
+// netifd itself take that for the best way.
+func (e *examination) offFirst(off *plan.LineUse, f plan.Family, metric uint32) {
+	first := ""
+	for _, l := range e.participants() {
+		r, ok := defaultInMain(l, f)
+		if !l.Use[f].Usable || !ok {
+			continue
+		}
+		if inForce(f, r.Metric) <= inForce(f, metric) {
+			return
+		}
+		if first == "" {
+			first = l.Name
+		}
+	}
+	if first != "" {
+		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, and its default route (metric %d) comes before that of %s in the main table", metric, first),
+			setting(fmt.Sprintf("%s.metric=%d", off.Name, e.freeMetric()))...)
+	}
+}
+
+// inForce is what the kernel makes of a metric: of 0 in IPv6 1024
+// (IP6_RT_PRIO_USER of include/net/ip6_fib.h).
+func inForce(f plan.Family, metric uint32) uint32 {
+	if f == plan.IPv6 && metric == 0 {
+		return 1024
+	}
+	return metric
+}
+
+// devices finds sections that name a device which does not exist. What has a
+// slash is none of the kernel's network devices (QMI, a modem on USB), and an
+// old bridge has several.
+func (e *examination) devices() {
+	for _, i := range e.Config.Interfaces {
+		if i.Own && i.Mode != config.Off && !strings.ContainsAny(i.Device, "/@") && slices.Contains(e.Missing, i.Device) &&
+			e.option(i.Name, "type") == "" && !trueWord(e.option(i.Name, "disabled")) && !e.made(i.Device) {
+			e.add(DeviceMissing, i.Name, "its device "+i.Device+" does not exist", setting(i.Name+".device=DEVICE")...)
+		}
+	}
+}
+
+// made reports whether netifd makes a device, as soon as an interface needs it.
+func (e *examination) made(device string) bool {
+	return e.Network != nil && slices.ContainsFunc(e.Network.Sections, func(s uci.Section) bool {
+		name, _ := s.Get("name")
+		return s.Type == "device" && name == device
+	})
+}
+
+func trueWord(word string) bool { return word != "" && !falseWord(word) }

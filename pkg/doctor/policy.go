@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// behind are the rules of others for a firewall mark that the router's own
+// packets may carry, but never reach: a rule for the source address comes
+// first, and no earlier rule takes packets with that mark.
+func (f *Facts) behind(family plan.Family) []Rule {
+	var before, behind []Rule
+	sources := false
+	for _, r := range f.Rules[family] {
+		switch marked := r.Mask != 0 && !r.Invert; {
+		case r.Ours && r.Priority == plan.PrioritySource:
+			sources = true
+		case r.Ours || !marked || r.Table == 0 || r.IIF != "" && r.IIF != "lo":
+		case !sources:
+			before = append(before, r)
+		case !slices.ContainsFunc(before, func(b Rule) bool { return b.Mask&^r.Mask == 0 && b.Mark == r.Mark&b.Mask }):
+			behind = append(behind, r)
+		}
+	}
+	return behind
+}
+
+// PolicyBehind reports whether there are rules for marks behind those for the
+// lines' addresses, so that Ruleset matters.
+func (f *Facts) PolicyBehind() bool {
+	return len(f.behind(plan.IPv4))+len(f.behind(plan.IPv6)) > 0
+}
+
+// policies finds what routes the router's own packets by a mark. An output
+// chain sets it once the source address has been chosen, so that the packet
+// meets the rule for that address first. A mark that no chain sets may be that
+// of a program's own sockets, and is only noted.
+func (e *examination) policies() {
+	marks := outputMarks(e.Ruleset)
+	var noted []string
+	for _, f := range plan.Families {
+		for _, r := range e.behind(f) {
+			rule := fmt.Sprintf("%d: %s", r.Priority, r.Text)
+			switch {
+			case marks.reach(r.Mark, r.Mask):
+				e.add(PolicyBehind, "", fmt.Sprintf("packets that the router itself makes do not follow the rule %s: an output chain marks them when their source is chosen, and rule %d for that source comes first",
+					rule, plan.PrioritySource), e.followed(f, r)...)
+			case r.Table < unspecific[0] || r.Table > unspecific[1]:
+				noted = append(noted, rule)
+			}
+		}
+	}
+	if len(noted) > 0 {
+		e.add(MarkBehind, "", fmt.Sprintf("packets that have a line's address meet rule %d before these rules for a mark: %s", plan.PrioritySource, strings.Join(noted, "; ")))
+	}
+}
+
+// unspecific are the first and last of the kernel's own tables (RT_TABLE_DEFAULT
+// to RT_TABLE_LOCAL, include/uapi/linux/rtnetlink.h).
+var unspecific = [2]uint32{253, 255}
+
+// Priorities that mwan3 takes for its own (mwan3's mwan3.sh): what it marks are the
+// subflows too, which no policy may take away.
+const mwan3First, mwan3Last = 1001, 3999
+
+// followed puts a rule before those of the lines.
+func (e *examination) followed(f plan.Family, r Rule) []string {
+	if r.Priority >= mwan3First && r.Priority <= mwan3Last {
+		return []string{"# start the program with: mwan3 use INTERFACE COMMAND"}
+	}
+	family := ""
+	if f == plan.IPv6 {
+		family = "-6 "
+	}
+	return []string{fmt.Sprintf("ip %srule add pref %d %s", family, priorityBefore, r.Text)}
+}
+
+// priorityBefore is before all of our rules.
+const priorityBefore = 400

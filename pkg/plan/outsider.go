@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+)
+
+// outsider names who has the default route that the main table itself would take,
+// where that is nobody of ours: a VPN, as a rule. first is the first line of the
+// list.
+func (p *planner) outsider(f Family, first *LineUse) string {
+	main := &p.State.Defaults[f]
+	if !main.Known {
+		return p.lowerDefault(f, first)
+	}
+	if len(main.Hops) == 0 {
+		return ""
+	}
+	// A line without a default route in the main table could not win there. Its
+	// metric says how it wants to stand.
+	if first.heldBack(f) && metricOf(f, first.Use[f].route.Metric) < metricOf(f, main.Metric) {
+		return ""
+	}
+	name := ""
+	for _, hop := range main.Hops {
+		owner, foreign := p.defaultOwner(f, hop)
+		if !foreign {
+			return ""
+		}
+		name = owner
+	}
+	return name
+}
+
+// heldBack reports whether netifd keeps the line's default route out of the kernel
+// ("defaultroute 0"), or puts it into a table of its own ("ip4table").
+func (l *LineUse) heldBack(f Family) bool {
+	return l.NetifdTable(f) != 0 || !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool { return r.Default() && ordinary(r, f) })
+}
+
+// defaultOwner names the interface by which a default route leaves; foreign says
+// that it is none of ours. On a device that several share, the gateway tells.
+func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
+	var here []*LineUse
+	for i := range p.lines {
+		if l := &p.lines[i]; l.Device != "" && p.State.deviceByName(l.Device).Index == hop.Index {
+			here = append(here, l)
+		}
+	}
+	for _, l := range here {
+		if p.hasDefaultBy(l, f, hop) {
+			return l.Name, l.outside()
+		}
+	}
+	for _, l := range here {
+		if !l.outside() {
+			return l.Name, false
+		}
+		name = l.Name
+	}
+	if name == "" {
+		name = p.State.deviceByIndex(hop.Index).Name
+	}
+	if name == "" {
+		name = fmt.Sprintf("device number %d", hop.Index)
+	}
+	return name, true
+}
+
+// outside reports whether an interface is none of ours: without an option of its
+// own, and no child of one.
+func (l *Line) outside() bool { return !l.HasMode() && !l.Frozen }
+
+// hasDefaultBy reports whether netifd has a default route of the interface by a
+// gateway.
+func (p *planner) hasDefaultBy(l *LineUse, f Family, hop Hop) bool {
+	return slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
+		return r.Default() && ordinary(r, f) && r.Nexthop == hop.Gateway
+	})
+}
+
+// metricOf is a metric of netifd as the kernel stores it.
+func metricOf(f Family, metric uint32) uint32 {
+	if f == IPv6 && metric == 0 {
+		return metricIPv6
+	}
+	return metric
+}
+
+// lowerDefault names an interface outside that has a default route which the main
+// table would prefer to that of the first of the list, where the kernel could not
+// be asked. In IPv6 the lines' default routes are for their own sources, as a
+// rule, so that any other one stands alone.
+func (p *planner) lowerDefault(f Family, first *LineUse) string {
+	specific := first.Use[f].route.Source.Bits() > 0 && f == IPv6
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.Mode != config.Off || !l.outside() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
+			continue
+		}
+		for _, r := range l.Netifd.Routes {
+			if !r.Default() || !ordinary(r, f) || f == IPv6 && r.Source.IsValid() {
+				continue
+			}
+			if specific || metricOf(f, r.Metric) < metricOf(f, first.Use[f].route.Metric) {
+				return l.Name
+			}
+		}
+	}
+	return ""
+}

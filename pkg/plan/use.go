@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+)
+
+// lineAddress is one address of a line, as the kernel has it.
+type lineAddress struct {
+	Address
+	connected netip.Prefix // zero: none
+}
+
+// Use is the state of one line in one family.
+type Use struct {
+	// Usable says that the line has all that it needs.
+	Usable bool
+	Reason Reason
+	// LinkReady is Usable, the carrier left aside.
+	LinkReady bool
+	Table     uint32
+	Device    Device
+	// Addresses are those that netifd reports, the kernel has, and a connection
+	// can leave from; the line's own is the first. A line without any may have a
+	// delegated prefix.
+	Addresses []netip.Prefix
+	// Prefixes are the delegated prefixes (IPv6 only).
+	Prefixes []netip.Prefix
+	// Source is the address that stands for the line: the source of its default
+	// route and the address of its endpoint. It is the first of Addresses or the
+	// router's own address in a delegated prefix; the zero Addr where the router
+	// has none there.
+	Source  netip.Addr
+	Gateway netip.Addr
+	// Forwarded are the networks whose hosts send by the interface, as far as its
+	// provider is concerned (IPv6 only).
+	Forwarded []netip.Prefix
+	// NoEndpoint says why the line has none; empty when it has one or wants
+	// none.
+	NoEndpoint string
+
+	addresses []lineAddress
+	delegated *Address // of Source, where that is in a delegated prefix
+	route     netifd.Route
+}
+
+// LineUse is a Line with its state in both families.
+type LineUse struct {
+	Line
+	Use [2]Use
+}
+
+// usableAnywhere reports whether the line is usable in any family.
+func (l *LineUse) usableAnywhere() bool { return l.Use[IPv4].Usable || l.Use[IPv6].Usable }
+
+// Holds reports whether an address is one of the line, or stands for it.
+func (u *Use) Holds(a netip.Addr) bool {
+	return u.Source == a || slices.ContainsFunc(u.Addresses, func(p netip.Prefix) bool { return p.Addr() == a })
+}
+
+// examine finds out whether the line is usable in a family. carrier says that
+// a lost carrier makes it unusable.
+func examine(l *Line, f Family, s *State, carrier bool) Use {
+	u := Use{Table: l.Tables[f], Device: s.deviceByName(l.Device)}
+	switch {
+	case l.Frozen:
+		u.Reason = ReasonFrozen
+	case l.Mode == config.Off:
+		u.Reason = ReasonOff
+	}
+	if !l.Netifd.Up {
+		u.Reason = cmp.Or(u.Reason, ReasonDown)
+		return u
+	}
+	if f == IPv6 {
+		u.Forwarded = l.forwardedNetworks(s, u.Device.Index)
+	}
+	if u.Device.Index == 0 {
+		u.Reason = cmp.Or(u.Reason, ReasonNoDevice)
+		return u
+	}
+	if !u.Device.Up {
+		// Somebody did that behind netifd's back; the kernel takes no route.
+		u.Reason = cmp.Or(u.Reason, ReasonDeviceDown)
+		return u
+	}
+	u.findAddresses(l, f, s)
+	gateway := u.findGateway(l, f, s)
+	switch {
+	case u.Reason != "":
+	case gateway != ReasonUsable:
+		u.Reason = gateway
+	case carrier && !u.Device.Carrier:
+		u.Reason, u.LinkReady = ReasonNoCarrier, true
+	default:
+		u.Reason, u.Usable, u.LinkReady = ReasonUsable, true, true
+	}
+	return u
+}
+
+// findAddresses fills in the addresses of a line, the one that stands for it first.
+func (u *Use) findAddresses(l *Line, f Family, s *State) {
+	var unfit Reason
+	u.addresses, unfit = confirmed(l, f, s, &u.Device)
+	u.route, _ = l.defaultRoute(f)
+	if first := u.preferred(f); first > 0 {
+		a := u.addresses[first]
+		u.addresses = slices.Insert(slices.Delete(u.addresses, first, first+1), 0, a)
+	}
+	for _, a := range u.addresses {
+		u.Addresses = append(u.Addresses, a.Prefix)
+	}
+	if f == IPv6 {
+		u.Prefixes = l.Netifd.Prefixes
+	}
+	switch {
+	case len(u.addresses) > 0:
+		u.Source = u.addresses[0].Prefix.Addr()
+	case len(u.Prefixes) > 0:
+		if u.delegated = s.within(u.Prefixes); u.delegated != nil {
+			u.Source = u.delegated.Prefix.Addr()
+		}
+	default:
+		u.Reason = cmp.Or(u.Reason, unfit, ReasonNoAddress)
+	}
+}
+
+// preferred is the place of the address that stands for the line: in IPv4 the
+// source that netifd's default route names; else the one in whose network the
+// gateway is, which the kernel itself would take (fib_info_update_nhc_saddr in
+// net/ipv4/fib_semantics.c); else the first.
+func (u *Use) preferred(f Family) int {
+	place := -1
+	if f == IPv4 && u.route.Source.IsSingleIP() {
+		place = slices.IndexFunc(u.addresses, func(a lineAddress) bool { return a.Prefix.Addr() == u.route.Source.Addr() })
+	}
+	if gateway := u.route.Nexthop; place < 0 && gateway.IsValid() {
+		place = slices.IndexFunc(u.addresses, func(a lineAddress) bool { return a.connected.IsValid() && a.connected.Contains(gateway) })
+	}
+	return max(place, 0)
+}
+
+// findGateway fills in the gateway, and says ReasonUsable or what is wrong with it.
+// Without one, or with one of the router's own addresses, the line is
+// point-to-point.
+func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
+	route, ok := l.defaultRoute(f)
+	gateway := route.Nexthop
+	switch {
+	case !ok:
+		return ReasonNoDefault
+	case !gateway.IsValid(), gateway.IsUnspecified():
+		return ReasonUsable
+	case !config.Gateway(gateway), u.broadcast(gateway):
+		return ReasonBadGateway
+	case s.Present(gateway):
+		return ReasonUsable
+	}
+	u.Gateway = gateway
+	return ReasonUsable
+}
+
+// broadcast reports whether an address is the last or the first of an IPv4 network
+// of the line: the kernel takes both for broadcast addresses
+// (fib_add_addr in net/ipv4/fib_frontend.c).
+func (u *Use) broadcast(gateway netip.Addr) bool {
+	return gateway.Is4() && slices.ContainsFunc(u.addresses, func(a lineAddress) bool {
+		p := a.connected
+		return p.IsValid() && p.Bits() < 31 && p.Contains(gateway) &&
+			(p.Addr() == gateway || !p.Contains(gateway.Next()))
+	})
+}
+
+// confirmed are the addresses of netifd that the kernel has and that may be
+// used as a source, in netifd's order; or else a reason why there is none.
+func confirmed(l *Line, f Family, s *State, d *Device) (all []lineAddress, unfit Reason) {
+	for _, wanted := range l.Netifd.Addresses {
+		if FamilyOf(wanted.Prefix.Addr()) != f {
+			continue
+		}
+		for _, a := range s.Addresses {
+			if a.Index != d.Index || a.Prefix.Addr() != wanted.Prefix.Addr() || !a.Global || a.Deprecated || a.DADFailed {
+				continue
+			}
+			if reason := l.unfit(a, d); reason != "" {
+				unfit = cmp.Or(unfit, reason)
+			} else {
+				all = append(all, lineAddress{Address: a, connected: a.connected(wanted.Peer)})
+			}
+			break
+		}
+	}
+	return all, unfit
+}
+
+// unfit says why nobody out there can answer to an address: it is of a private
+// kind that ends at the next router, or another one tomorrow. A tunnel that the
+// user has named a line may be such a network to its far end.
+func (l *Line) unfit(a Address, d *Device) Reason {
+	addr := a.Prefix.Addr()
+	switch {
+	case a.Temporary:
+		return ReasonTemporary
+	case addr.Is4() && addr.IsLinkLocalUnicast() && !l.namedTunnel(d):
+		return ReasonLinkLocal
+	case addr.Is6() && addr.IsPrivate() && !l.namedTunnel(d):
+		return ReasonUniqueLocal
+	}
+	return ""
+}
+
+// namedTunnel reports whether the line is a tunnel with a multipath option of its
+// own.
+func (l *Line) namedTunnel(d *Device) bool {
+	return l.Own && (config.TunnelProtocol(cmp.Or(l.Netifd.Proto, l.Proto)) || l.Netifd.Proto == "" && d.tunnel())
+}
+
+// tunnelKinds are the kinds of virtual links that are tunnels, by the beginning of
+// their name (rtnl_link_ops in drivers/net and net/ipv4, net/ipv6, net/xfrm).
+var tunnelKinds = []string{"tun", "wireguard", "gre", "ip6gre", "ipip", "sit", "ip6tnl", "vti", "xfrm"}
+
+func (d *Device) tunnel() bool {
+	return slices.ContainsFunc(tunnelKinds, func(kind string) bool { return len(d.Kind) >= len(kind) && d.Kind[:len(kind)] == kind })
+}
+
+// connected is the prefix that is on the link because of an address. peer is what
+// netifd knows of its far end.
+func (a *Address) connected(peer netip.Addr) netip.Prefix {
+	switch {
+	case a.NoPrefixRoute:
+		return netip.Prefix{}
+	case a.Peer.IsValid():
+		return a.Peer.Masked()
+	case peer.IsValid():
+		return netip.PrefixFrom(peer, peer.BitLen())
+	case a.Prefix.IsSingleIP():
+		return netip.Prefix{}
+	}
+	return a.Prefix.Masked()
+}
+
+// within is the first address of the router in one of the prefixes that a
+// connection can leave from, or nil.
+func (s *State) within(prefixes []netip.Prefix) *Address {
+	for _, p := range prefixes {
+		for i := range s.Addresses {
+			a := &s.Addresses[i]
+			if p.Contains(a.Prefix.Addr()) && a.Global && !a.Deprecated && !a.DADFailed && !a.Temporary {
+				return a
+			}
+		}
+	}
+	return nil
+}
