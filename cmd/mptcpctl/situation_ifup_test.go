@@ -12,12 +12,16 @@ import (
 )
 
 // cmdIfup does to the kernel what netifd does for interfaces that come up, in the
-// order in which they are named: devices that are missing are made.
+// order in which they are named: devices that are missing are made, and what is up
+// goes down first.
 func cmdIfup(ts *testscript.TestScript, neg bool, args []string) {
 	s, n := of(ts), situationOf(ts)
 	for _, name := range args {
 		r := n.named(ts, name)
-		r.down = false
+		if r.there {
+			cmdIfdown(ts, neg, []string{name})
+		}
+		r.down, r.there = false, true
 		if _, err := s.ip("ip link show dev " + r.L3Device); err != nil {
 			cmdLink(ts, neg, []string{r.L3Device})
 		}
@@ -37,7 +41,7 @@ func cmdIfdown(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, name := range args {
 		r := n.named(ts, name)
-		r.down = true
+		r.down, r.there = true, false
 		for _, command := range r.kernel() {
 			// Some routes are gone with the address.
 			_, _ = s.ip(strings.NewReplacer(" replace ", " del ", " add ", " del ").Replace(command))

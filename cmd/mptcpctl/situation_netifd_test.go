@@ -34,6 +34,7 @@ type reported struct {
 
 	noDefault bool // option defaultroute 0
 	down      bool
+	there     bool // in the kernel
 }
 
 // reportUp is what an interface that is down does not have.
