@@ -17,6 +17,7 @@ type modeChoice struct {
 	name, mode  string // the name, or the device
 	save, reset bool
 	asJSON      bool // of what was done
+	whole       bool // the other sections on the device are set too
 }
 
 // setIface notes the choice and applies it, under one lock.
@@ -37,6 +38,9 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 		return err
 	}
 	r, err := o.reconcileLocked(ctx, lock, request{})
+	if !choice.whole {
+		r.warnings = append(r.warnings, otherHalf(r.result.Lines, choice)...)
+	}
 	return worst(err, o.showRun(r, choice.asJSON))
 }
 

@@ -31,7 +31,7 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 	quiet := *d.options
 	quiet.out = io.Discard
 	for _, owner := range owners {
-		choice := modeChoice{name: owner, mode: word}
+		choice := modeChoice{name: owner, mode: word, whole: true}
 		if mode == config.On {
 			master, err := d.isMaster(ctx, owner)
 			if err != nil {
