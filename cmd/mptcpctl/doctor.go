@@ -24,12 +24,16 @@ come last and do not count. Exits with 6 when there are findings.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		facts, failed := o.facts(c.Context())
+		k, err := openKernel()
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		facts, failed := o.facts(c.Context(), k)
 		findings := doctor.Examine(facts)
 		if facts.Config != nil {
 			o.warn(facts.Result.Warnings)
 		}
-		var err error
 		switch {
 		case asJSON:
 			err = o.printJSON(findingsJSON(findings, facts.Unseen))

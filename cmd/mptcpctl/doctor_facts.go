@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -15,13 +16,8 @@ import (
 // facts gathers all that findings are made from, as far as that can be seen. The
 // error is that of the configuration, of netifd or of the kernel; what could be
 // seen without it is there all the same.
-func (o *options) facts(ctx context.Context) (*doctor.Facts, error) {
-	f := &doctor.Facts{}
-	k, err := openKernel()
-	if err != nil {
-		return f, err
-	}
-	defer k.Close()
+func (o *options) facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
+	f := &doctor.Facts{Router: k}
 	v, failed := o.newView(ctx)
 	if failed == nil {
 		failed = v.plan(k, request{hint: o.peekHint()})
@@ -29,8 +25,10 @@ func (o *options) facts(ctx context.Context) (*doctor.Facts, error) {
 	if failed == nil {
 		f.Config, f.Result, f.State = &v.cfg, v.result, v.state
 		f.Network = v.pkg
-	} else if f.State, err = k.Observe(plan.Request{}); err != nil {
+	} else if state, err := k.Observe(plan.Request{}); err != nil {
 		return f, worst(failed, wrapFailed("reading the kernel's state", err))
+	} else {
+		f.State = state
 	}
 	if err := k.Facts(f); err != nil {
 		failed = worst(failed, wrapFailed("reading the kernel's state", err))

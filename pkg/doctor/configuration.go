@@ -3,7 +3,6 @@
 package doctor
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,9 +24,8 @@ func (e *examination) configuration() {
 			modeSetting("globals.multipath=enable")...)
 		return
 	}
-	var masters []string
-	devices := make(map[string]bool) // wan and wan6 of one device are one master
-	saved := false                   // a master that is none only till the next reboot
+	var masters []*plan.LineUse
+	saved := false // a master that is none only till the next reboot
 	for _, i := range e.Config.Interfaces {
 		saved = saved || i.Saved == config.Master
 	}
@@ -37,9 +35,8 @@ func (e *examination) configuration() {
 		if client == "" && l.Mode != config.Signal {
 			client = l.Name
 		}
-		if device := cmp.Or(l.Device, l.Interface.Device, l.Name); l.Mode == config.Master && l.Own && !devices[device] {
-			masters = append(masters, l.Name)
-			devices[device] = true
+		if l.Mode == config.Master && l.Own {
+			masters = append(masters, l)
 		}
 	}
 	switch {
@@ -48,9 +45,23 @@ func (e *examination) configuration() {
 	case len(masters) == 0 && client != "" && !saved:
 		e.add(NoMaster, "", "no interface has mode master: the default route is left to netifd",
 			"mptcpctl iface "+client+" master --save")
-	case len(masters) > 1:
-		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s goes first", list(masters), masters[0]),
-			"mptcpctl iface "+masters[1]+" on --save")
+	}
+	e.twoMasters(masters)
+}
+
+// twoMasters finds masters of one family. wan and wan6 on one device are one line.
+func (e *examination) twoMasters(masters []*plan.LineUse) {
+	var names []string
+	for i, l := range masters {
+		if slices.ContainsFunc(masters, func(o *plan.LineUse) bool {
+			return o != l && o.Families.Overlap(l.Families) && (o.Device != l.Device || o.Device == "")
+		}) {
+			names = append(names, masters[i].Name)
+		}
+	}
+	if len(names) > 1 {
+		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s goes first", list(names), names[0]),
+			"mptcpctl iface "+names[1]+" on --save")
 	}
 }
 

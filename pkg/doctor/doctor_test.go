@@ -24,7 +24,7 @@ var (
 func line(name, device string, index int, mode config.Mode, address string) plan.LineUse {
 	p := netip.MustParsePrefix(address)
 	l := plan.LineUse{Line: plan.Line{
-		Interface: config.Interface{Name: name, Mode: mode, Own: true},
+		Interface: config.Interface{Name: name, Mode: mode, Own: true, Families: config.Families{IPv4: true}},
 		Netifd:    netifd.Interface{Name: name, Up: true, Proto: "static", Addresses: []netifd.Address{{Prefix: p}}},
 		Device:    device,
 		Tables:    [2]uint32{uint32(index + 1), uint32(index + 1)},
@@ -121,8 +121,14 @@ func TestExamine(t *testing.T) {
 			"wan and wan6 on one device are one master",
 			func(f *Facts) {
 				wan6 := line("wan6", "eth1", 1, config.Master, "10.0.1.2/24")
-				wan6.Use, wan6.Netifd.Addresses = [2]plan.Use{}, nil
+				wan6.Use, wan6.Netifd.Addresses, wan6.Families = [2]plan.Use{}, nil, config.Families{IPv4: true, IPv6: true}
 				f.Result.Lines = append(f.Result.Lines, wan6)
+			}, "",
+		},
+		{
+			"each family has its master",
+			func(f *Facts) {
+				f.Result.Lines[1].Mode, f.Result.Lines[1].Families = config.Master, config.Families{IPv6: true}
 			}, "",
 		},
 		{

@@ -3,9 +3,11 @@
 package doctor
 
 import (
-	"net/netip"
+	"cmp"
+	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -21,6 +23,8 @@ type Facts struct {
 	State  plan.State
 	// Rules are those of everybody by family, in the order of evaluation.
 	Rules [2][]Rule
+	// Router looks up routes; nil: nothing is proved.
+	Router router
 	// Addresses are those of all devices.
 	Addresses []Address
 	// Routes are those of the main table that lead nowhere (unreachable, prohibit,
@@ -72,6 +76,14 @@ type Facts struct {
 	Unseen []string
 }
 
+// router answers what no list holds; kernel.Kernel does.
+type router interface {
+	// Lookup finds the route of a packet. No route is an answer, not an error.
+	Lookup(explain.Query) (explain.Answer, error)
+	// Forwards reports whether what comes in by a device is forwarded.
+	Forwards(f plan.Family, device string) (bool, error)
+}
+
 // Address is an address of a device.
 type Address struct {
 	plan.Address
@@ -100,32 +112,28 @@ func (f *Facts) option(section, name string) string {
 
 // Rule is a policy rule of whomever.
 type Rule struct {
-	plan.Rule
-	// Text is the rule without its priority, as ip writes it.
-	Text string
-	// Ours says that it carries our protocol.
-	Ours bool
-	// IIF is the device that a packet must have come in by; "lo" stands for
-	// what is made here.
-	IIF string
-	// Mark and Mask are the firewall mark; Mask 0: any.
-	Mark, Mask uint32
-	// Invert says that the rule is for packets that do not match.
-	Invert bool
-	// Narrow says that it matches on more than Rule, IIF and the mark.
-	Narrow bool
+	explain.AnyRule
 	// Final says that no packet which matches comes to a later rule: the rule
 	// refuses it, or its table leads everywhere.
 	Final bool
 }
 
-// catches reports whether the rule decides about unmarked packets that are made
-// here, from an address, by a socket that may be bound to a device.
-func (r Rule) catches(from netip.Addr, device string) bool {
-	if !r.Final || r.Narrow {
+func (r *Rule) ours() bool { return r.Protocol == plan.Protocol }
+
+// text is the rule without its priority, as ip writes it.
+func (r *Rule) text() string {
+	_, text, _ := strings.Cut(r.String(), ": ")
+	return text
+}
+
+// catches reports whether the rule decides about a packet, whatever that is beside
+// what a query says.
+func (r *Rule) catches(q explain.Query) bool {
+	if !r.Final || r.Others || r.Dst.IsValid() || r.TOS != 0 {
 		return false
 	}
-	matches := (!r.Src.IsValid() || r.Src.Contains(from)) && (r.IIF == "" || r.IIF == "lo") &&
-		(r.OIF == "" || r.OIF == device) && r.Mark&r.Mask == 0
+	iif := cmp.Or(q.IIF, "lo") // of what is made here
+	matches := (!r.Src.IsValid() || r.Src.Contains(q.Src)) && (r.IIF == "" || r.IIF == iif) &&
+		(r.OIF == "" || r.OIF == q.OIF) && (r.Mark^q.Mark)&r.Mask == 0
 	return matches != r.Invert
 }

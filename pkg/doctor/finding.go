@@ -28,6 +28,8 @@ const (
 	NoMode
 	UnknownOption
 	RuleBefore
+	WrongLine
+	WrongForward
 	ErrorRoute
 	TableInUse
 	SubnetOfLAN
@@ -63,8 +65,8 @@ const (
 // names are the ids as JSON has them. They never change.
 var names = [...]string{
 	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
-	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "error_route",
-	"table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
+	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "wrong_line", "wrong_forward",
+	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
 	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager", "networkd",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
 	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
@@ -115,6 +117,7 @@ func Examine(f *Facts) []Finding {
 		e.devices()
 		e.options()
 		e.routing()
+		e.outcome()
 		e.mainTable()
 		e.policies()
 		e.firewall()

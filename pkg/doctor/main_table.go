@@ -123,9 +123,5 @@ func (e *examination) hasPeer(name, peer string) bool {
 	return false
 }
 
-// lineProtocols are the protocols of netifd that make no tunnel.
-var lineProtocols = []string{
-	"", "static", "dhcp", "dhcpv6", "pppoe", "pppoa", "ppp", "3g", "qmi", "ncm", "mbim", "modemmanager", "wwan", "none",
-}
-
-func tunnel(proto string) bool { return !slices.Contains(lineProtocols, proto) }
+// tunnel reports whether netifd itself makes a tunnel by a protocol.
+func tunnel(proto string) bool { return config.TunnelProtocol(proto) && proto != "none" }

@@ -29,7 +29,7 @@ func (e *examination) outside() {
 			case l.Own:
 				e.offFirst(l, f, r.Metric)
 				continue
-			case l.From != "":
+			case l.From != "", e.shares(l, f):
 				continue
 			case tunnel(l.Netifd.Proto):
 				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
@@ -40,6 +40,12 @@ func (e *examination) outside() {
 			break
 		}
 	}
+}
+
+// shares reports whether an interface is on the device of a line: it is for the modem's
+// page then.
+func (e *examination) shares(outside *plan.LineUse, f plan.Family) bool {
+	return slices.ContainsFunc(e.participants(), func(l *plan.LineUse) bool { return l.Device == outside.Device && l.Use[f].Usable })
 }
 
 // defaultInMain is the default route that netifd has put into the main table.
@@ -87,8 +93,9 @@ func inForce(f plan.Family, metric uint32) uint32 {
 // slash is none of the kernel's network devices (QMI, a modem on USB), and an
 // old bridge has several.
 func (e *examination) devices() {
-	for _, i := range e.Config.Interfaces {
-		if i.Own && i.Mode != config.Off && !strings.ContainsAny(i.Device, "/@") && slices.Contains(e.Missing, i.Device) &&
+	for k := range e.Result.Lines {
+		i := &e.Result.Lines[k].Interface
+		if i.Own && !e.Result.Lines[k].Netifd.Up && i.Mode != config.Off && !strings.ContainsAny(i.Device, "/@") && slices.Contains(e.Missing, i.Device) &&
 			e.option(i.Name, "type") == "" && !trueWord(e.option(i.Name, "disabled")) && !e.made(i.Device) {
 			e.add(DeviceMissing, i.Name, "its device "+i.Device+" does not exist", setting(i.Name+".device=DEVICE")...)
 		}

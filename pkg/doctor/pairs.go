@@ -166,11 +166,12 @@ func (e *examination) freeNetwork() netip.Prefix {
 
 // sameMetric finds lines of which netifd keeps one default route. It does not
 // say so; a line that has none on purpose looks alike but for its option. In
-// IPv6 routes with sources of their own stand side by side.
+// IPv6 routes with sources of their own stand side by side. Without netifd the
+// main table has what somebody has put there: one route of several next hops, say.
 func (e *examination) sameMetric(a, b *plan.LineUse) {
 	x, hasX := e.mainDefault(a)
 	y, hasY := e.mainDefault(b)
-	if hasX && hasY && x.Metric == y.Metric {
+	if hasX && hasY && x.Metric == y.Metric && b.Netifd.Proto != "" {
 		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps one default route", x.Metric, a.Name),
 			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
 	}

@@ -13,17 +13,18 @@ import (
 // behind are the rules of others for a firewall mark that the router's own
 // packets may carry, but never reach: a rule for the source address comes
 // first, and no earlier rule takes packets with that mark.
-func (f *Facts) behind(family plan.Family) []Rule {
-	var before, behind []Rule
+func (f *Facts) behind(family plan.Family) []*Rule {
+	var before, behind []*Rule
 	sources := false
-	for _, r := range f.Rules[family] {
+	for i := range f.Rules[family] {
+		r := &f.Rules[family][i]
 		switch marked := r.Mask != 0 && !r.Invert; {
-		case r.Ours && r.Priority == plan.PrioritySource:
+		case r.ours() && r.Priority == plan.PrioritySource:
 			sources = true
-		case r.Ours || !marked || r.Table == 0 || r.IIF != "" && r.IIF != "lo":
+		case r.ours() || !marked || r.Table == 0 || r.IIF != "" && r.IIF != "lo":
 		case !sources:
 			before = append(before, r)
-		case !slices.ContainsFunc(before, func(b Rule) bool { return b.Mask&^r.Mask == 0 && b.Mark == r.Mark&b.Mask }):
+		case !slices.ContainsFunc(before, func(b *Rule) bool { return b.Mask&^r.Mask == 0 && b.Mark == r.Mark&b.Mask }):
 			behind = append(behind, r)
 		}
 	}
@@ -45,12 +46,12 @@ func (e *examination) policies() {
 	var noted []string
 	for _, f := range plan.Families {
 		for _, r := range e.behind(f) {
-			rule := fmt.Sprintf("%d: %s", r.Priority, r.Text)
+			rule := r.String()
 			switch {
 			case marks.reach(r.Mark, r.Mask):
 				e.add(PolicyBehind, "", fmt.Sprintf("packets that the router itself makes do not follow the rule %s: an output chain marks them when their source is chosen, and rule %d for that source comes first",
 					rule, plan.PrioritySource), e.followed(f, r)...)
-			case r.Table < unspecific[0] || r.Table > unspecific[1]:
+			case (r.Table < unspecific[0] || r.Table > unspecific[1]) && !slices.Contains(noted, rule):
 				noted = append(noted, rule)
 			}
 		}
@@ -69,7 +70,7 @@ var unspecific = [2]uint32{253, 255}
 const mwan3First, mwan3Last = 1001, 3999
 
 // followed puts a rule before those of the lines.
-func (e *examination) followed(f plan.Family, r Rule) []string {
+func (e *examination) followed(f plan.Family, r *Rule) []string {
 	if r.Priority >= mwan3First && r.Priority <= mwan3Last {
 		return []string{"# start the program with: mwan3 use INTERFACE COMMAND"}
 	}
@@ -77,7 +78,7 @@ func (e *examination) followed(f plan.Family, r Rule) []string {
 	if f == plan.IPv6 {
 		family = "-6 "
 	}
-	return []string{fmt.Sprintf("ip %srule add pref %d %s", family, priorityBefore, r.Text)}
+	return []string{fmt.Sprintf("ip %srule add pref %d %s", family, priorityBefore, r.text())}
 }
 
 // priorityBefore is before all of our rules.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -17,8 +18,9 @@ func (e *examination) routing() {
 		if f == plan.IPv6 {
 			flag = "-6 "
 		}
-		for place, r := range e.Rules[f] {
-			if r.Ours || r.Priority > plan.PriorityDevice {
+		for place := range e.Rules[f] {
+			r := &e.Rules[f][place]
+			if r.ours() || r.Priority > plan.PriorityDevice {
 				continue
 			}
 			var caught []string
@@ -28,8 +30,8 @@ func (e *examination) routing() {
 				}
 			}
 			if len(caught) > 0 {
-				e.add(RuleBefore, caught[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.Text, also(caught[1:])),
-					fmt.Sprintf("ip %srule del pref %d %s", flag, r.Priority, r.Text))
+				e.add(RuleBefore, caught[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.text(), also(caught[1:])),
+					fmt.Sprintf("ip %srule del pref %d %s", flag, r.Priority, r.text()))
 			}
 		}
 	}
@@ -51,12 +53,12 @@ func also(lines []string) string {
 // takes reports whether a rule leads packets of a line elsewhere, before any
 // rule, ours or not, has sent them to the line's table.
 func (e *examination) takes(place int, l *plan.LineUse, f plan.Family) bool {
-	u, r := &l.Use[f], e.Rules[f][place]
+	u, r := &l.Use[f], &e.Rules[f][place]
 	if !u.Usable || r.Table == u.Table {
 		return false
 	}
 	for _, a := range u.Addresses {
-		if r.catches(a.Addr(), l.Device) && e.before(place, a.Addr(), l, f) {
+		if r.catches(explain.Query{Src: a.Addr(), OIF: l.Device}) && e.before(place, a.Addr(), l, f) {
 			return true
 		}
 	}
@@ -66,8 +68,9 @@ func (e *examination) takes(place int, l *plan.LineUse, f plan.Family) bool {
 // before reports whether a rule is evaluated before one that sends packets from
 // an address to the line's table. Ours are taken to lead on.
 func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan.Family) bool {
-	for _, other := range e.Rules[f][:place] {
-		if other.Table == l.Use[f].Table && (other.catches(from, l.Device) || other.Ours && other.Src.Contains(from)) {
+	for i := range place {
+		other := &e.Rules[f][i]
+		if other.Table == l.Use[f].Table && (other.catches(explain.Query{Src: from, OIF: l.Device}) || other.ours() && other.Src.Contains(from)) {
 			return false
 		}
 	}
@@ -120,8 +123,8 @@ func (e *examination) freeTable() uint32 {
 	}
 	taken = append(taken, e.Config.DefaultTables...)
 	for _, rules := range e.Rules {
-		for _, r := range rules {
-			taken = append(taken, r.Table)
+		for i := range rules {
+			taken = append(taken, rules[i].Table)
 		}
 	}
 	table := uint32(1000)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -136,8 +137,10 @@ func TestPolicies(t *testing.T) {
 		followed = "policy_behind  [ip rule add pref 400 from all fwmark 0x30000/0xff0000 lookup 258]\n"
 		noted    = "mark_behind  []\n"
 	)
-	source := Rule{Rule: plan.Rule{Priority: 502, Src: netip.PrefixFrom(addr1, 32), Table: 2}, Ours: true}
-	pbr := Rule{Rule: plan.Rule{Priority: 29998, Table: 258}, Mark: 0x30000, Mask: 0xff0000, Text: "from all fwmark 0x30000/0xff0000 lookup 258"}
+	source := Rule{AnyRule: explain.AnyRule{Rule: plan.Rule{Priority: 502, Src: netip.PrefixFrom(addr1, 32), Table: 2}, Protocol: plan.Protocol}}
+	pbr := Rule{AnyRule: explain.AnyRule{
+		Rule: plan.Rule{Priority: 29998, Table: 258, Suppress: -1, Mark: 0x30000}, Action: explain.ActionLookup, Mask: 0xff0000,
+	}}
 	with := func(ruleset string, rules ...Rule) func(*Facts) {
 		return func(f *Facts) { f.Rules[plan.IPv4], f.Ruleset = rules, ruleset }
 	}
@@ -147,19 +150,21 @@ func TestPolicies(t *testing.T) {
 		return r
 	}
 	examined(t, map[string]examinedCase{
-		"an output chain sets the mark":         {with(fw4, source, pbr), followed},
-		"no chain does":                         {with("", source, pbr), noted},
-		"no line has a rule":                    {with(fw4, pbr), ""},
-		"it comes first":                        {with(fw4, changed(func(r *Rule) { r.Priority = 400 }), source), ""},
-		"another rule for it comes first":       {with(fw4, changed(func(r *Rule) { r.Priority = 400 }), source, pbr), ""},
-		"a rule for more marks comes first":     {with(fw4, changed(func(r *Rule) { r.Mark, r.Mask = 0x20000, 0x20000 }), source, pbr), ""},
-		"a rule for another mark comes first":   {with(fw4, changed(func(r *Rule) { r.Mark = 0x10000 }), source, pbr), followed},
-		"a rule for fewer marks comes first":    {with(fw4, changed(func(r *Rule) { r.Mark, r.Mask = 0x30001, 0xff0001 }), source, pbr), followed},
-		"what comes in by a device":             {with(fw4, source, changed(func(r *Rule) { r.IIF = "br-lan" })), ""},
-		"all but one mark":                      {with(fw4, source, changed(func(r *Rule) { r.Invert = true })), ""},
-		"a rule that refuses":                   {with(fw4, source, changed(func(r *Rule) { r.Table = 0 })), ""},
-		"a mark for the main table":             {with("", source, changed(func(r *Rule) { r.Table = plan.Main })), ""},
-		"a mark for the main table that is set": {with(fw4, source, changed(func(r *Rule) { r.Table = plan.Main })), followed},
+		"an output chain sets the mark":       {with(fw4, source, pbr), followed},
+		"no chain does":                       {with("", source, pbr), noted},
+		"no line has a rule":                  {with(fw4, pbr), ""},
+		"it comes first":                      {with(fw4, changed(func(r *Rule) { r.Priority = 400 }), source), ""},
+		"another rule for it comes first":     {with(fw4, changed(func(r *Rule) { r.Priority = 400 }), source, pbr), ""},
+		"a rule for more marks comes first":   {with(fw4, changed(func(r *Rule) { r.Mark, r.Mask = 0x20000, 0x20000 }), source, pbr), ""},
+		"a rule for another mark comes first": {with(fw4, changed(func(r *Rule) { r.Mark = 0x10000 }), source, pbr), followed},
+		"a rule for fewer marks comes first":  {with(fw4, changed(func(r *Rule) { r.Mark, r.Mask = 0x30001, 0xff0001 }), source, pbr), followed},
+		"what comes in by a device":           {with(fw4, source, changed(func(r *Rule) { r.IIF = "br-lan" })), ""},
+		"all but one mark":                    {with(fw4, source, changed(func(r *Rule) { r.Invert = true })), ""},
+		"a rule that refuses":                 {with(fw4, source, changed(func(r *Rule) { r.Table = 0 })), ""},
+		"a mark for the main table":           {with("", source, changed(func(r *Rule) { r.Table = plan.Main })), ""},
+		"a mark for the main table that is set": {
+			with(fw4, source, changed(func(r *Rule) { r.Table = plan.Main })), "policy_behind  [ip rule add pref 400 from all fwmark 0x30000/0xff0000 lookup main]\n",
+		},
 		"mwan3 marks the subflows too": {
 			with(fw4, source, changed(func(r *Rule) { r.Priority = 2001 })), "policy_behind  [# start the program with: mwan3 use INTERFACE COMMAND]\n",
 		},
@@ -330,7 +335,8 @@ func TestDevices(t *testing.T) {
 	with := func(i config.Interface, text string) func(*Facts) {
 		return func(f *Facts) {
 			i.Name = "lte"
-			f.Config.Interfaces, f.Missing, f.Network = []config.Interface{i}, []string{i.Device}, parsed(text)
+			f.Result.Lines = append(f.Result.Lines, plan.LineUse{Line: plan.Line{Interface: i}})
+			f.Missing, f.Network = []string{i.Device}, parsed(text)
 		}
 	}
 	const missing = "device_missing lte [uci set network.lte.device=DEVICE; uci commit network; /etc/init.d/network reload]\n"
@@ -339,6 +345,7 @@ func TestDevices(t *testing.T) {
 	}
 	examined(t, map[string]examinedCase{
 		"it is missing":              {with(on("usb0"), ""), missing},
+		"a line that is up":          {func(f *Facts) { with(on("usb0"), "")(f); f.Result.Lines[2].Netifd.Up = true }, ""},
 		"a modem's":                  {with(on("/dev/cdc-wdm0"), ""), ""},
 		"an alias":                   {with(on("@wan"), ""), ""},
 		"a line that is off":         {with(config.Interface{Own: true, Device: "usb0"}, ""), ""},

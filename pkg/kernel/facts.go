@@ -5,7 +5,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -78,12 +77,8 @@ func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
 	}
 	rules := make([]doctor.Rule, len(all))
 	for i, r := range all {
-		_, text, _ := strings.Cut(r.String(), ": ")
-		rules[i] = doctor.Rule{
-			Rule: r.Rule, Text: text, Ours: r.Protocol == plan.Protocol, IIF: r.IIF, Mark: r.Mark, Mask: r.Mask,
-			Invert: r.Invert, Narrow: r.Others || r.Dst.IsValid() || r.TOS != 0,
-		}
-		if rules[i].Ours || r.Priority > plan.PriorityDevice {
+		rules[i].AnyRule = r
+		if r.Protocol == plan.Protocol || r.Priority > plan.PriorityList {
 			continue
 		}
 		if rules[i].Final, err = k.final(r); err != nil {
@@ -106,7 +101,7 @@ func (k *Kernel) final(r explain.AnyRule) (bool, error) {
 		return r.Table == plan.Main, nil
 	}
 	// A VPN's two halves lead everywhere too.
-	routes, err := k.routesThat(r.Family, routeFilter{table: r.Table}, nil, func(there route) bool { return there.Dst.Bits() <= 1 })
+	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= 1 })
 	return len(routes) > 0, err
 }
 

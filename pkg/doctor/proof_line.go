@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/explain"
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+)
+
+// provedLine is a line that packets can leave by.
+type provedLine struct {
+	*plan.LineUse
+	// sources are its addresses.
+	sources []netip.Addr
+	// gateways are the next hops of its default routes; none is known of a line
+	// that a program other than netifd sets up.
+	gateways []netip.Addr
+}
+
+// carries reports whether a packet has left by the line.
+func (l *provedLine) carries(a explain.Answer) bool {
+	return a.Refused == 0 && a.Device == l.Device &&
+		(!a.Gateway.IsValid() || a.Matched.Bits() > 0 || len(l.gateways) == 0 || slices.Contains(l.gateways, a.Gateway))
+}
+
+// usable are the lines that are up, with a carrier, an address or a delegated prefix,
+// and a default route, in the order of the file.
+func (p *proof) usable() (lines []provedLine, err error) {
+	for i := range p.Result.Lines {
+		l := provedLine{LineUse: &p.Result.Lines[i]}
+		if l.Mode == config.Off || l.Frozen || !l.Netifd.Up || !p.running(l.Device) {
+			continue
+		}
+		p.addSources(&l)
+		l.gateways = gateways(l.LineUse, p.family)
+		route := len(l.gateways) > 0
+		if !route && l.Netifd.Proto == "none" {
+			a, err := p.Router.Lookup(explain.Query{Dst: p.far, OIF: l.Device})
+			if err != nil {
+				return nil, err
+			}
+			route = a.Refused == 0 && a.Table != 0 && a.Matched.Bits() == 0
+		}
+		if route && len(l.sources)+len(p.delegated(l.LineUse)) > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines, nil
+}
+
+// typeUnicast is the type of a route that leads on (RTN_UNICAST,
+// include/uapi/linux/rtnetlink.h); netifd does not tell it.
+const typeUnicast = 1
+
+// running reports whether a device is up and has a carrier.
+func (p *proof) running(name string) bool {
+	return name != "" && slices.ContainsFunc(p.State.Devices, func(d plan.Device) bool { return d.Name == name && d.Up && d.Carrier })
+}
+
+// delegated are the prefixes that a line has for others.
+func (p *proof) delegated(l *plan.LineUse) []netip.Prefix {
+	if p.family == plan.IPv4 {
+		return nil
+	}
+	return l.Netifd.Prefixes
+}
+
+// addSources adds those addresses of a line that packets to far away can have, as the
+// kernel has them: of proto none netifd knows none.
+func (p *proof) addSources(l *provedLine) {
+	for i := range p.Addresses {
+		a := &p.Addresses[i]
+		addr := a.Prefix.Addr()
+		if a.Device != l.Device || plan.FamilyOf(addr) != p.family || !a.Global || a.Deprecated || a.DADFailed ||
+			!addr.IsGlobalUnicast() || addr.Is6() && addr.IsPrivate() {
+			continue
+		}
+		if l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr }) {
+			l.sources = append(l.sources, addr)
+		}
+	}
+}
+
+// preference is the place of a mode in the list of lines; a mode that is missing has
+// none.
+var preference = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
+
+// first is the line that all traffic should take which belongs to no line: the one
+// of the best mode. nil: the main table decides, or it cannot be told.
+func (p *proof) first() (*provedLine, error) {
+	master := false
+	for i := range p.lines {
+		master = master || p.lines[i].Mode == config.Master || p.lines[i].Saved == config.Master
+	}
+	for i := range p.Result.Lines {
+		if l := &p.Result.Lines[i]; l.Frozen {
+			return nil, nil // its entry stands where it was
+		}
+	}
+	if !master {
+		return nil, nil
+	}
+	if listed, err := p.outsideDefault(); !listed || err != nil {
+		return nil, err
+	}
+	for _, mode := range preference {
+		for i := range p.lines {
+			if p.lines[i].Mode == mode {
+				return &p.lines[i], nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// outsideDefault asks who has the default route of the main table. That may be nobody
+// of the lines, nor switched off: a VPN, for which the list makes room, or whose halves
+// of a default route come first in the list. listed says that there is a list to judge.
+func (p *proof) outsideDefault() (listed bool, err error) {
+	a, err := p.Router.Lookup(explain.Query{Dst: p.far, Mark: plan.QueryMark})
+	if err != nil || a.Refused != 0 || a.Table != plan.Main {
+		return true, err
+	}
+	for i := range p.Result.Lines {
+		l := &p.Result.Lines[i]
+		hops := gateways(l, p.family)
+		if l.Device == a.Device && (l.Own || l.From != "") && (!a.Gateway.IsValid() || len(hops) == 0 || slices.Contains(hops, a.Gateway)) {
+			return true, nil
+		}
+	}
+	if p.halves = a.Matched.Bits() > 0; p.halves || slices.ContainsFunc(p.lines, func(l provedLine) bool {
+		_, there := defaultInMain(l.LineUse, p.family)
+		return there
+	}) {
+		p.outside = a.Device
+	}
+	return false, nil // where no line has a default route in main, metrics decide
+}
+
+// gateways are the next hops of the default routes that netifd knows of an interface.
+func gateways(l *plan.LineUse, f plan.Family) (all []netip.Addr) {
+	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
+		for _, r := range routes {
+			if r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Type <= typeUnicast {
+				all = append(all, r.Nexthop)
+			}
+		}
+	}
+	return all
+}
