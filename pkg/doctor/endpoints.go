@@ -26,12 +26,10 @@ func (e *examination) endpoints() {
 
 func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 	for _, there := range e.Result.Endpoints {
-		for _, a := range u.Addresses {
-			if !there.Own && there.Addr == a.Addr() && there.Port == 0 {
-				e.add(AddressHeld, l.Name, fmt.Sprintf("somebody else's endpoint has the address %s (id %d)", there.Addr, there.ID),
-					deleteEndpoint(there.ID), "mptcpctl apply")
-				return
-			}
+		if !there.Own && there.Port == 0 && u.Holds(there.Addr) {
+			e.add(AddressHeld, l.Name, fmt.Sprintf("somebody else's endpoint has the address %s (id %d)", there.Addr, there.ID),
+				deleteEndpoint(there.ID), "mptcpctl apply")
+			return
 		}
 	}
 }
