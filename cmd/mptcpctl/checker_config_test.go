@@ -23,9 +23,11 @@ type checkedLine struct {
 	name, mode string
 	saved      string // the mode in the file, below a runtime choice
 	hasMode    bool
-	bad        bool         // a value that cannot be, its own or of the one it follows
-	position   int          // of its section among those of interfaces, from 1; 0: none
-	parent     *checkedLine // of a dynamic one
+	own        bool // the mode is its own, not taken over
+	bad        bool // a value that cannot be, its own or of the one it follows
+	position   int  // of its section among those of interfaces, from 1; 0: none
+	parent     *checkedLine
+	options    map[string]string // of its section
 	device     string
 	tables     [2]uint32
 	fixed      [3]uint32 // multipath_table, ip4table, ip6table
@@ -61,7 +63,7 @@ func parseUCI(text string) (sections []*uciText) {
 		switch words[0] {
 		case "config":
 			sections = append(sections, &uciText{words[1], value, map[string]string{}})
-		case "option":
+		case "option", "list":
 			sections[len(sections)-1].options[words[1]] = value
 		}
 	}
@@ -109,6 +111,7 @@ func newCheckedConfig(sections []*uciText, interfaces []netlab.Interface) *check
 			c.lines[len(c.lines)-1].position = len(c.lines)
 		}
 	}
+	slices.SortFunc(interfaces, func(a, b netlab.Interface) int { return strings.Compare(a.Name, b.Name) })
 	for _, i := range interfaces {
 		l := c.named(i.Name)
 		if l == nil {
@@ -158,12 +161,13 @@ func (c *checkedConfig) globals(options map[string]string) {
 }
 
 func newCheckedLine(section *uciText) *checkedLine {
-	l := &checkedLine{name: section.name, mode: cmp.Or(section.options["multipath"], "off"), device: section.options["device"]}
+	l := &checkedLine{name: section.name, mode: cmp.Or(section.options["multipath"], "off"), device: section.options["device"], options: section.options}
 	l.saved = section.options["saved"]
 	if !slices.Contains([]string{"on", "master", "backup", "handover", "signal"}, l.saved) {
 		l.saved = ""
 	}
 	l.hasMode = section.options["multipath"] != ""
+	l.own = l.hasMode
 	l.bad = !slices.Contains([]string{"off", "on", "master", "backup", "handover", "signal"}, l.mode)
 	for i, option := range []string{"multipath_table", "ip4table", "ip6table"} {
 		word := section.options[option]
@@ -180,22 +184,26 @@ func newCheckedLine(section *uciText) *checkedLine {
 	return l
 }
 
-// number gives the table numbers of section 3.
+// number gives the table numbers of section 3. Those of ip4table and ip6table are
+// netifd's.
 func (c *checkedConfig) number() {
 	for f := range 2 {
 		taken := func(table uint32, by *checkedLine) bool {
-			return slices.ContainsFunc(c.lines, func(l *checkedLine) bool { return l != by && l.parent == nil && slices.Contains(l.fixed[:], table) })
+			return slices.ContainsFunc(c.lines, func(l *checkedLine) bool {
+				return l.parent == nil && (l != by && l.fixed[0] == table || l.fixed[1] == table || l.fixed[2] == table)
+			})
 		}
 		next := uint32(1000)
+		of := make(map[*checkedLine]bool) // who has given its number to a child
 		for _, l := range c.lines {
-			l.tables[f] = cmp.Or(l.fixed[0], l.fixed[1+f])
+			l.tables[f] = l.fixed[0]
 			if l.tables[f] == 0 && l.position > 0 && !taken(uint32(l.position)+1, l) {
 				l.tables[f] = uint32(l.position) + 1
 			}
-			if l.parent != nil { // it stands behind that one
-				l.tables[f] = l.parent.tables[f]
+			if l.parent != nil && l.reports(f) && !of[l.parent] { // it stands behind that one
+				l.tables[f], of[l.parent] = l.parent.tables[f], true
 			}
-			if l.tables[f] != 0 || l.mode == "off" {
+			if l.tables[f] != 0 || l.mode == "off" || l.parent != nil && !l.reports(f) {
 				continue
 			}
 			for taken(next, nil) {
@@ -210,7 +218,9 @@ func (c *checkedConfig) number() {
 // checkedUse is a line in one family, after a look at the kernel.
 type checkedUse struct {
 	usable, ready bool // ready: the carrier left aside
+	carries       bool // it has a carrier
 	index         int
+	address       dumpedAddress   // that stands for the line; zero: none
 	addresses     []dumpedAddress // netifd's that the kernel has
 	prefixes      []netip.Prefix
 	gateway       netip.Addr
@@ -232,7 +242,7 @@ func (c *checkedConfig) use(l *checkedLine, f int, d *kernelDump) (u checkedUse)
 	u.index = link.Index
 	for _, wanted := range l.Addresses {
 		for _, a := range link.Addresses {
-			if familyIndex(wanted.Addr()) == f && a.Local == wanted.Addr() && a.Scope == "0" && !a.Deprecated && !a.Failed {
+			if familyIndex(wanted.Addr()) == f && a.Local == wanted.Addr() && a.counts() {
 				u.addresses = append(u.addresses, a)
 			}
 		}
@@ -247,7 +257,45 @@ func (c *checkedConfig) use(l *checkedLine, f int, d *kernelDump) (u checkedUse)
 	}
 	u.ready = c.on && l.takesPart() && len(u.addresses)+len(u.prefixes) > 0 && u.gateway.IsValid()
 	u.usable = u.ready && (!c.watch || slices.Contains(link.Flags, "LOWER_UP"))
+	u.carries = slices.Contains(link.Flags, "LOWER_UP")
+	u.address = u.standsFor(l)
 	return u
+}
+
+// counts reports whether an address may stand for a line.
+func (a dumpedAddress) counts() bool {
+	return a.Scope == "0" && !a.Deprecated && !a.Failed && !a.Temporary && !ula.Contains(a.Local) && !a.Local.IsLinkLocalUnicast()
+}
+
+// ula is where unique local addresses are (RFC 4193, section 3.1).
+var ula = netip.MustParsePrefix("fc00::/7")
+
+// standsFor is the line's address: netifd's source of the default route, which a
+// lease has, else the one in whose network the gateway is, else the first. In IPv6
+// it is the first.
+func (u *checkedUse) standsFor(l *checkedLine) (best dumpedAddress) {
+	if len(u.addresses) == 0 {
+		return best
+	}
+	best = u.addresses[0]
+	if best.Local.Is6() {
+		return best
+	}
+	for _, a := range slices.Backward(u.addresses) {
+		if a.connected().IsValid() && a.connected().Contains(u.gateway) {
+			best = a
+		}
+	}
+	for _, first := range l.Addresses {
+		if !first.Addr().Is4() || l.Proto != "dhcp" {
+			continue
+		}
+		if at := slices.IndexFunc(u.addresses, func(a dumpedAddress) bool { return a.Local == first.Addr() }); at >= 0 {
+			return u.addresses[at]
+		}
+		break
+	}
+	return best
 }
 
 // source is the address as the source of a route, empty while it is tentative.
@@ -258,6 +306,7 @@ func (a dumpedAddress) source() string {
 	return a.Local.String()
 }
 
+// connected is the network of an address, unless main has it not from the kernel.
 func (a dumpedAddress) connected() netip.Prefix {
 	if a.NoPrefix || a.Bits == a.Local.BitLen() {
 		return netip.Prefix{}

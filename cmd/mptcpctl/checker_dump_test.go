@@ -43,6 +43,7 @@ type dumpedAddress struct {
 	Scope      string     `json:"scope"`
 	NoPrefix   bool       `json:"noprefixroute"`
 	Deprecated bool       `json:"deprecated"`
+	Temporary  bool       `json:"temporary"`
 	Tentative  bool       `json:"tentative"`
 	Failed     bool       `json:"dadfailed"`
 }
@@ -53,19 +54,31 @@ type dumpedRule struct {
 	Src      string // empty: all
 	OIF      string
 	Table    uint32
-	Suppress int // -1: none
+	Suppress int    // -1: none
+	Mark     string // with its mask
+	Group    string // suppress_ifgroup
 	ours     bool
 	text     string
+
+	// Of rules of others: what else they select by.
+	IIF, Dst string
+	Not      bool
 }
 
 func (r dumpedRule) String() string {
 	text := fmt.Sprintf("%d: from %s", r.Priority, r.Src)
+	if r.Mark != "" {
+		text += " fwmark " + r.Mark
+	}
 	if r.OIF != "" {
 		text += " oif " + r.OIF
 	}
 	text += fmt.Sprintf(" lookup %d", r.Table)
 	if r.Suppress >= 0 {
 		text += fmt.Sprintf(" suppress_prefixlength %d", r.Suppress)
+	}
+	if r.Group != "" {
+		text += " suppress_ifgroup " + r.Group
 	}
 	return text
 }
@@ -76,13 +89,22 @@ type dumpedRoute struct {
 	Table              uint32
 	Metric             int
 	OnLink             bool
+	Type               string // in numbers (rtnetlink.h); empty: unicast
+	From               string // in IPv6, the sources for which it is
 	ours               bool
+	optional           bool // of a wanted one: DESIGN leaves it open
 	text               string
 }
 
 func (r dumpedRoute) String() string {
-	return fmt.Sprintf("%s via %q dev %s src %q table %d metric %d onlink %v", r.Dst, r.Via, r.Dev, r.Src, r.Table, r.Metric, r.OnLink)
+	return fmt.Sprintf("%s %s via %q dev %s src %q table %d metric %d onlink %v", r.Type, r.Dst, r.Via, r.Dev, r.Src, r.Table, r.Metric, r.OnLink)
 }
+
+// Types of routes as ip -N prints them (RTN_ in rtnetlink.h).
+const (
+	unicast    = "1"
+	throwRoute = "9"
+)
 
 const dumpCommands = "ip -N -j addr; ip -N -j -4 rule; ip -N -j -6 rule; ip -N -j -4 route show table all; ip -N -j -6 route show table all"
 
@@ -148,6 +170,11 @@ func parseDumpedRule(raw []byte) (dumpedRule, error) {
 		Priority int    `json:"priority"`
 		Src      string `json:"src"`
 		SrcLen   *int   `json:"srclen"`
+		Dst      string `json:"dst"`
+		IIF      string `json:"iif"`
+		Mark     string `json:"fwmark"`
+		Mask     string `json:"fwmask"`
+		Group    string `json:"suppress_ifgroup"`
 		OIF      string `json:"oif"`
 		Table    string `json:"table"`
 		Suppress *int   `json:"suppress_prefixlen"`
@@ -155,7 +182,11 @@ func parseDumpedRule(raw []byte) (dumpedRule, error) {
 	}
 	err := json.Unmarshal(raw, &j)
 	table, _ := strconv.ParseUint(j.Table, 10, 32) // a rule of others may have none
-	r := dumpedRule{Priority: j.Priority, OIF: j.OIF, Table: uint32(table), Suppress: -1, ours: j.Protocol == "77"}
+	r := dumpedRule{Priority: j.Priority, OIF: j.OIF, IIF: j.IIF, Dst: j.Dst, Table: uint32(table), Suppress: -1, Mark: j.Mark, Group: j.Group, ours: j.Protocol == "77"}
+	r.Not = bytes.Contains(raw, []byte(`"not":`))
+	if j.Mask != "" {
+		r.Mark += "/" + j.Mask
+	}
 	if j.Src != "all" {
 		r.Src = j.Src
 	}
@@ -181,6 +212,7 @@ func parseDumpedRoute(raw []byte, f int) (r dumpedRoute, foreign bool, err error
 		Table    string   `json:"table"`
 		Protocol string   `json:"protocol"`
 		Src      string   `json:"prefsrc"`
+		From     string   `json:"from"`
 		Metric   int      `json:"metric"`
 		Flags    []string `json:"flags"`
 		// Of an IPv6 route with several the kernel tells one protocol: nobody's.
@@ -200,8 +232,11 @@ func parseDumpedRoute(raw []byte, f int) (r dumpedRoute, foreign bool, err error
 		dst = netip.PrefixFrom(prefix, prefix.BitLen()).String()
 	}
 	r = dumpedRoute{Dst: dst, Via: j.Gateway, Dev: j.Dev, Src: j.Src, Table: uint32(table), Metric: j.Metric,
-		OnLink: slices.Contains(j.Flags, "onlink"), ours: j.Protocol == "77" && j.Nexthops == nil}
-	r.text = fmt.Sprintf("%s type %s proto %s nexthops %v", r, j.Type, j.Protocol, j.Nexthops)
+		OnLink: slices.Contains(j.Flags, "onlink"), From: j.From, ours: j.Protocol == "77" && j.Nexthops == nil}
+	if j.Type != unicast {
+		r.Type = j.Type
+	}
+	r.text = fmt.Sprintf("%s from %s proto %s nexthops %v", r, j.From, j.Protocol, j.Nexthops)
 	return r, !r.ours && j.Protocol != "2" && table != 255, nil
 }
 

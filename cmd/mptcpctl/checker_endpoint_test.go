@@ -37,17 +37,14 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 			taken[e.Addr] = true
 		}
 	}
-	primary := slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
-		return slices.Contains([]string{"master", "on", "backup"}, l.mode) && (k.uses[l][0].usable || k.uses[l][1].usable)
-	})
 	for f := range 2 {
+		waits := k.handoverWaits(f)
 		for _, l := range k.ranked(f, append(slices.Clone(listOrder), "signal")) {
 			u := k.uses[l][f]
-			at := slices.IndexFunc(u.addresses, func(a dumpedAddress) bool { return !a.Tentative || k.stood(a, u.index) })
-			if l.mode == "handover" && primary || at < 0 || taken[u.addresses[at].Local] {
+			a := k.endpointAddress(l, f)
+			if l.mode == "handover" && waits || !a.Local.IsValid() || taken[a.Local] {
 				continue
 			}
-			a := u.addresses[at]
 			taken[a.Local] = true
 			w := wantedSlot{l.name, a.Local, u.index, mptcp.FlagSubflow, a.Tentative}
 			if l.mode == "backup" {
@@ -63,6 +60,45 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 		}
 	}
 	return want
+}
+
+// handoverWaits says whether a handover line waits in a family: a primary line is
+// usable in it or, where none has it at all, in any.
+func (k *checking) handoverWaits(f int) bool {
+	has, usable, any := false, false, false
+	for _, l := range k.c.lines {
+		if _, held := k.held[l]; held || !slices.Contains([]string{"master", "on", "backup"}, l.mode) {
+			continue
+		}
+		has = has || l.has(f)
+		usable = usable || k.uses[l][f].usable
+		any = any || k.uses[l][0].usable || k.uses[l][1].usable
+	}
+	return usable || !has && any
+}
+
+// endpointAddress is where a usable line's endpoint is: on the line's address, or on
+// the router's own in its prefix, unless that is tentative and had none before.
+func (k *checking) endpointAddress(l *checkedLine, f int) dumpedAddress {
+	u := k.uses[l][f]
+	may := func(a dumpedAddress) bool { return !a.Tentative || k.stood(a, u.index) }
+	if len(u.addresses) > 0 {
+		if may(u.address) {
+			return u.address
+		}
+		if at := slices.IndexFunc(u.addresses, may); at >= 0 {
+			return u.addresses[at]
+		}
+		return dumpedAddress{}
+	}
+	for _, link := range k.now.links {
+		for _, a := range link.Addresses {
+			if f == 1 && l.Prefix.IsValid() && l.Prefix.Contains(a.Local) && a.counts() && may(a) {
+				return a
+			}
+		}
+	}
+	return dumpedAddress{}
 }
 
 // stood reports whether an address had an endpoint of ours before the run.

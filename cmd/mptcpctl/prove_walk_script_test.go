@@ -162,6 +162,7 @@ func (s *script) walkRun(ts *testscript.TestScript, env, args []string) {
 		s.walkLetGo(ts)
 		code, printed, said := s.walkProgram(ts, env, args)
 		s.awaitWatch(ts)
+		s.walkHold(ts) // until all is compared
 		now := s.walkDump(ts)
 		if !reflect.DeepEqual(before.links, now.links) {
 			continue // an address or a carrier changed by itself: what did the run see?
@@ -173,8 +174,12 @@ func (s *script) walkRun(ts *testscript.TestScript, env, args []string) {
 			// It needs no configuration that can be read.
 			problems = append(s.checker.exit(&checkedConfig{}, code), s.checker.flushed(config, before, now)...)
 		} else {
-			problems = append(s.checker.exit(config, code), s.checker.check(config, before, now, s.lockPath())...)
+			problems = append(s.checker.exit(config, code), s.checker.check(config, before, now, s.lockPath(), s.Router)...)
 		}
+		if len(problems) > 0 && !reflect.DeepEqual(now.links, s.walkDump(ts).links) {
+			continue
+		}
+		s.walkLetGo(ts)
 		s.since, s.seen = nothingSince, now.links
 		s.walkFail(ts, config, problems, fmt.Sprintf("mptcpctl %s: code %d\n%s%s", strings.Join(args, " "), code, printed, said))
 		return

@@ -85,9 +85,11 @@ func (s *script) walkSettled(ts *testscript.TestScript) {
 	s.walkLetGo(ts)
 	held := false
 	for deadline := time.Now().Add(walkPatience); ; time.Sleep(awaitPoll) {
+		s.walkHold(ts)
 		now := s.walkDump(ts)
 		trial := checker{frozen: maps.Clone(s.checker.frozen), ids: slices.Clone(s.checker.ids)}
-		problems := trial.check(config, before, now, s.lockPath())
+		problems := trial.check(config, before, now, s.lockPath(), s.Router)
+		s.walkLetGo(ts)
 		if now.tentative() {
 			problems = append(problems, broken{"settled", "duplicate address detection never ends"})
 		}

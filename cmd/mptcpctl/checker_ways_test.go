@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+)
+
+// Destinations that no route but a default one leads to, and hosts on the LAN.
+var (
+	farAway  = [2]netip.Addr{netip.MustParseAddr("198.18.77.1"), netip.MustParseAddr("3fff:fff::77")}
+	lanHosts = [2]netip.Addr{netip.MustParseAddr("192.168.1.100"), netip.MustParseAddr("3fff:eee::100")}
+)
+
+const lanSide = "lan0"
+
+// ways asks the kernel which way packets take, and asserts that it is the one that
+// DESIGN promises: from each address of a line by that line, bound to its device
+// likewise, from the LAN by the line of the source or the head of the list. Where a
+// rule or a route of others has a say, it is not asked.
+func (k *checking) ways(router *netlab.Namespace) error {
+	for f := range 2 {
+		head := k.head(f)
+		for _, l := range k.linesOf(f) {
+			if err := k.waysOf(router, l, f); err != nil {
+				return err
+			}
+		}
+		if _, lan := k.now.link(lanSide); head == nil || !lan || k.wanted[f] != yes {
+			continue
+		}
+		if err := k.way(router, f, netlab.Packet{To: farAway[f], From: lanHosts[f], In: lanSide}, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head is the first line of the list that has a carrier.
+func (k *checking) head(f int) *checkedLine {
+	for _, l := range k.ranked(f, listOrder) {
+		if k.uses[l][f].carries {
+			return l
+		}
+	}
+	return nil
+}
+
+// waysOf asks about what has the addresses and the prefix of a line.
+func (k *checking) waysOf(router *netlab.Namespace, l *checkedLine, f int) error {
+	u := k.uses[l][f]
+	if !u.carries {
+		return nil
+	}
+	packets := []netlab.Packet{{To: farAway[f], Out: l.device}}
+	for _, a := range u.addresses {
+		if !a.Tentative {
+			packets = append(packets, netlab.Packet{To: farAway[f], From: a.Local})
+		}
+	}
+	if _, lan := k.now.link(lanSide); lan && k.wanted[f] == yes {
+		for _, p := range u.prefixes {
+			packets = append(packets, netlab.Packet{To: farAway[f], From: hostIn(p), In: lanSide})
+		}
+	}
+	for _, p := range packets {
+		if err := k.way(router, f, p, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hostIn is a host's address in the first /64 of a delegated prefix.
+func hostIn(p netip.Prefix) netip.Addr {
+	a := p.Masked().Addr().As16()
+	a[15] = 0x99
+	return netip.AddrFrom16(a)
+}
+
+// way asserts that a packet leaves by a line.
+func (k *checking) way(router *netlab.Namespace, f int, p netlab.Packet, l *checkedLine) error {
+	if k.policy(f, p, l) {
+		return nil
+	}
+	got, err := router.Way(p)
+	if err != nil {
+		return err
+	}
+	// Of several lines on a device, a bound socket without an address takes any.
+	shared := p.Out != "" && slices.ContainsFunc(k.linesOf(f), func(other *checkedLine) bool { return other != l && other.device == l.device })
+	if got.Device != l.device || got.Gateway != k.uses[l][f].gateway && !shared {
+		k.fail("way", "%s: %+v leaves by %+v", l.name, p, got)
+	}
+	return nil
+}
+
+// policy reports whether somebody else decides about a packet: by a rule that fits
+// and leads into a table that has a route, by an error, or by a route of others in
+// the line's table. Two lines may also have the same address.
+func (k *checking) policy(f int, p netlab.Packet, l *checkedLine) bool {
+	for _, r := range k.now.rules[f] {
+		if r.ours || r.Table >= 253 && r.Table <= 255 && r.Priority >= 32766 || r.Priority == 0 {
+			continue
+		}
+		if r.Not || r.Dst != "" || fits(r, p) {
+			return true
+		}
+	}
+	for _, r := range k.now.routes[f] {
+		if !r.ours && r.Table == l.tables[f] {
+			return true
+		}
+	}
+	same := 0
+	for _, other := range k.linesOf(f) {
+		if slices.ContainsFunc(k.uses[other][f].addresses, func(a dumpedAddress) bool { return a.Local == p.From }) {
+			same++
+		}
+	}
+	return same > 1 || len(k.held) > 0
+}
+
+// fits reports whether a rule of others may fit a packet: a mark that the packet has
+// not keeps it out for certain.
+func fits(r dumpedRule, p netlab.Packet) bool {
+	if r.IIF != "" && r.IIF != p.In && !(r.IIF == "lo" && p.In == "") || r.OIF != "" && r.OIF != p.Out {
+		return false
+	}
+	if src, err := netip.ParsePrefix(r.Src); err == nil && !src.Contains(p.From) {
+		return false
+	}
+	if src, err := netip.ParseAddr(r.Src); err == nil && src != p.From {
+		return false
+	}
+	mark, mask, masked := strings.Cut(r.Mark, "/")
+	want, err := strconv.ParseUint(cmp.Or(mark, "0"), 0, 32)
+	if err != nil {
+		return true
+	}
+	bits := uint64(1<<32 - 1)
+	if masked {
+		if bits, err = strconv.ParseUint(mask, 0, 32); err != nil {
+			return true
+		}
+	}
+	return r.Mark == "" || uint64(p.Mark)&bits == want
+}
