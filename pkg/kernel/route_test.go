@@ -33,13 +33,22 @@ func TestRoutesComeBackAsAdded(t *testing.T) {
 				connected.Dst, connected.Metric, connected.Src = prefix("10.0.1.0/24"), plain.Metric, addr("10.0.1.2")
 				host := plain
 				host.Dst = prefix("198.51.100.7/32")
+				narrow := plain
+				narrow.Metric, narrow.MTU = 10, 1400
+				throw := plan.Route{Family: f, Table: table, Dst: prefix("10.0.9.0/24"), Throw: true, Metric: plain.Metric}
 				if f == plan.IPv6 {
 					sourced.Src = addr("2001:db8:1::2")
 					onlink.Gateway = addr("2001:db8:ffff::1")
 					connected.Dst, connected.Src = prefix("2001:db8:1::/64"), addr("2001:db8:1::2")
 					host.Dst = prefix("2001:db8:7::7/128")
+					throw.Dst = prefix("2001:db8:9::/64")
 				}
-				want := []plan.Route{plain, sourced, onlink, pointToPoint, connected, host}
+				want := []plan.Route{plain, sourced, onlink, pointToPoint, connected, host, narrow, throw}
+				if f == plan.IPv4 {
+					across := plain
+					across.Metric, across.Gateway = 11, addr("fe80::1")
+					want = append(want, across)
+				}
 				for _, route := range want {
 					r.do(addRoute(route))
 				}
@@ -56,6 +65,22 @@ func TestRoutesComeBackAsAdded(t *testing.T) {
 				same(t, "routes", nil, r.observe(table).Routes)
 			})
 		}
+	}
+}
+
+// The kernel keeps whatever differs: a plan that compares must see it.
+func TestTheMTUOfARouteIsChanged(t *testing.T) {
+	for _, f := range plan.Families {
+		r := newRouter(t)
+		plain := r.route(1, f, 300)
+		narrow := plain
+		narrow.MTU = 1400
+		r.do(addRoute(plain), changeRoute(narrow))
+		same(t, "routes", []plan.Route{narrow}, r.observe(300).Routes)
+		r.do(changeRoute(plain))
+		same(t, "routes", []plan.Route{plain}, r.observe(300).Routes)
+		r.do(delRoute(plain))
+		same(t, "routes", nil, r.observe(300).Routes)
 	}
 }
 

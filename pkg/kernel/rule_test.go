@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -46,10 +47,21 @@ func TestRulesComeBackAsAdded(t *testing.T) {
 		}
 		want = append(want, plan.Rule{Family: f, Priority: 504, OIF: "absent0", Table: 2, Suppress: -1})
 		want = append(want, source(f, 32765, "", plan.Main, 0))
-		for _, table := range []uint32{9, 3, 4_000_000_000, 5} {
-			want = append(want, source(f, 32765, "", table, -1))
+		if f == plan.IPv6 {
+			want = append(want, source(f, 32765, "2001:db8:1234:5600::/56", 9, -1), source(f, 32765, "2001:db8:1234::/48", plan.Main, -1))
 		}
+		for _, table := range []uint32{9, 3, 4_000_000_000, 5} {
+			entry := source(f, 32765, "", table, -1)
+			if f == plan.IPv6 {
+				entry.Group = plan.NoGroup
+			}
+			want = append(want, entry)
+		}
+		want = slices.Insert(want, len(want)-5, plan.Rule{Family: f, Priority: 506, Mark: plan.QueryMark, Table: plan.Main, Suppress: -1})
 	}
+	slices.SortStableFunc(want, func(a, b plan.Rule) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
+	})
 	for _, rule := range want {
 		r.do(addRule(rule))
 	}
@@ -59,6 +71,21 @@ func TestRulesComeBackAsAdded(t *testing.T) {
 		r.do(delRule(rule))
 	}
 	same(t, "rules", nil, r.observe().Rules)
+}
+
+// The kernel takes a rule without a source for one that has it: the entries of the
+// IPv6 list are told apart by a group that no device has.
+func TestEntriesOfTheListAndRulesWithASource(t *testing.T) {
+	r := newRouter(t)
+	from, entry := source(plan.IPv6, 32765, "2001:db8:1::/56", 9, -1), source(plan.IPv6, 32765, "", 9, -1)
+	entry.Group = plan.NoGroup
+	fromMain, main := source(plan.IPv6, 32765, "2001:db8:2::/56", plan.Main, -1), source(plan.IPv6, 32765, "", plan.Main, 0)
+	r.do(addRule(fromMain), addRule(from), addRule(main), addRule(entry))
+	same(t, "rules", []plan.Rule{fromMain, from, main, entry}, r.observe().Rules)
+	r.do(delRule(entry), delRule(main))
+	same(t, "rules", []plan.Rule{fromMain, from}, r.observe().Rules)
+	r.do(addRule(entry), addRule(main), delRule(from), delRule(fromMain))
+	same(t, "rules", []plan.Rule{entry, main}, r.observe().Rules)
 }
 
 func TestTheListKeepsTheOrderOfArrival(t *testing.T) {

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -39,6 +40,35 @@ func TestPrimaryInTheOtherFamilyKeepsHandoverWaiting(t *testing.T) {
 	s.route("wan1", "::/0", "fe80::1")
 	s.settled()
 	wantText(t, "endpoints", s.endpointsText(), `1 2001:db8:1::2 dev 11 subflow`)
+}
+
+// A connection of one family cannot use a primary line of the other.
+func TestHandoverByFamily(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		proto string // of wan1
+		setup func(*scene)
+		want  string
+	}{
+		{"the primary has both", "dhcp", func(s *scene) { s.ipv6Line("wan1", "2001:db8:1::2/64", "") },
+			"1 10.0.1.2 dev 11 subflow\n2 2001:db8:1::2 dev 11 subflow"},
+		{"the primary has lost IPv4", "dhcp", func(s *scene) {
+			s.iface("wan1").Routes = nil
+			s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+		}, "1 10.0.2.2 dev 12 subflow\n2 2001:db8:1::2 dev 11 subflow"},
+		{"no primary has IPv6 at all", "dhcp", func(s *scene) {}, "1 10.0.1.2 dev 11 subflow"},
+		{"no primary is usable", "dhcp", func(s *scene) { s.down("wan1") }, "1 10.0.2.2 dev 12 subflow\n2 2001:db8:2::2 dev 12 subflow"},
+		{"a primary that may have both, up with IPv4 alone", "qmi", func(s *scene) {}, "1 10.0.1.2 dev 11 subflow"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "master", "handover")
+			s.uci = strings.Replace(s.uci, " option multipath 'master'", " option multipath 'master'\n option proto '"+tt.proto+"'", 1)
+			s.ipv6Line("wan2", "2001:db8:2::2/64", "")
+			tt.setup(s)
+			s.settled()
+			wantText(t, "endpoints", s.endpointsText(), tt.want)
+		})
+	}
 }
 
 func TestHandoverIsGivenBack(t *testing.T) {

@@ -150,12 +150,12 @@ func (r Route) String() string {
 	if r.Src.IsValid() {
 		b.WriteString(" src " + r.Src.String())
 	}
+	if r.MTU != 0 {
+		b.WriteString(" mtu " + strconv.FormatUint(uint64(r.MTU), 10))
+	}
 	b.WriteString(" table " + tableText(r.Table))
 	if r.Family == IPv4 && r.Metric != 0 || r.Family == IPv6 && r.Metric != metricIPv6 {
 		b.WriteString(" metric " + strconv.FormatUint(uint64(r.Metric), 10))
-	}
-	if r.MTU != 0 {
-		b.WriteString(" mtu " + strconv.FormatUint(uint64(r.MTU), 10))
 	}
 	b.WriteString(" proto " + strconv.Itoa(Protocol))
 	return b.String()

@@ -200,6 +200,118 @@ func TestOverlappingNetworksNeedRule500(t *testing.T) {
 	`)
 }
 
+// The routes of two lines that lead to the same network by different gateways are
+// asked for before the main table, which has one of them.
+func TestRoutesThatTwoLinesHave(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		setup func(*scene)
+		want  bool
+	}{
+		{"the same network by both", func(s *scene) {
+			s.route("wan1", "10.8.0.0/16", "10.0.1.1")
+			s.route("wan2", "10.8.0.0/16", "10.0.2.1")
+		}, true},
+		{"a network of one within that of the other", func(s *scene) {
+			s.route("wan1", "10.8.0.0/16", "10.0.1.1")
+			s.route("wan2", "10.8.7.0/24", "10.0.2.1")
+		}, true},
+		{"the network of one within a route of the other", func(s *scene) { s.route("wan1", "10.0.0.0/8", "10.0.1.1") }, true},
+		{"networks of their own", func(s *scene) { s.route("wan1", "10.8.0.0/16", "10.0.1.1") }, false},
+		{"one network on one device", func(s *scene) {
+			s.iface("wan2").L3Device = "eth1"
+			s.iface("wan2").Addresses[0].Prefix = prefix("10.0.1.9/24")
+			s.iface("wan2").Routes[0].Nexthop = addr("10.0.1.254")
+			s.state.Addresses[1] = Address{Index: 11, Prefix: prefix("10.0.1.9/24"), Global: true}
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScene(t, "master", "on")
+			tt.setup(s)
+			s.settled()
+			if got := strings.Count(s.rulesOf(IPv4), "pref 500 "); (got == 2) != tt.want || got != 0 && got != 2 {
+				t.Errorf("%d rules 500:\n%s", got, s.rulesOf(IPv4))
+			}
+		})
+	}
+}
+
+// A LAN within a provider's route is nearer, and so are its hosts.
+func TestALANWithinARouteOfALine(t *testing.T) {
+	s := newScene(t, "master", "on")
+	for _, name := range []string{"wan1", "wan2"} {
+		s.route(name, "192.168.0.0/16", "10.0."+name[3:]+".1")
+	}
+	s.route("wan1", "192.168.1.0/24", "10.0.1.1")
+	s.device("docker0", 40)
+	s.address("lan", "10.200.0.1/24")
+	s.state.Addresses = append(s.state.Addresses,
+		Address{Index: 10, Prefix: prefix("192.168.1.1/24"), Global: true}, Address{Index: 40, Prefix: prefix("192.168.7.1/28"), Global: true})
+	s.settled()
+	wantText(t, "table 3", s.routesOf(IPv4, 3), `
+		10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+		throw 192.168.1.0/24
+		throw 192.168.7.0/28
+		192.168.0.0/16 via 10.0.1.1 dev eth1
+		default via 10.0.1.1 dev eth1 src 10.0.1.2
+	`)
+	s.route("wan2", "2001:db8::/32", "fe80::1")
+	s.ipv6Line("wan2", "2001:db8:f::2/64", "")
+	s.state.Addresses = append(s.state.Addresses, Address{Index: 10, Prefix: prefix("2001:db8:7::1/64"), Global: true})
+	s.settled()
+	if routes := s.routesOf(IPv6, 4); !strings.Contains(routes, "throw 2001:db8:7::/64\n") {
+		t.Errorf("table 4:\n%s", routes)
+	}
+	s.down("wan2")
+	s.settled()
+	if routes := s.routesOf(IPv4, 4) + s.routesOf(IPv6, 4); routes != "" {
+		t.Errorf("table 4 of a line that is down:\n%s", routes)
+	}
+}
+
+// Sockets bound to the device of a line reach its other networks too.
+func TestOtherNetworksOfTheDevice(t *testing.T) {
+	s := newScene(t, "master")
+	s.state.Addresses = append(s.state.Addresses,
+		Address{Index: 11, Prefix: prefix("192.168.100.2/24"), Global: true},
+		Address{Index: 11, Prefix: prefix("192.168.100.3/24"), Global: true},
+		Address{Index: 11, Prefix: prefix("169.254.7.7/16")},
+		Address{Index: 11, Prefix: prefix("192.168.9.2/32"), Global: true},
+		Address{Index: 11, Prefix: prefix("192.168.8.2/24"), Global: true, NoPrefixRoute: true},
+		Address{Index: 11, Prefix: prefix("fd00::2/64"), Global: true}, Address{Index: 11, Prefix: prefix("fe80::2/64")})
+	s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+	s.settled()
+	wantText(t, "table 3", s.routesOf(IPv4, 3), `
+		10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+		192.168.100.0/24 dev eth1 scope link src 192.168.100.2
+		169.254.0.0/16 dev eth1 scope link src 169.254.7.7
+		default via 10.0.1.1 dev eth1 src 10.0.1.2
+	`)
+	wantText(t, "table 3", s.routesOf(IPv6, 3), `
+		2001:db8:1::/64 dev eth1 src 2001:db8:1::2
+		fd00::/64 dev eth1 src fd00::2
+		fe80::/64 dev eth1
+		default via fe80::1 dev eth1 src 2001:db8:1::2
+	`)
+}
+
+func TestACopyOfARouteIsWhole(t *testing.T) {
+	s := newScene(t, "master")
+	s.address("wan1", "10.0.1.3/24")
+	i := s.iface("wan1")
+	i.Routes[0].MTU, i.Routes[0].Source = 1400, prefix("10.0.1.3/32")
+	i.Routes = append(i.Routes,
+		netifd.Route{Target: prefix("10.8.0.0/16"), Nexthop: addr("10.0.1.9"), MTU: 1280, Source: prefix("10.0.1.2/32")},
+		netifd.Route{Target: prefix("10.9.0.0/16"), Nexthop: addr("10.0.1.9"), Source: prefix("10.0.1.99/32")})
+	s.settled()
+	wantText(t, "table 3", s.routesOf(IPv4, 3), `
+		10.0.1.0/24 dev eth1 scope link src 10.0.1.3
+		10.8.0.0/16 via 10.0.1.9 dev eth1 src 10.0.1.2 mtu 1280
+		10.9.0.0/16 via 10.0.1.9 dev eth1
+		default via 10.0.1.1 dev eth1 src 10.0.1.3 mtu 1400
+	`)
+}
+
 func firstRules(s *scene, n int) string {
 	all := s.state.Rules
 	s.state.Rules = all[:n]

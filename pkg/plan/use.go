@@ -159,11 +159,23 @@ func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 		return ReasonUsable
 	case !config.Gateway(gateway), u.broadcast(gateway):
 		return ReasonBadGateway
-	case s.Present(gateway):
+	case s.ownGateway(gateway, u.Device.Index):
 		return ReasonUsable
 	}
 	u.Gateway = gateway
 	return ReasonUsable
+}
+
+// ownGateway reports whether a gateway is the router's own address, so that no route
+// can lead by it. IPv4 and link-local addresses of other devices are somebody else's
+// on this link: a modem may have the address of the LAN, and fe80::1 is everywhere
+// (fib_check_nh_v4_gw in net/ipv4/fib_semantics.c asks by device, ip6_validate_gw in
+// net/ipv6/route.c asks by device for link-local gateways alone).
+func (s *State) ownGateway(gateway netip.Addr, index int) bool {
+	anywhere := gateway.Is6() && !gateway.IsLinkLocalUnicast()
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
+		return a.Prefix.Addr() == gateway && (anywhere || a.Index == index)
+	})
 }
 
 // broadcast reports whether an address is the last or the first of an IPv4 network
