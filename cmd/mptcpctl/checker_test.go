@@ -43,7 +43,7 @@ type checking struct {
 	before, now *kernelDump
 	uses        map[*checkedLine]*[2]checkedUse
 	held        map[*checkedLine]frozenLine // lines that must be left as they are
-	wanted      [2]verdict                   // whether a family has a master list
+	wanted      [2]verdict                  // whether a family has a master list
 	problems    []broken
 }
 

@@ -158,14 +158,20 @@ func (s *stage) world() string {
 	return text
 }
 
-// withoutOrder sorts what is in no order of ours: all but the master list. The
-// limits are never lowered, so that they tell of what was before.
+// withoutOrder sorts what is in no order of ours: all but the master list, and
+// there the sources that stand one behind the other. The limits are never lowered,
+// so that they tell of what was before.
 func withoutOrder(lines []string) []string {
 	var list, rest []string
+	sources := 0 // at the end of the list
 	for _, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "32765:"):
 			list = append(list, line)
+			if sources++; strings.HasPrefix(line, "32765: from all ") {
+				sources = 0
+			}
+			slices.Sort(list[len(list)-sources:])
 		case !strings.Contains(line, "add_addr_accepted"):
 			rest = append(rest, line)
 		}

@@ -325,7 +325,9 @@ func (r *proofRouter) trap(file string, trap func(victim, path string) error) {
 func TestNoShellIsEverStarted(t *testing.T) {
 	t.Parallel()
 	// By file: what stands in the place of the program.
-	want := map[string]string{"pkg/uci/run.go": "path", "pkg/netifd/ubus.go": "path", "cmd/mptcpctl/settle_file.go": `"/proc/self/exe"`}
+	want := map[string]string{"pkg/uci/run.go": "path", "pkg/netifd/ubus.go": "path", "cmd/mptcpctl/settle_file.go": `"/proc/self/exe"`,
+		"cmd/mptcpctl/doctor_ruleset.go": `"nft"`,
+	}
 	wantLooked := []string{`"ubus"`, `"uci"`}
 	got, looked := make(map[string]string), []string{}
 	for _, dir := range order {
