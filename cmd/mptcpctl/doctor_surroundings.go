@@ -53,30 +53,20 @@ func (o *options) readIfThere(ctx context.Context, f *doctor.Facts, name string)
 	return pkg
 }
 
-// configFiles are the texts of a program's configuration, in the order in which it
-// reads them: its file, then those of its directories in the order of their names;
-// of one name that in /etc counts, then that in /run (systemd.syntax(7),
-// NetworkManager.conf(5)).
+// configFiles are the texts of a program's configuration, in the order in which they
+// count: its file, then those of its directories, in each by their names
+// (systemd.syntax(7), NetworkManager.conf(5); both sort those of all directories).
 func configFiles(program, file, dir string) string {
-	texts := make(map[string]string)
-	var names []string
+	text, _ := os.ReadFile(filepath.Join("/etc", program, file)) // empty where there is none
 	for _, root := range []string{"/usr/lib", "/run", "/etc"} {
-		for _, name := range entries(filepath.Join(root, program, dir)) {
-			text, err := os.ReadFile(filepath.Join(root, program, dir, name))
-			if err != nil || filepath.Ext(name) != ".conf" {
-				continue
+		root = filepath.Join(root, program, dir)
+		names := entries(root)
+		slices.Sort(names)
+		for _, name := range names {
+			if more, err := os.ReadFile(filepath.Join(root, name)); err == nil && filepath.Ext(name) == ".conf" {
+				text = append(append(text, '\n'), more...)
 			}
-			if _, there := texts[name]; !there {
-				names = append(names, name)
-			}
-			texts[name] = string(text)
 		}
 	}
-	slices.Sort(names)
-	text, _ := os.ReadFile(filepath.Join("/etc", program, file)) // empty where there is none
-	all := string(text)
-	for _, name := range names {
-		all += "\n" + texts[name]
-	}
-	return all
+	return string(text)
 }

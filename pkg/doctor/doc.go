@@ -4,7 +4,7 @@
 // command mends it. It is pure: a caller fills in Facts, with pkg/kernel and
 // what else it knows, and Examine makes findings of them.
 //
-//	facts := doctor.Facts{Config: &cfg, Result: result, State: state}
+//	facts := doctor.Facts{Config: &cfg, Result: result, State: state, Router: k}
 //	for _, f := range doctor.Examine(&facts) {
 //		fmt.Println(f.ID, f.Text, f.Mend)
 //	}

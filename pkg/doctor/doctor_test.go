@@ -139,6 +139,13 @@ func TestExamine(t *testing.T) {
 			"no gateway for a global IPv6 address",
 			func(f *Facts) { noIPv6Default(f, "2001:db8::2/64") }, "no_gateway wan2 [uci set network.wan2.ip6gw=ADDRESS; uci commit network; /etc/init.d/network reload]\n",
 		},
+		{
+			"a gateway that is none",
+			func(f *Facts) {
+				l := &f.Result.Lines[1]
+				l.Netifd.Proto, l.Use[plan.IPv4].Usable, l.Use[plan.IPv4].Reason = "dhcp", false, plan.ReasonBadGateway
+			}, "no_gateway wan2 [ifup wan2]\n",
+		},
 		{"a unique local IPv6 address needs none", func(f *Facts) { noIPv6Default(f, "fd00::2/64") }, ""},
 		{
 			"a strict filter with a second line",

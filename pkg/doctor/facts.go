@@ -106,11 +106,16 @@ func (f *Facts) option(section, name string) string {
 	if !ok {
 		return ""
 	}
-	word, _ := s.Get(name)
-	return word
+	return word(s, name)
 }
 
-// Rule is a policy rule of whomever.
+// word is an option of a section; empty: not set.
+func word(s *uci.Section, option string) string {
+	value, _ := s.Get(option)
+	return value
+}
+
+// Rule is a policy rule, managed or foreign.
 type Rule struct {
 	explain.AnyRule
 	// Final says that no packet which matches comes to a later rule: the rule

@@ -35,23 +35,22 @@ func (e *examination) masquerade(l *plan.LineUse, name string) {
 	place := -1
 	for i := range e.Firewall.Sections {
 		s := &e.Firewall.Sections[i]
-		word := func(option string) string { value, _ := s.Get(option); return value }
 		if s.Type == "zone" {
 			place++
 		}
 		switch {
-		case falseWord(word("enabled")):
+		case falseWord(word(s, "enabled")):
 			continue
-		case s.Type == "nat" && (word("target") == "MASQUERADE" || word("target") == "SNAT"):
+		case s.Type == "nat" && (word(s, "target") == "MASQUERADE" || word(s, "target") == "SNAT"):
 			return // that may be meant for it
 		case s.Type != "zone":
 			continue
 		}
 		section := fmt.Sprintf("firewall.@zone[%d]", place)
-		masq := trueWord(word("masq")) && word("family") != "ipv6"
+		masq := trueWord(word(s, "masq")) && word(s, "family") != "ipv6"
 		inside := holds(s, name, l.Device)
 		switch {
-		case masq && (inside || word("subnet") != ""):
+		case masq && (inside || word(s, "subnet") != ""):
 			return
 		case inside:
 			own = section

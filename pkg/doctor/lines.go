@@ -18,8 +18,11 @@ func (e *examination) lines() {
 	several := e.usableIPv4() > 1 && e.Sysctls[keyForward] != "0"
 	for _, l := range e.participants() {
 		for _, f := range plan.Families {
-			if u := &l.Use[f]; u.Reason == plan.ReasonNoDefault && wantsDefault(l, f) {
-				e.noGateway(l, f)
+			switch u := &l.Use[f]; {
+			case u.Reason == plan.ReasonNoDefault && wantsDefault(l, f):
+				e.noGateway(l, f, "no gateway")
+			case u.Reason == plan.ReasonBadGateway:
+				e.noGateway(l, f, string(u.Reason))
 			}
 		}
 		if d := l.Device; several && l.Use[plan.IPv4].Usable && !seen[d] && e.strict(d) {
@@ -59,7 +62,7 @@ func wantsDefault(l *plan.LineUse, f plan.Family) bool {
 	return false
 }
 
-func (e *examination) noGateway(l *plan.LineUse, f plan.Family) {
+func (e *examination) noGateway(l *plan.LineUse, f plan.Family, what string) {
 	mend := []string{"ifup " + l.Name}
 	option := "gateway"
 	if f == plan.IPv6 {
@@ -68,7 +71,7 @@ func (e *examination) noGateway(l *plan.LineUse, f plan.Family) {
 	if l.Netifd.Proto == "static" || l.Netifd.Proto == "" {
 		mend = setting(l.Name + "." + option + "=ADDRESS")
 	}
-	e.add(NoGateway, l.Name, fmt.Sprintf("no gateway (%s): nothing can leave by %s", f.Name(), l.Device), mend...)
+	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave by %s", what, f.Name(), l.Device), mend...)
 }
 
 // strict reports whether the reverse path filter asks for the very device: the

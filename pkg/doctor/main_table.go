@@ -15,7 +15,7 @@ import (
 // (RTN_BLACKHOLE to RTN_PROHIBIT of include/uapi/linux/rtnetlink.h).
 var refusing = map[uint8]string{6: "blackhole", 7: "unreachable", 8: "prohibit"}
 
-// mainTable finds routes of the main table that come before the lines.
+// mainTable finds routes of the main table that keep packets from the lines.
 func (e *examination) mainTable() {
 	for i := range e.Routes {
 		r := &e.Routes[i]
@@ -32,7 +32,7 @@ func (e *examination) mainTable() {
 		if !r.Default() {
 			dst = r.Dst.String()
 		}
-		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that ends there never comes to the lines", kind, dst),
+		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that it ends never reaches the lines", kind, dst),
 			fmt.Sprintf("ip %sroute del %s %s metric %d", family, kind, dst, r.Metric))
 	}
 }
@@ -70,7 +70,7 @@ func (e *examination) lastLine(r *Route) *plan.LineUse {
 	return nil
 }
 
-// reported reports whether netifd lists a route: it is somebody's word then.
+// reported reports whether netifd lists a route: somebody has configured it then.
 func (e *examination) reported(dst netip.Prefix) bool {
 	for i := range e.Result.Lines {
 		for _, r := range e.Result.Lines[i].Netifd.Routes {

@@ -88,7 +88,7 @@ func (e *examination) ending(service string) []string {
 
 // networkd finds what systemd-networkd takes away: with its own settings all rules,
 // whenever any link is configured; without them still the routes of a link
-// when that is configured anew. Only watch brings those back.
+// when that is reconfigured. Only watch restores those.
 func (e *examination) networkd() {
 	keep := map[string]bool{}
 	for _, line := range strings.Split(e.Networkd, "\n") {
@@ -103,7 +103,7 @@ func (e *examination) networkd() {
 	}
 	if !e.Watched {
 		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it configures the line again, and nothing fills it: mptcpctl watch does not run",
-			"# let a service run: mptcpctl watch")
+			"# run mptcpctl watch as a service")
 	}
 }
 

@@ -24,10 +24,10 @@ func (e *examination) options() {
 			}
 			name := s.Name + "." + o.Name
 			meant := slices.IndexFunc(known, func(k string) bool { return distance(o.Name, k, 2) <= 2 })
-			switch value, _ := s.Get(o.Name); {
+			switch {
 			case meant >= 0:
 				e.add(UnknownOption, s.Name, "option "+o.Name+" is not known: "+known[meant]+" is",
-					append([]string{"uci delete network." + name}, modeSetting(s.Name+"."+known[meant]+"="+quoted(value))...)...)
+					append([]string{"uci delete network." + name}, modeSetting(s.Name+"."+known[meant]+"="+quoted(word(s, o.Name)))...)...)
 			case strings.HasPrefix(o.Name, "mptcp"), strings.HasPrefix(o.Name, "multipath"):
 				idle = append(idle, o.Name)
 				mend = append(mend, "uci delete network."+name)

@@ -10,7 +10,6 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
-	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // outside finds interfaces that take no part and yet have a default route.
@@ -49,13 +48,13 @@ func (e *examination) shares(outside *plan.LineUse, f plan.Family) bool {
 }
 
 // defaultInMain is the default route that netifd has put into the main table.
-func defaultInMain(l *plan.LineUse, f plan.Family) (netifd.Route, bool) {
-	for _, r := range l.Netifd.Routes {
-		if r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Table == 0 && r.Type == 0 && l.NetifdTable(f) == 0 {
+func defaultInMain(l *plan.LineUse, f plan.Family) (*netifd.Route, bool) {
+	for i := range l.Netifd.Routes {
+		if r := &l.Netifd.Routes[i]; r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Table == 0 && r.Type == 0 && l.NetifdTable(f) == 0 {
 			return r, true
 		}
 	}
-	return netifd.Route{}, false
+	return nil, false
 }
 
 // offFirst finds an interface that is off, but first in the main table: programs and
@@ -104,10 +103,12 @@ func (e *examination) devices() {
 
 // made reports whether netifd makes a device, as soon as an interface needs it.
 func (e *examination) made(device string) bool {
-	return e.Network != nil && slices.ContainsFunc(e.Network.Sections, func(s uci.Section) bool {
-		name, _ := s.Get("name")
-		return s.Type == "device" && name == device
-	})
+	for i := 0; e.Network != nil && i < len(e.Network.Sections); i++ {
+		if s := &e.Network.Sections[i]; s.Type == "device" && word(s, "name") == device {
+			return true
+		}
+	}
+	return false
 }
 
 func trueWord(word string) bool { return word != "" && !falseWord(word) }

@@ -5,7 +5,6 @@ package doctor
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
@@ -31,9 +30,7 @@ func (e *examination) pairs() {
 			}
 		}
 	}
-	for _, l := range e.participants() {
-		e.besideOthers(l)
-	}
+	e.besideOthers()
 }
 
 // pair compares two lines.
@@ -116,20 +113,18 @@ func (e *examination) besideLAN(l, lan *plan.LineUse) {
 	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeNetwork().String())...)
 }
 
-// besideOthers compares a line with the devices that netifd knows nothing of, or no
-// address of: docker0, or one of proto none.
-func (e *examination) besideOthers(l *plan.LineUse) {
-	for _, mine := range l.Netifd.Addresses {
-		for i := range e.Addresses {
-			a := &e.Addresses[i]
-			its := a.Prefix
-			if !a.Global || a.Peer.IsValid() || mine.Peer.IsValid() || !its.Addr().Is4() || its.IsSingleIP() || mine.Prefix.IsSingleIP() ||
-				!mine.Prefix.Overlaps(its) || e.known(a) {
-				continue
-			}
-			e.add(SubnetOfLAN, l.Name, fmt.Sprintf("%s overlaps %s of %s: a part is out of reach; give one of the two another network",
-				mine.Prefix.Masked(), its.Masked(), a.Device))
-			return
+// besideOthers compares the lines with the devices that netifd knows nothing of, or
+// no address of: docker0, or one of proto none.
+func (e *examination) besideOthers() {
+	for i := range e.Addresses {
+		a := &e.Addresses[i]
+		if !a.Global || a.Peer.IsValid() || e.known(a) {
+			continue
+		}
+		var other plan.LineUse
+		other.Name, other.Netifd.Addresses = a.Device, []netifd.Address{{Prefix: a.Prefix}}
+		for _, l := range e.participants() {
+			e.besideLAN(l, &other)
 		}
 	}
 }
@@ -139,9 +134,13 @@ func (e *examination) besideOthers(l *plan.LineUse) {
 func (e *examination) known(a *Address) bool {
 	for i := range e.Result.Lines {
 		l := &e.Result.Lines[i]
-		if l.Device == a.Device && l.Participates() ||
-			slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == a.Prefix.Addr() }) {
+		if l.Device == a.Device && l.Participates() {
 			return true
+		}
+		for k := range l.Netifd.Addresses {
+			if l.Netifd.Addresses[k].Prefix.Addr() == a.Prefix.Addr() {
+				return true
+			}
 		}
 	}
 	return false

@@ -49,7 +49,7 @@ func (e *examination) policies() {
 			rule := r.String()
 			switch {
 			case marks.reach(r.Mark, r.Mask):
-				e.add(PolicyBehind, "", fmt.Sprintf("packets that the router itself makes do not follow the rule %s: an output chain marks them when their source is chosen, and rule %d for that source comes first",
+				e.add(PolicyBehind, "", fmt.Sprintf("the router's own packets do not follow the rule %s: an output chain marks them after their source address was chosen, and rule %d for that address comes first",
 					rule, plan.PrioritySource), e.followed(f, r)...)
 			case (r.Table < unspecific[0] || r.Table > unspecific[1]) && !slices.Contains(noted, rule):
 				noted = append(noted, rule)
@@ -57,7 +57,7 @@ func (e *examination) policies() {
 		}
 	}
 	if len(noted) > 0 {
-		e.add(MarkBehind, "", fmt.Sprintf("packets that have a line's address meet rule %d before these rules for a mark: %s", plan.PrioritySource, strings.Join(noted, "; ")))
+		e.add(MarkBehind, "", fmt.Sprintf("packets with a line's address meet rule %d before these rules for a mark: %s", plan.PrioritySource, strings.Join(noted, "; ")))
 	}
 }
 
@@ -81,5 +81,5 @@ func (e *examination) followed(f plan.Family, r *Rule) []string {
 	return []string{fmt.Sprintf("ip %srule add pref %d %s", family, priorityBefore, r.text())}
 }
 
-// priorityBefore is before all of our rules.
+// priorityBefore comes before all managed rules.
 const priorityBefore = 400

@@ -53,7 +53,7 @@ func (e *examination) outcome() {
 }
 
 func (p *proof) prove() (err error) {
-	if p.far, err = p.destination(); err != nil {
+	if p.far, err = explain.FarAway(p.Router, p.family); err != nil {
 		return err
 	}
 	if p.lines, err = p.usable(); err != nil {
@@ -67,31 +67,6 @@ func (p *proof) prove() (err error) {
 	return p.forwarded()
 }
 
-// remote are destinations outside of every network that anybody is likely to
-// have: blocks for benchmarks, for discarded packets and for documentation (RFC 2544,
-// RFC 6666, RFC 5737, RFC 3849).
-var remote = [2][]string{
-	plan.IPv4: {"198.18.0.1", "198.19.255.254", "203.0.113.254"},
-	plan.IPv6: {"100::1", "2001:db8:ffff:ffff::1", "2001:2:0:ffff::1"},
-}
-
-// everywhere is the longest prefix of a route that is taken for one to everywhere: of
-// a VPN's 0.0.0.0/1, or 2000::/3 and fc00::/7.
-var everywhere = [2]int{plan.IPv4: 1, plan.IPv6: 7}
-
-func (p *proof) destination() (far netip.Addr, err error) {
-	for _, text := range remote[p.family] {
-		if far, err = netip.ParseAddr(text); err != nil {
-			return far, err
-		}
-		a, err := p.Router.Lookup(explain.Query{Dst: far})
-		if err != nil || a.Refused != 0 || a.Matched.Bits() <= everywhere[p.family] {
-			return far, err
-		}
-	}
-	return far, nil
-}
-
 // ownSources proves that what has one of a line's addresses leaves by the line.
 func (p *proof) ownSources(l *provedLine) error {
 	for _, source := range l.sources {
@@ -100,7 +75,7 @@ func (p *proof) ownSources(l *provedLine) error {
 		if err != nil {
 			return err
 		}
-		if l.carries(a) || a.Matched.Bits() > everywhere[p.family] || p.ruleBefore(q, l) || p.shared(source, l) {
+		if l.carries(a) || a.Matched.Bits() > explain.Everywhere[p.family] || p.ruleBefore(q, l) || p.shared(source, l) {
 			continue
 		}
 		p.tell(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+l.Device, q, a)
@@ -152,7 +127,7 @@ func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a expl
 			mend = "ip -6" + mend[len("ip"):]
 		}
 	}
-	p.add(id, line, fmt.Sprintf("%s to %s should %s, and %s", packet, p.far, wanted, got), mend)
+	p.add(id, line, fmt.Sprintf("%s to %s should %s, but %s", packet, p.far, wanted, got), mend)
 }
 
 // winner is the rule that has decided about a packet; nil: it cannot be told.

@@ -14,7 +14,7 @@ import (
 )
 
 // forwarded proves that the packets of hosts behind the router go where the list,
-// or somebody's rule, wants them to.
+// or a foreign rule, sends them.
 func (p *proof) forwarded() error {
 	first, err := p.first()
 	if err != nil {
@@ -22,7 +22,7 @@ func (p *proof) forwarded() error {
 	}
 	for i := range p.Addresses {
 		a := &p.Addresses[i]
-		host, ok := neighbour(a.Prefix)
+		host, ok := explain.Neighbour(a.Prefix)
 		if !ok || !a.Global || a.Peer.IsValid() || plan.FamilyOf(host) != p.family || !host.IsGlobalUnicast() || p.wide(a.Device) {
 			continue
 		}
@@ -44,15 +44,6 @@ func (p *proof) wide(device string) bool {
 		}
 	}
 	return false
-}
-
-// neighbour is an address beside the router's own; ok is false where there is none.
-func neighbour(own netip.Prefix) (host netip.Addr, ok bool) {
-	host = own.Masked().Addr().Next()
-	if host == own.Addr() {
-		host = host.Next()
-	}
-	return host, own.Bits() < own.Addr().BitLen()-1
 }
 
 // host proves the packets of one host: without a mark, and with each that a foreign
@@ -84,7 +75,7 @@ func (p *proof) host(host netip.Addr, device string, first *provedLine) error {
 }
 
 // belongs is the line by which the packets of a host leave: in IPv6 that which its
-// address comes from, where there is a list; nil: they leave by somebody outside. known
+// address comes from, where there is a list; nil: they leave by the device of p.outside. known
 // is false where the main table decides in another way.
 func (p *proof) belongs(host netip.Addr, first *provedLine) (line *provedLine, known bool) {
 	if first == nil && (p.outside == "" || p.halves) {
@@ -106,7 +97,7 @@ func (p *proof) belongs(host netip.Addr, first *provedLine) (line *provedLine, k
 	return first, true
 }
 
-// policy is the first foreign rule that decides about a packet before the list does.
+// policy is the first foreign rule that decides about a packet before the list.
 func (p *proof) policy(q explain.Query) *Rule {
 	for i := range p.Rules[p.family] {
 		r := &p.Rules[p.family][i]
@@ -124,7 +115,7 @@ func (p *proof) policy(q explain.Query) *Rule {
 // right, and so is whatever a foreign rule has decided.
 func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	a, err := p.Router.Lookup(q)
-	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > everywhere[p.family] {
+	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > explain.Everywhere[p.family] {
 		return err // refused for its source
 	}
 	winner := p.winner(q, a)

@@ -126,12 +126,19 @@ func (p *proof) outsideDefault() (listed bool, err error) {
 	if err != nil || a.Refused != 0 || a.Table != plan.Main {
 		return true, err
 	}
+	ours, other := false, false
 	for i := range p.Result.Lines {
 		l := &p.Result.Lines[i]
-		hops := gateways(l, p.family)
-		if l.Device == a.Device && (l.Own || l.From != "") && (!a.Gateway.IsValid() || len(hops) == 0 || slices.Contains(hops, a.Gateway)) {
-			return true, nil
+		switch {
+		case l.Device != a.Device:
+		case l.Own, l.From != "":
+			ours = true
+		case slices.Contains(gateways(l, p.family), a.Gateway): // the modem's page, on a line's device
+			other = true
 		}
+	}
+	if ours && !other {
+		return true, nil
 	}
 	if p.halves = a.Matched.Bits() > 0; p.halves || slices.ContainsFunc(p.lines, func(l provedLine) bool {
 		_, there := defaultInMain(l.LineUse, p.family)
@@ -145,8 +152,9 @@ func (p *proof) outsideDefault() (listed bool, err error) {
 // gateways are the next hops of the default routes that netifd knows of an interface.
 func gateways(l *plan.LineUse, f plan.Family) (all []netip.Addr) {
 	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
-		for _, r := range routes {
-			if r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Type <= typeUnicast {
+		for i := range routes {
+			if r := &routes[i]; r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Type <= typeUnicast &&
+				(!r.Nexthop.IsValid() || config.Gateway(r.Nexthop)) {
 				all = append(all, r.Nexthop)
 			}
 		}

@@ -89,9 +89,9 @@ func TestOutcome(t *testing.T) {
 	refused := explain.Answer{Refused: syscall.ENETUNREACH}
 	pbr := Rule{AnyRule: explain.AnyRule{Rule: plan.Rule{Priority: 400, Table: 258, Suppress: -1, Mark: 0x30000}, Mask: 0xff0000, Action: explain.ActionLookup}, Final: true}
 	const (
-		line    = "wrong_line wan2 [mptcpctl explain 198.18.0.1]\n"
-		forward = "wrong_forward wan1 [mptcpctl explain 198.18.0.1]\n"
-		policy  = "wrong_forward  [mptcpctl explain 198.18.0.1]\n"
+		line    = "wrong_line wan2 [mptcpctl explain 192.0.2.1]\n"
+		forward = "wrong_forward wan1 [mptcpctl explain 192.0.2.1]\n"
+		policy  = "wrong_forward  [mptcpctl explain 192.0.2.1]\n"
 	)
 	// first puts a foreign rule before all others.
 	first := func(f *Facts, r Rule) { f.Rules[plan.IPv4] = append([]Rule{r}, f.Rules[plan.IPv4]...) }
@@ -107,9 +107,12 @@ func TestOutcome(t *testing.T) {
 		"an error route is told already": {func(f *Facts) {
 			f.Router, f.Routes = but(second, refused), []Route{{Route: plan.Route{Dst: anywhere}, Type: 7}}
 		}, "error_route  [ip route del unreachable default metric 0]\n"},
-		"the line is down":              {func(f *Facts) { f.Router, f.Result.Lines[1].Netifd.Up = but(second, refused), false }, ""},
-		"the line has no carrier":       {func(f *Facts) { f.Router, f.State.Devices[1].Carrier = but(second, refused), false }, ""},
-		"the line has a bad value":      {func(f *Facts) { f.Router, f.Result.Lines[1].Frozen = but(second, refused), true }, ""},
+		"the line is down":         {func(f *Facts) { f.Router, f.Result.Lines[1].Netifd.Up = but(second, refused), false }, ""},
+		"the line has no carrier":  {func(f *Facts) { f.Router, f.State.Devices[1].Carrier = but(second, refused), false }, ""},
+		"the line has a bad value": {func(f *Facts) { f.Router, f.Result.Lines[1].Frozen = but(second, refused), true }, ""},
+		"the line's gateway is none": {func(f *Facts) {
+			f.Router, f.Result.Lines[1].Netifd.Routes[0].Nexthop = but(second, refused), netip.MustParseAddr("127.0.0.1")
+		}, ""},
 		"the line has no default route": {func(f *Facts) { f.Router, f.Result.Lines[1].Netifd.Routes = but(second, refused), nil }, ""},
 		"netifd holds it back": {func(f *Facts) {
 			l := &f.Result.Lines[1].Netifd
@@ -118,17 +121,17 @@ func TestOutcome(t *testing.T) {
 		"the kernel has not the address": {func(f *Facts) { f.Router, f.Addresses = but(second, refused), f.Addresses[:2] }, ""},
 		"a longer route": {func(f *Facts) {
 			a := leaves("tun0", "", 254)
-			a.Matched = netip.MustParsePrefix("198.18.0.0/15")
+			a.Matched = netip.MustParsePrefix("192.0.2.0/24")
 			f.Router = but(second, a)
 		}, ""},
 		"the LAN leaves by the second": {func(f *Facts) { f.Router = but(lan, leaves("eth2", "10.0.2.1", 3)) }, forward},
 		"the LAN is refused":           {func(f *Facts) { f.Router = but(lan, refused) }, forward},
 		"its source is refused":        {func(f *Facts) { f.Router = but(lan, explain.Answer{Refused: syscall.EXDEV}) }, ""},
-		"the second is the master":     {func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.On, config.Master }, "wrong_forward wan2 [mptcpctl explain 198.18.0.1]\n"},
+		"the second is the master":     {func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.On, config.Master }, "wrong_forward wan2 [mptcpctl explain 192.0.2.1]\n"},
 		"a tracker has put the first last": {func(f *Facts) {
 			f.Result.Lines[0].Mode, f.Result.Lines[0].Saved = config.Handover, config.Master
 			f.Config.Interfaces = []config.Interface{{Saved: config.Master}}
-		}, "wrong_forward wan2 [mptcpctl explain 198.18.0.1]\n"},
+		}, "wrong_forward wan2 [mptcpctl explain 192.0.2.1]\n"},
 		"a device that is closed": {func(f *Facts) {
 			f.Addresses[0].Device = "closed0"
 			f.Router = but(func(q explain.Query) bool { return q.IIF != "" }, refused)

@@ -56,7 +56,7 @@ func (e *Explanation) lan(l *plan.LineUse, to netip.Addr) error {
 		return nil
 	}
 	for _, a := range l.Netifd.Addresses {
-		host, ok := neighbour(a.Prefix)
+		host, ok := Neighbour(a.Prefix)
 		if plan.FamilyOf(a.Prefix.Addr()) != f || !ok || host.IsLoopback() || a.Prefix.Contains(to) {
 			continue
 		}
@@ -80,9 +80,9 @@ func hasDefault(l *plan.LineUse, f plan.Family) bool {
 	return slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool { return r.Default() && plan.FamilyOf(r.Target.Addr()) == f })
 }
 
-// neighbour is an address beside the router's own: the first of the network, or
+// Neighbour is an address beside the router's own: the first of the network, or
 // the second.
-func neighbour(p netip.Prefix) (netip.Addr, bool) {
+func Neighbour(p netip.Prefix) (netip.Addr, bool) {
 	host := p.Masked().Addr().Next()
 	if host == p.Addr() {
 		host = host.Next()
