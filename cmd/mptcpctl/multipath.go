@@ -21,9 +21,9 @@ func newMultipathCmd(o *options) *cobra.Command {
 		Short: "The old multipath tool: modes by network device",
 		Long: `Without arguments: says of every network device whether it is in default, backup
 or handover mode, or deactivated. With a device: of that one. With a mode: sets
-it until the next reboot, as "mptcpctl iface" does for the device's interface;
-"on" leaves a master a master. Linked to the name multipath the program is this
-command. The exit code is 0 or 1.`,
+it until the next reboot, as "mptcpctl iface" does, for all interfaces on the
+device that have a mode of their own; "on" leaves a master a master. Linked to the
+name multipath the program is this command. The exit code is 0 or 1.`,
 	}
 	f := cmd.Flags()
 	views := []struct {

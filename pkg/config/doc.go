@@ -6,5 +6,5 @@
 //
 //	cfg, err := config.Parse("/etc/config/network", pkg, 8)
 //	wan, ok := cfg.Interface("wan")
-//	v6, ok := cfg.Dynamic("wan_6")
+//	v6, ok := cfg.Dynamic("wan_6", "dhcpv6")
 package config

@@ -19,7 +19,8 @@ const (
 	// Backup takes part with backup subflows (RFC 8684 section 3.3.8): they
 	// carry data only when no other subflow can.
 	Backup
-	// Handover takes part only while no primary interface is usable.
+	// Handover takes part in a family only while no primary interface is usable in
+	// it; where none has the family, while none is usable at all.
 	Handover
 	// Signal announces its address to the peers and opens no subflow.
 	Signal
