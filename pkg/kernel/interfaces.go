@@ -176,28 +176,40 @@ func setsAddress(section *config.Interface, f plan.Family) bool {
 	return slices.ContainsFunc(section.Addresses, func(a netip.Addr) bool { return plan.FamilyOf(a) == f })
 }
 
-func (l *link) addressesOf(f plan.Family, owns func(netip.Addr) bool) []netifd.Address {
-	return slices.DeleteFunc(slices.Clone(l.addresses[f]), func(a netifd.Address) bool { return !owns(a.Prefix.Addr()) })
+func (l *link) addressesOf(f plan.Family, owns func(netip.Addr) bool) (all []netifd.Address) {
+	for _, a := range l.addresses[f] {
+		if owns(a.Prefix.Addr()) {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // routesOf are the routes of one section: those with its source, and those to its
 // networks or by a gateway there. rest says that it has those too that fit none.
-func (l *link) routesOf(f plan.Family, rest bool, owns func(netip.Addr) bool) []netifd.Route {
-	return slices.DeleteFunc(slices.Clone(l.routes[f]), func(r netifd.Route) bool {
-		if r.Source.IsSingleIP() {
-			return !owns(r.Source.Addr())
+func (l *link) routesOf(f plan.Family, rest bool, owns func(netip.Addr) bool) (all []netifd.Route) {
+	for _, r := range l.routes[f] {
+		if l.fits(&r, f, rest, owns) {
+			all = append(all, r)
 		}
-		near := r.Nexthop
-		if !near.IsValid() {
-			near = r.Target.Addr()
+	}
+	return all
+}
+
+func (l *link) fits(r *netifd.Route, f plan.Family, rest bool, owns func(netip.Addr) bool) bool {
+	if r.Source.IsSingleIP() {
+		return owns(r.Source.Addr())
+	}
+	near := r.Nexthop
+	if !near.IsValid() {
+		near = r.Target.Addr()
+	}
+	for _, a := range l.addresses[f] {
+		if a.Prefix.Contains(near) || a.Peer == near {
+			return owns(a.Prefix.Addr())
 		}
-		for _, a := range l.addresses[f] {
-			if a.Prefix.Contains(near) || a.Peer == near {
-				return !owns(a.Prefix.Addr())
-			}
-		}
-		return !rest
-	})
+	}
+	return rest
 }
 
 // give fills in what an interface has in one family. A configured gateway wins
@@ -276,17 +288,23 @@ func (k *Kernel) lineRoutes(f plan.Family, index int, connected map[netip.Prefix
 			others = append(others, one)
 		}
 	}
-	others = slices.DeleteFunc(others, func(r netifd.Route) bool {
-		return r.Nexthop.IsValid() && slices.ContainsFunc(defaults, func(d netifd.Route) bool {
-			return d.Nexthop == r.Nexthop && d.MTU == r.MTU && (d.Source == r.Source || !r.Source.IsValid())
-		})
-	})
-	if n := len(others) - maxLineRoutes; n > 0 {
-		others = others[:maxLineRoutes]
-		beyond += n
+	all := defaults
+	for _, r := range others {
+		switch {
+		case slices.ContainsFunc(defaults, func(d netifd.Route) bool { return covers(&d, &r) }):
+		case len(all) == len(defaults)+maxLineRoutes:
+			beyond++
+		default:
+			all = append(all, r)
+		}
 	}
 	*more += beyond
-	return append(defaults, others...), nil
+	return all, nil
+}
+
+// covers reports whether a default route leads where another route does.
+func covers(d, r *netifd.Route) bool {
+	return r.Nexthop.IsValid() && d.Nexthop == r.Nexthop && d.MTU == r.MTU && (d.Source == r.Source || !r.Source.IsValid())
 }
 
 // lineProtocols are those of routes that belong to the set-up of a line: the

@@ -141,22 +141,38 @@ func containsAddr(networks []netip.Prefix, a netip.Addr) bool {
 // orderForwarded puts those that stand first, in their standing order, so that few
 // of them have to be written; but a network comes before one that it lies within.
 func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
-	place := func(w wantedRule) int {
-		if at := slices.Index(standing, w.Rule); at >= 0 {
-			return at
+	places := make(map[netip.Prefix]int, len(rules))
+	order := make([]*wantedRule, len(rules))
+	for i := range rules {
+		order[i] = &rules[i]
+		if places[rules[i].Src] = slices.Index(standing, rules[i].Rule); places[rules[i].Src] < 0 {
+			places[rules[i].Src] = len(standing) + i
 		}
-		return len(standing)
 	}
-	longer := func(a, b wantedRule) int { return cmp.Compare(b.Src.Bits(), a.Src.Bits()) }
-	slices.SortStableFunc(rules, longer)
-	byStanding := slices.Clone(rules)
-	slices.SortStableFunc(byStanding, func(a, b wantedRule) int { return cmp.Compare(place(a), place(b)) })
-	for i := range byStanding {
-		for _, later := range byStanding[i+1:] {
-			if longer(byStanding[i], later) > 0 && byStanding[i].Src.Contains(later.Src.Addr()) {
-				return rules
+	place := func(a, b *wantedRule) int { return cmp.Compare(places[a.Src], places[b.Src]) }
+	longer := func(a, b *wantedRule) int { return cmp.Compare(b.Src.Bits(), a.Src.Bits()) }
+	slices.SortFunc(order, func(a, b *wantedRule) int {
+		standing := min(places[a.Src], len(standing)) - min(places[b.Src], len(standing))
+		return cmp.Or(standing, longer(a, b), place(a, b))
+	})
+	if misplaced(order) {
+		slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(longer(a, b), place(a, b)) })
+	}
+	ordered := make([]wantedRule, len(order))
+	for i, r := range order {
+		ordered[i] = *r
+	}
+	return ordered
+}
+
+// misplaced reports whether a network comes before one that lies within it.
+func misplaced(order []*wantedRule) bool {
+	for i, r := range order {
+		for _, later := range order[i+1:] {
+			if r.Src.Bits() < later.Src.Bits() && r.Src.Contains(later.Src.Addr()) {
+				return true
 			}
 		}
 	}
-	return byStanding
+	return false
 }

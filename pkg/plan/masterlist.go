@@ -35,7 +35,10 @@ func (p *planner) masterList(f Family) {
 		list = append(list, wantedRule{listEntry(f, l.Use[f].Table), wanted{l.Name, "master list: " + l.Mode.String()}})
 	}
 	for _, h := range held {
-		list = slices.Insert(list, min(h.place, len(list)), wantedRule{h.rule, wanted{p.formerLine(h.rule), "its configuration is bad: left in its place"}})
+		place := min(h.place, len(list))
+		list = append(list, wantedRule{})
+		copy(list[place+1:], list[place:])
+		list[place] = wantedRule{h.rule, wanted{p.formerLine(h.rule), "its configuration is bad: left in its place"}}
 	}
 	for _, r := range list {
 		p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)

@@ -111,7 +111,8 @@ func (u *Use) findAddresses(l *Line, f Family, s *State) {
 	u.route, _ = l.defaultRoute(f)
 	if first := u.preferred(f); first > 0 {
 		a := u.addresses[first]
-		u.addresses = slices.Insert(slices.Delete(u.addresses, first, first+1), 0, a)
+		copy(u.addresses[1:], u.addresses[:first])
+		u.addresses[0] = a
 	}
 	for _, a := range u.addresses {
 		u.Addresses = append(u.Addresses, a.Prefix)
