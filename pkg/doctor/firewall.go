@@ -58,14 +58,15 @@ func (e *examination) masquerade(l *plan.LineUse, name string) {
 			other = section
 		}
 	}
-	mend := []string{"# " + "put it into a zone of the firewall with option masq '1'"}
+	mend := "# put it into a zone with option masq '1'"
 	switch {
 	case own != "":
-		mend = []string{"uci set " + own + ".masq=1", "uci commit firewall", "/etc/init.d/firewall reload"}
+		mend = "uci set " + own + ".masq=1"
 	case other != "":
-		mend = []string{"uci add_list " + other + ".network=" + name, "uci commit firewall", "/etc/init.d/firewall reload"}
+		mend = "uci add_list " + other + ".network=" + name
 	}
-	e.add(NoMasquerade, l.Name, "no zone of the firewall masquerades it: what the LAN sends over it has the LAN's addresses", mend...)
+	e.add(NoMasquerade, l.Name, "no zone of the firewall masquerades it: what the LAN sends over it has the LAN's addresses",
+		mend, "uci commit firewall", "/etc/init.d/firewall reload")
 }
 
 // holds reports whether a zone has an interface or its device; "tun+" are all that

@@ -3,7 +3,6 @@
 package doctor
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -90,12 +89,18 @@ func (e *examination) ending(service string) []string {
 // whenever any link is configured; without them still the routes of a link
 // when that is reconfigured. Only watch restores those.
 func (e *examination) networkd() {
-	keep := map[string]bool{}
+	keepsRules, keepsRoutes := false, false
 	for _, line := range strings.Split(e.Networkd, "\n") {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		keep[strings.TrimSpace(name)] = slices.Contains([]string{"0", "no", "n", "false", "f", "off"}, strings.ToLower(strings.TrimSpace(value)))
+		keeps := falseWord(strings.ToLower(strings.TrimSpace(value)))
+		switch strings.TrimSpace(name) {
+		case "ManageForeignRoutingPolicyRules":
+			keepsRules = keeps
+		case "ManageForeignRoutes":
+			keepsRoutes = keeps
+		}
 	}
-	if !keep["ManageForeignRoutingPolicyRules"] || !keep["ManageForeignRoutes"] {
+	if !keepsRules || !keepsRoutes {
 		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not no",
 			"mkdir -p /etc/systemd/networkd.conf.d",
 			`printf '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n' >/etc/systemd/networkd.conf.d/mptcpctl.conf`,

@@ -3,7 +3,6 @@
 package doctor
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -11,26 +10,20 @@ import (
 
 // options finds options that are misspelt, and those that only other programs read.
 func (e *examination) options() {
-	if e.Network == nil {
-		return
-	}
 	var idle, mend []string
-	for i := range e.Network.Sections {
+	for i := 0; e.Network != nil && i < len(e.Network.Sections); i++ {
 		s := &e.Network.Sections[i]
-		known := known(s.Type)
-		for _, o := range s.Options {
-			if len(known) == 0 || slices.Contains(known, o.Name) {
-				continue
-			}
-			name := s.Name + "." + o.Name
-			meant := slices.IndexFunc(known, func(k string) bool { return distance(o.Name, k, 2) <= 2 })
-			switch {
-			case meant >= 0:
-				e.add(UnknownOption, s.Name, "option "+o.Name+" is not known: "+known[meant]+" is",
-					append([]string{"uci delete network." + name}, modeSetting(s.Name+"."+known[meant]+"="+quoted(word(s, o.Name)))...)...)
-			case strings.HasPrefix(o.Name, "mptcp"), strings.HasPrefix(o.Name, "multipath"):
-				idle = append(idle, o.Name)
-				mend = append(mend, "uci delete network."+name)
+		for k := range s.Options {
+			option := s.Options[k].Name
+			remove := "uci delete network." + s.Name + "." + option
+			switch meant, read := meant(s.Type, option); {
+			case !read, meant == option:
+			case meant != "":
+				e.add(UnknownOption, s.Name, "option "+option+" is not known: "+meant+" is",
+					append([]string{remove}, modeSetting(s.Name+"."+meant+"="+quoted(word(s, option)))...)...)
+			case strings.HasPrefix(option, "mptcp"), strings.HasPrefix(option, "multipath"):
+				idle = append(idle, option)
+				mend = append(mend, remove)
 			}
 		}
 	}
@@ -39,14 +32,21 @@ func (e *examination) options() {
 	}
 }
 
-// known are the options of a type of section.
-func known(section string) (names []string) {
+// meant is the option that a name stands for, by two letters at most; empty: none.
+// read is false for sections of which none is read.
+func meant(section, name string) (option string, read bool) {
 	for _, o := range config.Options() {
-		if o.Section == section {
-			names = append(names, o.Name)
+		switch {
+		case o.Section != section:
+			continue
+		case o.Name == name:
+			return name, true
+		case distance(o.Name, name, 2) <= 2:
+			option = o.Name
 		}
+		read = true
 	}
-	return names
+	return option, read
 }
 
 // quoted is a word that a shell takes as it is.

@@ -10,25 +10,36 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// behind are the rules of others for a firewall mark that the router's own
-// packets may carry, but never reach: a rule for the source address comes
-// first, and no earlier rule takes packets with that mark.
-func (f *Facts) behind(family plan.Family) []*Rule {
-	var before, behind []*Rule
-	sources := false
+// behind are the foreign rules for a firewall mark that the router's own packets may
+// carry, but never reach: a rule for the source address comes first, and no
+// earlier rule takes packets with that mark.
+func (f *Facts) behind(family plan.Family) (behind []*Rule) {
+	sources := -1 // where the first of those rules is
 	for i := range f.Rules[family] {
 		r := &f.Rules[family][i]
-		switch marked := r.Mask != 0 && !r.Invert; {
-		case r.ours() && r.Priority == plan.PrioritySource:
-			sources = true
-		case r.ours() || !marked || r.Table == 0 || r.IIF != "" && r.IIF != "lo":
-		case !sources:
-			before = append(before, r)
-		case !slices.ContainsFunc(before, func(b *Rule) bool { return b.Mask&^r.Mask == 0 && b.Mark == r.Mark&b.Mask }):
+		switch {
+		case r.ours() && r.Priority == plan.PrioritySource && sources < 0:
+			sources = i
+		case sources >= 0 && r.marked() && !f.earlier(family, sources, r):
 			behind = append(behind, r)
 		}
 	}
 	return behind
+}
+
+// marked reports whether a foreign rule routes what the router sends by a mark.
+func (r *Rule) marked() bool {
+	return !r.ours() && r.Mask != 0 && !r.Invert && r.Table != 0 && (r.IIF == "" || r.IIF == "lo")
+}
+
+// earlier reports whether one of the first rules takes all packets of a rule for a mark.
+func (f *Facts) earlier(family plan.Family, first int, r *Rule) bool {
+	for i := range first {
+		if b := &f.Rules[family][i]; b.marked() && b.Mask&^r.Mask == 0 && b.Mark == r.Mark&b.Mask {
+			return true
+		}
+	}
+	return false
 }
 
 // PolicyBehind reports whether there are rules for marks behind those for the

@@ -280,7 +280,7 @@ func TestFirewall(t *testing.T) {
 		"a translation of its own":             {with(zones + " list network 'wan1'\nconfig nat\n option target 'MASQUERADE'\n"), ""},
 		"no zone masquerades": {
 			with("config zone\n option name 'lan'\n list network 'lan'\n"),
-			"no_masquerade wan1 [# put it into a zone of the firewall with option masq '1']\nno_masquerade wan2 [# put it into a zone of the firewall with option masq '1']\n",
+			"no_masquerade wan1 [# put it into a zone with option masq '1'; uci commit firewall; /etc/init.d/firewall reload]\nno_masquerade wan2 [# put it into a zone with option masq '1'; uci commit firewall; /etc/init.d/firewall reload]\n",
 		},
 		"a line that is down": {func(f *Facts) {
 			with(zones + " list network 'wan1'\n")(f)
