@@ -48,12 +48,22 @@ func sectionFamilies(s uci.Section, protocol string) Families {
 	return f
 }
 
+// BearsChildren reports whether netifd makes interfaces of its own on top of one of
+// this protocol ("wan_6" for the IPv6 of PPPoE; "wwan_4" and "wwan_6" of a modem), unless
+// told otherwise (ppp.sh, qmi.sh and the like of OpenWrt).
+func BearsChildren(protocol string) bool {
+	return slices.Contains(linkProtocols[addressProtocols:], protocol)
+}
+
 // linkProtocols are the protocols of netifd by which a provider's line is set
 // up; everything else is a tunnel that runs over one, or is set up by a program
 // of its own ("none").
 var linkProtocols = []string{
 	"static", "dhcp", "dhcpv6", "pppoe", "pppoa", "ppp", "3g", "qmi", "ncm", "mbim", "modemmanager", "wwan",
 }
+
+// addressProtocols is how many of them, the first, only set addresses.
+const addressProtocols = 3
 
 // TunnelProtocol reports whether a protocol is that of a tunnel. The empty word is
 // none: nothing is known then.

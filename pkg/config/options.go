@@ -4,7 +4,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 )
 
 // Option is one UCI option of the package "network" that only mptcpctl reads.
@@ -31,10 +30,6 @@ func (o Option) Accepted() string {
 	}
 	return o.Values
 }
-
-// prefixes are how the names of our options begin; congestion, which is older
-// than mptcpctl, has neither.
-var prefixes = []string{"multipath", "mptcp_"}
 
 const (
 	sectionInterface = "interface"
@@ -90,12 +85,6 @@ var options = []Option{
 // Options are all options that only mptcpctl reads, those of interfaces first.
 // Parse reads these, and further ones that belong to netifd.
 func Options() []Option { return slices.Clone(options) }
-
-// Ours reports whether a name is one of our options, or looks like one.
-func Ours(name string) bool {
-	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) ||
-		slices.ContainsFunc(options, func(o Option) bool { return o.Name == name })
-}
 
 // option finds an option of the table.
 func option(section, name string) Option {

@@ -82,19 +82,37 @@ func (c *conn) get(typ uint16, body []byte, fn func([]byte) error) error {
 // nothing is kept. A family that the kernel lacks has no objects.
 func dump[T any](c *conn, typ uint16, body []byte, more *int, decode func([]byte) (T, bool, error)) ([]T, error) {
 	var all []T
+	err := c.dump(typ, body, more, func() { all = nil }, func(b []byte, room bool) (bool, error) {
+		one, ok, err := decode(b)
+		if ok && room && err == nil {
+			all = append(all, one)
+		}
+		return ok, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// dump sends a request again until its answer was not interrupted. Each time it calls
+// begin, and then keep with every object and whether there is room for one more; keep
+// returns whether the object counts.
+func (c *conn) dump(typ uint16, body []byte, more *int, begin func(), keep func(b []byte, room bool) (bool, error)) error {
 	err := errInterrupted
 	for n := 0; n < maxDumps && errors.Is(err, errInterrupted); n++ {
-		all = nil
+		begin()
+		count := 0
 		if more != nil {
 			*more = 0
 		}
 		err = c.execute(typ, netlink.Dump, body, func(b []byte) error {
-			one, ok, err := decode(b)
+			ok, err := keep(b, count < maxObjects)
 			switch {
 			case !ok || err != nil:
 				return err
-			case len(all) < maxObjects:
-				all = append(all, one)
+			case count < maxObjects:
+				count++
 			case more == nil:
 				return errTooMany
 			default:
@@ -103,13 +121,11 @@ func dump[T any](c *conn, typ uint16, body []byte, more *int, decode func([]byte
 			return nil
 		})
 	}
-	switch {
-	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
-		return nil, nil
-	case err != nil:
-		return nil, err
+	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
+		begin()
+		return nil
 	}
-	return all, nil
+	return err
 }
 
 // execute is the one way to the kernel: it sends a request and calls fn, which

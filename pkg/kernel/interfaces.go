@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -31,7 +32,8 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 	for i := len(all) - 1; i >= 0; i-- {
 		byName[cfg.Interfaces[i].Name] = i
 	}
-	links := make(map[string]*link)
+	links := make(map[string]*link) // by the name in the configuration
+	byIndex := make(map[int]*link)  // a device may have several names
 	for i := range cfg.Interfaces {
 		section := &cfg.Interfaces[i]
 		device := aliased(cfg, byName, i)
@@ -40,6 +42,16 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 		if !seen {
 			if l, err = k.readLink(device); err != nil {
 				return nil, nil, err
+			}
+			if l != nil && byIndex[l.Index] == nil {
+				byIndex[l.Index] = l
+				err = errors.Join(k.readRoutes(l, plan.IPv4), k.readRoutes(l, plan.IPv6))
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			if l != nil {
+				l = byIndex[l.Index]
 			}
 			links[device] = l
 		}
@@ -76,11 +88,43 @@ func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all 
 			continue
 		}
 		for _, f := range plan.Families {
+			if err := k.deviceDefault(l, f); err != nil {
+				return nil, nil, err
+			}
 			l.give(i, &section, f, l.addresses[f], l.routes[f])
 		}
 		warnings = append(warnings, l.warnings(i.Name)...)
 	}
 	return all, warnings, nil
+}
+
+// deviceDefault reads the default route of the main table by a device. It is asked
+// for by a lookup, which costs the same whatever main holds, where that is sure to
+// ask main: while no rule of ours that could answer stands, or the one for the
+// question does.
+func (k *Kernel) deviceDefault(l *link, f plan.Family) error {
+	if len(l.addresses[f]) == 0 {
+		return nil
+	}
+	all, err := k.rules(f)
+	if err != nil {
+		return err
+	}
+	var rules []plan.Rule
+	for _, r := range all {
+		rules = append(rules, r.Rule)
+	}
+	r, known, err := k.defaultOfMain(f, l.Index, rules)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return k.readRoutes(l, f)
+	}
+	if r != nil {
+		l.routes[f], err = k.routeBy(r, l.Index)
+	}
+	return err
 }
 
 // aliased is the device of a section, in the end: "@wan" is that of wan. It is
@@ -104,6 +148,7 @@ func aliased(cfg *config.Config, byName map[string]int, i int) string {
 type link struct {
 	plan.Device
 	addresses [2][]netifd.Address
+	connected [2][]netip.Prefix // the networks of those addresses
 	routes    [2][]netifd.Route
 	more      int   // routes beyond the bound
 	sections  []int // of the configuration
@@ -124,18 +169,11 @@ func (k *Kernel) readLink(device string) (*link, error) {
 		if err != nil {
 			return nil, err
 		}
-		connected := make(map[netip.Prefix]bool)
 		for _, a := range addresses {
 			if a.Global {
 				l.addresses[f] = append(l.addresses[f], netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
-				connected[a.Network(f)] = true
+				l.connected[f] = append(l.connected[f], a.Network(f))
 			}
-		}
-		if len(l.addresses[f]) == 0 {
-			continue
-		}
-		if l.routes[f], err = k.lineRoutes(f, d.Index, connected, &l.more); err != nil {
-			return nil, err
 		}
 	}
 	return l, nil
@@ -255,51 +293,63 @@ func (l *link) warnings(name string) []string {
 	return []string{fmt.Sprintf("%s: %d of the routes on %s are left to the main table, its own table has room for %d", name, l.more, l.Name, maxLineRoutes)}
 }
 
-// lineRoutes are the routes of the main table on a device, default routes first.
+// readRoutes reads the routes of the main table on a device, default routes first.
 // The connected networks of its addresses are left out, the routes of routing
 // daemons, and those that lead where the default route does.
-func (k *Kernel) lineRoutes(f plan.Family, index int, connected map[netip.Prefix]bool, more *int) ([]netifd.Route, error) {
+func (k *Kernel) readRoutes(l *link, f plan.Family) error {
+	if len(l.addresses[f]) == 0 {
+		return nil
+	}
 	beyond := 0
-	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: index}, &beyond, func(r route) bool {
-		return r.typ == unix.RTN_UNICAST && (r.Default() || slices.Contains(lineProtocols, r.protocol)) &&
-			!(connected[r.Dst] && !r.Gateway.IsValid())
+	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: l.Index}, &beyond, func(r route) bool {
+		return r.typ == unix.RTN_UNICAST && r.Dst != plan.LinkLocal && (r.Default() || slices.Contains(lineProtocols, r.protocol)) &&
+			(r.Gateway.IsValid() || !slices.Contains(l.connected[f], r.Dst))
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var defaults, others []netifd.Route
 	for n := range routes {
-		r := &routes[n]
-		hops, err := k.nexthops(r)
+		found, err := k.routeBy(&routes[n], l.Index)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		at := slices.IndexFunc(hops, func(h plan.Hop) bool { return h.Index == index })
-		if at < 0 || r.Dst == linkLocalNetwork || r.Dst.Addr().IsMulticast() {
-			continue
-		}
-		one := netifd.Route{Target: r.Dst, Nexthop: hops[at].Gateway, Metric: r.Metric, MTU: r.MTU}
-		if r.Src.IsValid() {
-			one.Source = netip.PrefixFrom(r.Src, r.Src.BitLen())
-		}
-		if r.Default() {
-			defaults = append(defaults, one)
+		if routes[n].Default() {
+			defaults = append(defaults, found...)
 		} else {
-			others = append(others, one)
+			others = append(others, found...)
 		}
 	}
-	all := defaults
+	l.more += beyond
+	l.routes[f] = defaults
 	for _, r := range others {
 		switch {
 		case slices.ContainsFunc(defaults, func(d netifd.Route) bool { return covers(&d, &r) }):
-		case len(all) == len(defaults)+maxLineRoutes:
-			beyond++
+		case len(l.routes[f]) == len(defaults)+maxLineRoutes:
+			l.more++
 		default:
-			all = append(all, r)
+			l.routes[f] = append(l.routes[f], r)
 		}
 	}
-	*more += beyond
-	return all, nil
+	return nil
+}
+
+// routeBy is a route as netifd would tell it of the device, by the nexthop that is
+// there; none where none is.
+func (k *Kernel) routeBy(r *route, index int) ([]netifd.Route, error) {
+	hops, err := k.nexthops(r)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(hops, func(h plan.Hop) bool { return h.Index == index })
+	if at < 0 {
+		return nil, nil
+	}
+	one := netifd.Route{Target: r.Dst, Nexthop: hops[at].Gateway, Metric: r.Metric, MTU: r.MTU}
+	if r.Src.IsValid() {
+		one.Source = netip.PrefixFrom(r.Src, r.Src.BitLen())
+	}
+	return []netifd.Route{one}, nil
 }
 
 // covers reports whether a default route leads where another route does.
@@ -311,5 +361,3 @@ func covers(d, r *netifd.Route) bool {
 // kernel's, static ones, router advertisements and DHCP (RTPROT_* of
 // include/uapi/linux/rtnetlink.h).
 var lineProtocols = []uint8{unix.RTPROT_KERNEL, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_RA, unix.RTPROT_DHCP}
-
-var linkLocalNetwork = netip.MustParsePrefix("fe80::/64")

@@ -89,19 +89,32 @@ func (p *planner) keepMarks(f Family) {
 	}
 }
 
-// markedLine is the participating line whose device a rule 503 names, or else
-// the one into whose table it leads: a device may have gone with its line.
+// markedLine is the participating line whose device a rule 503 names, the one whose
+// table it leads into where several share the device; or else the one with that
+// table: a device may have gone with its line.
 func (p *planner) markedLine(r Rule) *LineUse {
-	byDevice := func(l *LineUse) bool { return l.Device == r.OIF }
-	byTable := func(l *LineUse) bool { return l.Device == "" && l.Tables[r.Family] == r.Table }
-	for _, fits := range []func(*LineUse) bool{byDevice, byTable} {
-		for i := range p.lines {
-			if l := &p.lines[i]; l.Participates() && fits(l) {
-				return l
-			}
+	var marked *LineUse
+	best := 0
+	for i := range p.lines {
+		l := &p.lines[i]
+		fits := 0
+		if l.Device == r.OIF {
+			fits = 2
+		}
+		if l.Tables[r.Family] == r.Table && (l.Device == "" || fits > 0) {
+			fits++
+		}
+		if l.Participates() && fits > best {
+			marked, best = l, fits
 		}
 	}
-	return nil
+	return marked
+}
+
+// marksStand reports whether a rule 503 of the family stands: there is a line, or was
+// one.
+func (p *planner) marksStand(f Family) bool {
+	return slices.ContainsFunc(p.State.Rules, func(r Rule) bool { return r.Family == f && r.Priority == PriorityDevice })
 }
 
 func (p *planner) familyUsable(f Family) bool {

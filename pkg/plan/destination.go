@@ -8,7 +8,7 @@ import "net/netip"
 // has these addresses. A route of others to any other one can stand in nobody's
 // way, however many of them a table holds.
 func (r *Request) Destinations(f Family, addresses []Address) map[netip.Prefix]bool {
-	all := map[netip.Prefix]bool{f.everything(): true, linkLocal: true}
+	all := map[netip.Prefix]bool{f.everything(): true, LinkLocal: true}
 	for i := range r.Lines {
 		known := &r.Lines[i].Netifd
 		for k := range known.Routes {

@@ -54,7 +54,7 @@ func (p *planner) staleRule(r Rule) string {
 	if p.draft.ruleSet[r] {
 		return "its place in the order is another now"
 	}
-	if reason := p.result.NoList[r.Family]; (r.Priority == PriorityList || r.Mark != 0) && reason != "" {
+	if reason := p.result.NoList[r.Family]; r.Priority == PriorityList && reason != "" {
 		return "no master list: " + reason
 	}
 	return p.gone(p.formerLine(r), r.Family)
@@ -84,13 +84,19 @@ func (p *planner) formerLine(r Rule) string {
 			device = other.OIF
 		}
 	}
+	return p.tableOf(device, r.Family, table)
+}
+
+// tableOf names the interface on a device to which a table belongs; where none is
+// there, one that takes part on the device.
+func (p *planner) tableOf(device string, f Family, table uint32) string {
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Device == device && device != "" && l.HasMode() && l.Tables[r.Family] == table && l.Has(r.Family) {
+		if l.Device == device && device != "" && l.HasMode() && l.Tables[f] == table && l.Has(f) {
 			return l.Name
 		}
 	}
-	return p.interfaceOf(device, r.Family)
+	return p.interfaceOf(device, f)
 }
 
 // interfaceOf names the interface that takes part on a device, the first of those
@@ -112,12 +118,25 @@ func (p *planner) interfaceOf(device string, f Family) string {
 	return name
 }
 
-// interfaceWith names the interface that has an address on a device; several may
+// lineWith names the line that has an address, or for which it stands.
+func (p *planner) lineWith(a netip.Addr) string {
+	for i := range p.lines {
+		if l := &p.lines[i]; l.HasMode() && l.Use[FamilyOf(a)].Holds(a) {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// interfaceWith names the interface that has an address, or had it: several may
 // share the device.
 func (p *planner) interfaceWith(a netip.Addr, device string) string {
-	for i := range p.lines {
-		if l := &p.lines[i]; l.Device == device && device != "" && l.HasMode() && l.Use[FamilyOf(a)].Holds(a) {
-			return l.Name
+	if name := p.lineWith(a); name != "" {
+		return name
+	}
+	for _, r := range p.State.Rules {
+		if r.Priority == PrioritySource && r.Src.IsSingleIP() && r.Src.Addr() == a {
+			return p.formerLine(r)
 		}
 	}
 	return p.interfaceOf(device, FamilyOf(a))
@@ -212,7 +231,7 @@ func (p *planner) diffRoutes() {
 		if p.handed[tableKey{r.Family, r.Table}] {
 			phase = phaseRouteClear
 		}
-		name := p.interfaceOf(r.Device, r.Family)
+		name := p.tableOf(r.Device, r.Family, r.Table)
 		p.draft.add(phase, Op{Action: Delete, Object: ObjectRoute, Route: r, Interface: name, Reason: p.gone(name, r.Family)})
 	}
 }
@@ -232,10 +251,10 @@ type tableKey struct {
 
 // changedHands are the tables that get another line's routes than they had.
 func (p *planner) changedHands() map[tableKey]bool {
-	owner := make(map[tableKey]string)
+	owner, line := make(map[tableKey]string), make(map[tableKey]string)
 	for _, w := range p.draft.routes {
 		if !w.Throw {
-			owner[tableKey{w.Family, w.Table}] = w.Device
+			owner[tableKey{w.Family, w.Table}], line[tableKey{w.Family, w.Table}] = w.Device, w.iface
 		}
 	}
 	handed := make(map[tableKey]bool)
@@ -256,8 +275,15 @@ func (p *planner) changedHands() map[tableKey]bool {
 		}
 	}
 	for _, op := range p.draft.ops {
-		if op.Object == ObjectRule && op.Action == Delete && op.Rule.Priority == PrioritySource && !p.leads(op.Rule, owner) {
-			note(op.Rule.Family, op.Rule.Table, "")
+		if op.Object != ObjectRule || op.Action != Delete || op.Rule.Priority != PrioritySource {
+			continue
+		}
+		key := tableKey{op.Rule.Family, op.Rule.Table}
+		switch now := p.lineWith(op.Rule.Src.Addr()); {
+		case !p.leads(op.Rule, owner):
+			note(key.family, key.table, "")
+		case now != "" && line[key] != "" && now != line[key]: // on the same device
+			handed[key] = true
 		}
 	}
 	return handed

@@ -309,6 +309,7 @@ func TestTheLastEndpointsStay(t *testing.T) {
 		2 10.0.2.2 dev 12 subflow
 	`)
 	wantText(t, "rules", s.rulesOf(IPv4), `
+		pref 501 fwmark 0x4d505443 lookup main
 		pref 503 oif eth1 lookup 3
 		pref 503 oif eth2 lookup 4
 	`)

@@ -35,7 +35,7 @@ func (l *Line) forwardedNetworks(s *State, index int) []netip.Prefix {
 			add(a.Network(IPv6))
 		}
 	}
-	for _, r := range l.Netifd.Routes {
+	for _, r := range slices.Concat(l.Netifd.Routes, l.Netifd.Inactive) {
 		switch {
 		case !ordinary(r, IPv6):
 		case r.Default():
@@ -62,11 +62,12 @@ func (l *Line) ownNetwork(network netip.Prefix) bool {
 // in whose place the list stands.
 func (p *planner) forwardedRules() []wantedRule {
 	var all []wantedRule
-	seen := make(map[netip.Prefix]bool)
+	seen := make(map[Rule]bool)
 	want := func(network netip.Prefix, table uint32, iface, reason string) {
-		if !seen[network] {
-			seen[network] = true
-			all = append(all, wantedRule{Rule{Family: IPv6, Priority: PriorityList, Src: network, Table: table, Suppress: -1}, wanted{iface, reason}})
+		r := Rule{Family: IPv6, Priority: PriorityList, Src: network, Table: table, Suppress: -1}
+		if !seen[r] {
+			seen[r] = true
+			all = append(all, wantedRule{r, wanted{iface, reason}})
 		}
 	}
 	for i := range p.lines {
@@ -141,22 +142,21 @@ func containsAddr(networks []netip.Prefix, a netip.Addr) bool {
 // orderForwarded puts those that stand first, in their standing order, so that few
 // of them have to be written; but a network comes before one that it lies within.
 func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
-	places := make(map[netip.Prefix]int, len(rules))
+	wish, stands := make(map[Rule]int, len(rules)), make(map[Rule]int, len(rules))
 	order := make([]*wantedRule, len(rules))
 	for i := range rules {
-		order[i] = &rules[i]
-		if places[rules[i].Src] = slices.Index(standing, rules[i].Rule); places[rules[i].Src] < 0 {
-			places[rules[i].Src] = len(standing) + i
+		r := rules[i].Rule
+		order[i], wish[r] = &rules[i], i
+		if stands[r] = slices.Index(standing, r); stands[r] < 0 {
+			stands[r] = len(standing)
 		}
 	}
-	place := func(a, b *wantedRule) int { return cmp.Compare(places[a.Src], places[b.Src]) }
-	longer := func(a, b *wantedRule) int { return cmp.Compare(b.Src.Bits(), a.Src.Bits()) }
-	slices.SortFunc(order, func(a, b *wantedRule) int {
-		standing := min(places[a.Src], len(standing)) - min(places[b.Src], len(standing))
-		return cmp.Or(standing, longer(a, b), place(a, b))
-	})
-	if misplaced(order) {
-		slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(longer(a, b), place(a, b)) })
+	wished := func(a, b *wantedRule) int {
+		return cmp.Or(cmp.Compare(b.Src.Bits(), a.Src.Bits()), cmp.Compare(wish[a.Rule], wish[b.Rule]))
+	}
+	slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(cmp.Compare(stands[a.Rule], stands[b.Rule]), wished(a, b)) })
+	if misplaced(order, wish) {
+		slices.SortFunc(order, wished)
 	}
 	ordered := make([]wantedRule, len(order))
 	for i, r := range order {
@@ -165,11 +165,12 @@ func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 	return ordered
 }
 
-// misplaced reports whether a network comes before one that lies within it.
-func misplaced(order []*wantedRule) bool {
+// misplaced reports whether a network comes before one that lies within it, or two
+// lines that have the same one are not in the wished order.
+func misplaced(order []*wantedRule, wish map[Rule]int) bool {
 	for i, r := range order {
 		for _, later := range order[i+1:] {
-			if r.Src.Bits() < later.Src.Bits() && r.Src.Contains(later.Src.Addr()) {
+			if r.Src.Contains(later.Src.Addr()) && (r.Src.Bits() < later.Src.Bits() || r.Src == later.Src && wish[later.Rule] < wish[r.Rule]) {
 				return true
 			}
 		}

@@ -17,12 +17,16 @@ var listRank = []config.Mode{config.Master, config.On, config.Backup, config.Han
 func (p *planner) masterList(f Family) {
 	ranked := p.ranked(f)
 	held := p.heldEntries(f)
-	if reason := p.noList(f, ranked, len(held) > 0); reason != "" {
+	master := p.hasMaster(f)
+	if (master || len(held) > 0 || p.readsKernel(f)) && (len(ranked) > 0 || p.marksStand(f)) {
+		// Not only while there is a list, which depends on the answer.
+		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
+			"who has the default route of the main table can be asked")
+	}
+	if reason := p.noList(f, ranked, master, len(held) > 0); reason != "" {
 		p.result.NoList[f] = reason
 		return
 	}
-	p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
-		"who has the default route of the main table can be asked")
 	p.wantRule(Rule{Family: f, Priority: PriorityList, Table: Main, Suppress: 0}, "",
 		"LAN, VPN and static routes before the master list")
 	if f == IPv6 {
@@ -99,14 +103,38 @@ func (p *planner) heldEntries(f Family) []heldEntry {
 	return held
 }
 
-// noList says why a family has no master list, or nothing when it has one. A line
-// that is a master by the saved configuration counts as one, whatever its mode is
-// until the next reboot: somebody has put it last, or switched it off, for it to
-// be replaced.
-func (p *planner) noList(f Family, ranked []*LineUse, held bool) string {
-	master := slices.ContainsFunc(p.lines, func(l LineUse) bool {
-		return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master) && l.Has(f)
+// hasMaster reports whether a line with a section of the family is a master. One
+// that is a master by the saved configuration counts, whatever its mode is until the
+// next reboot: somebody has put it last, or switched it off, for it to be replaced.
+func (p *planner) hasMaster(f Family) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
+		return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master) && (l.Has(f) || p.bears(&l, f))
 	})
+}
+
+// bears reports whether netifd may make an interface of the line that has the family
+// ("wan_6" of PPPoE), which goes with the line and comes a moment after it. While
+// the line is up without it, it is taken for one that comes as long as there is a
+// list: to take that down for a moment would cost more.
+func (p *planner) bears(l *LineUse, f Family) bool {
+	if !config.BearsChildren(l.Proto) || l.Netifd.Up && len(p.standingList(f)) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(p.lines, func(other LineUse) bool {
+		return other.Name != l.Name && !other.Netifd.Dynamic && other.Has(f) && (other.Interface.Device == "@"+l.Name || other.Device == l.Device && l.Device != "")
+	})
+}
+
+// readsKernel reports whether the default route of a line is asked of the main
+// table (netifd's protocol "none").
+func (p *planner) readsKernel(f Family) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
+		return l.Participates() && l.Netifd.Up && l.Netifd.Proto == "none" && l.Has(f)
+	})
+}
+
+// noList says why a family has no master list, or nothing when it has one.
+func (p *planner) noList(f Family, ranked []*LineUse, master, held bool) string {
 	switch {
 	case held:
 		return ""

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,6 +54,39 @@ func TestNoListWhileTheMasterIsUpWithoutTheFamily(t *testing.T) {
 	s.down("wan1")
 	if r := s.make(); len(r.MasterList[IPv6]) != 1 {
 		t.Errorf("with the master down: %q", r.NoList[IPv6])
+	}
+}
+
+// netifd's own interface on top of PPPoE goes with it and comes a moment later.
+func TestTheIPv6OfAMasterThatNetifdMakes(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.uci = strings.Replace(s.uci, " option multipath 'master'", " option multipath 'master'\n option proto 'pppoe'", 1)
+	s.iface("wan1").Proto, s.iface("wan2").Proto = "pppoe", "static"
+	s.ipv6Line("wan2", "2001:db8:2::2/64", "")
+	none := "no line with IPv6 has mode master"
+	if r := s.make(); r.NoList[IPv6] != none {
+		t.Errorf("PPPoE up without IPv6: %q", r.NoList[IPv6])
+	}
+	child := netifd.Interface{Name: "wan1_6", Up: true, Dynamic: true, Proto: "dhcpv6", L3Device: "eth1", Device: "eth1"}
+	s.netifd = append(s.netifd, child)
+	s.ipv6Line("wan1_6", "2001:db8:1::2/64", "")
+	s.settled()
+	if diff := cmp.Diff([]string{"wan1_6", "wan2"}, s.make().MasterList[IPv6]); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	s.netifd = s.netifd[:len(s.netifd)-1]
+	s.state.Addresses = s.state.Addresses[:len(s.state.Addresses)-1]
+	for range 2 { // still up, then down
+		s.settled()
+		if diff := cmp.Diff([]string{"wan2"}, s.make().MasterList[IPv6]); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		s.down("wan1")
+	}
+	s.section("wan6", "@wan1", "off")
+	s.uci += " option proto 'dhcpv6'\n"
+	if r := s.make(); r.NoList[IPv6] != none {
+		t.Errorf("with a section for IPv6 that is off: %q", r.NoList[IPv6])
 	}
 }
 

@@ -135,11 +135,12 @@ func (d *draft) ordered() []Op {
 	place := make([]int, len(d.ops))
 	done := make([]bool, len(d.ops))
 	var ops []Op
+	var freed tableKey
 	for len(ops) < len(d.ops) {
 		var id int
 		if ready.Len() > 0 {
 			id = heap.Pop(ready).(int)
-		} else if id = d.breakCircle(done); id < 0 {
+		} else if id = d.breakCircle(done, &freed); id < 0 {
 			break
 		}
 		if done[id] {
@@ -147,10 +148,8 @@ func (d *draft) ordered() []Op {
 		}
 		op := d.ops[id].Op
 		for _, before := range slices.Concat(d.ops[id].hard, d.ops[id].moved) {
-			op.After = append(op.After, place[before])
+			op.After = insert(op.After, place[before])
 		}
-		slices.Sort(op.After)
-		op.After = slices.Compact(op.After)
 		place[id], done[id] = len(ops), true
 		ops = append(ops, op)
 		for _, next := range followers[id] {
@@ -162,16 +161,43 @@ func (d *draft) ordered() []Op {
 	return ops
 }
 
-// breakCircle frees the first deletion of a rule from waiting for its
-// replacement.
-func (d *draft) breakCircle(done []bool) int {
+// insert adds a number to an ascending list unless it is there.
+func insert(list []int, n int) []int {
+	at := len(list)
+	for at > 0 && list[at-1] > n {
+		at--
+	}
+	if at > 0 && list[at-1] == n {
+		return list
+	}
+	list = append(list, n)
+	copy(list[at+1:], list[at:])
+	list[at] = n
+	return list
+}
+
+// breakCircle frees the deletion of a rule from waiting for its replacement: one
+// more of the table that was freed last, or else the first.
+func (d *draft) breakCircle(done []bool, freed *tableKey) int {
+	first := -1
 	for id := range d.ops {
-		if !done[id] && len(d.ops[id].moved) > 0 {
-			d.ops[id].moved = nil
-			return id
+		op := &d.ops[id]
+		if done[id] || len(op.moved) == 0 {
+			continue
+		}
+		if key := (tableKey{op.Rule.Family, op.Rule.Table}); key == *freed {
+			first = id
+			break
+		}
+		if first < 0 {
+			first = id
 		}
 	}
-	return -1
+	if first >= 0 {
+		op := &d.ops[first]
+		op.moved, *freed = nil, tableKey{op.Rule.Family, op.Rule.Table}
+	}
+	return first
 }
 
 // queue is a heap of places in ops, by phase and then by age.

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
@@ -83,6 +84,30 @@ func TestWhoHasTheDefaultRouteOfMain(t *testing.T) {
 			}
 			s.settled()
 		})
+	}
+}
+
+// The rule by which main is asked does not come and go with the answer.
+func TestTheQuestionStandsWhateverTheAnswer(t *testing.T) {
+	s := vpnScene(t, "master", "on")
+	rule := "pref 501 fwmark 0x4d505443 lookup main\n"
+	for _, index := range []int{11, 20, 11} {
+		s.mainDefault(index, "", 0)
+		s.settled()
+		if strings.Count(s.rulesOf(IPv4), rule) != 1 || strings.Contains(s.rulesOf(IPv6), rule) {
+			t.Errorf("main's default by device %d:\n%s%s", index, s.rulesOf(IPv4), s.rulesOf(IPv6))
+		}
+	}
+	s.down("wan1")
+	s.down("wan2")
+	s.settled()
+	if !strings.Contains(s.rulesOf(IPv4), rule) {
+		t.Errorf("no line is usable:\n%s", s.rulesOf(IPv4))
+	}
+	s.uci = strings.Replace(s.uci, "'master'", "'on'", 1)
+	s.settled()
+	if strings.Contains(s.rulesOf(IPv4), rule) {
+		t.Errorf("no master:\n%s", s.rulesOf(IPv4))
 	}
 }
 

@@ -18,7 +18,7 @@ func (p *planner) overlapping(f Family) []bool {
 	}
 	var routes []*wantedRoute
 	for i := range p.draft.routes {
-		if r := &p.draft.routes[i]; r.Family == f && !r.Default() && !r.Throw && r.Dst != linkLocal {
+		if r := &p.draft.routes[i]; r.Family == f && !r.Default() && !r.Throw && r.Dst != LinkLocal {
 			routes = append(routes, r)
 		}
 	}

@@ -236,6 +236,21 @@ func TestRoutesThatTwoLinesHave(t *testing.T) {
 	}
 }
 
+// netifd goes on reporting routes that the kernel has refused.
+func TestFurtherRoutesByWhatIsNoGateway(t *testing.T) {
+	s := newScene(t, "master")
+	for target, via := range map[string]string{"10.1.0.0/16": "127.0.0.1", "10.2.0.0/16": "10.0.1.255", "10.3.0.0/16": "224.0.0.1", "10.4.0.0/16": "10.0.1.2"} {
+		s.route("wan1", target, via)
+	}
+	s.iface("wan1").Routes[0].MTU = 65535
+	s.settled()
+	wantText(t, "table 3", s.routesOf(IPv4, 3), `
+		10.0.1.0/24 dev eth1 scope link src 10.0.1.2
+		10.4.0.0/16 dev eth1 scope link
+		default via 10.0.1.1 dev eth1 src 10.0.1.2 mtu 65520
+	`)
+}
+
 // A LAN within a provider's route is nearer, and so are its hosts.
 func TestALANWithinARouteOfALine(t *testing.T) {
 	s := newScene(t, "master", "on")

@@ -10,8 +10,23 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
-// linkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
-var linkLocal = netip.MustParsePrefix("fe80::/64")
+// LinkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
+var LinkLocal = netip.MustParsePrefix("fe80::/64")
+
+// sourceIn is the line's first address in a network, the zero Addr where there is
+// none that a route can have as its source.
+func (u *Use) sourceIn(network netip.Prefix) netip.Addr {
+	for i := range u.addresses {
+		if network.Contains(u.addresses[i].Prefix.Addr()) {
+			return source(&u.addresses[i].Address)
+		}
+	}
+	return netip.Addr{}
+}
+
+// maxMTU is the largest MTU that the kernel keeps with a route (ip_metrics_convert in
+// net/ipv4/metrics.c).
+const maxMTU = 65535 - 15
 
 // lineRoutes are the routes of one usable line.
 func (p *planner) lineRoutes(l *LineUse, f Family) {
@@ -31,12 +46,12 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 	p.otherNetworks(l, f, base)
 	if f == IPv6 {
 		r := base
-		r.Dst = linkLocal
+		r.Dst = LinkLocal
 		p.wantRoute(r, l.Name, "neighbours on the link")
 	}
 	p.netifdRoutes(l, f, base)
 	r := base
-	r.Dst, r.Gateway, r.MTU = f.everything(), u.Gateway, u.route.MTU
+	r.Dst, r.Gateway, r.MTU = f.everything(), u.Gateway, min(u.route.MTU, maxMTU)
 	r.OnLink = p.needsOnLink(l, f, u.Gateway)
 	switch {
 	case len(u.addresses) > 0:
@@ -102,13 +117,17 @@ func (p *planner) needsOnLink(l *LineUse, f Family, gateway netip.Addr) bool {
 
 // netifdRoutes are the line's further routes, the one with the lowest metric
 // per destination. A network of a device that is no line is left out of them: it is
-// nearer than any line.
+// nearer than any line. Nor is a route made by what cannot be a gateway: the kernel
+// has refused it to netifd too.
 func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
+	lowest := make(map[netip.Prefix]uint32)
 	for _, known := range l.Netifd.Routes {
-		beaten := func(other netifd.Route) bool {
-			return other.Target == known.Target && other.Metric < known.Metric && ordinary(other, f)
+		if metric, seen := lowest[known.Target]; ordinary(known, f) && (!seen || known.Metric < metric) {
+			lowest[known.Target] = known.Metric
 		}
-		if known.Default() || !ordinary(known, f) || slices.ContainsFunc(l.Netifd.Routes, beaten) {
+	}
+	for _, known := range l.Netifd.Routes {
+		if known.Default() || !ordinary(known, f) || known.Metric > lowest[known.Target] {
 			continue
 		}
 		for _, lan := range p.localNetworks(f) {
@@ -118,11 +137,20 @@ func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 			}
 		}
 		r := base
-		r.Dst, r.Gateway, r.MTU = known.Target, known.Nexthop, known.MTU
+		r.Dst, r.Gateway, r.MTU = known.Target, known.Nexthop, min(known.MTU, maxMTU)
+		switch {
+		case r.Gateway.IsValid() && !config.Gateway(r.Gateway), l.Use[f].broadcast(r.Gateway):
+			continue
+		case p.State.ownGateway(r.Gateway, base.Index):
+			r.Gateway = netip.Addr{}
+		}
 		if src := known.Source.Addr(); f == IPv4 && known.Source.IsSingleIP() && p.State.Present(src) {
 			r.Src = src
 		}
-		r.OnLink = p.needsOnLink(l, f, known.Nexthop)
+		if !r.Gateway.IsValid() && !r.Src.IsValid() {
+			r.Src = l.Use[f].sourceIn(r.Dst)
+		}
+		r.OnLink = p.needsOnLink(l, f, r.Gateway)
 		p.wantRoute(r, l.Name, "route of the interface")
 	}
 }

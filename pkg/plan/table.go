@@ -32,9 +32,10 @@ func numberTables(cfg *config.Config, lines []Line) {
 	}
 }
 
+// numberFamily numbers the sections first, whose numbers depend on the configuration
+// alone. An interface that netifd made has that of its parent, unless another line
+// uses it in this family.
 func numberFamily(cfg *config.Config, lines []Line, f Family, taken map[uint32]string) {
-	used := make(map[string]bool)       // parents of which a line has the family already
-	assigned := make(map[string]uint32) // free numbers of those that do not have it
 	next := uint32(max(firstFree, len(cfg.Interfaces)+2))
 	free := func() uint32 {
 		for _, is := taken[next]; is; _, is = taken[next] {
@@ -43,24 +44,29 @@ func numberFamily(cfg *config.Config, lines []Line, f Family, taken map[uint32]s
 		next++
 		return next - 1
 	}
+	numbers := make(map[string]uint32)
+	used := make(map[string]bool) // a line of the family has the number
+	for i := range lines {
+		l := &lines[i]
+		if parentName(l) != l.Name {
+			continue
+		}
+		if l.Tables[f] = number(l, taken); l.Tables[f] == 0 && l.Mode != config.Off {
+			l.Tables[f] = free()
+		}
+		numbers[l.Name], used[l.Name] = l.Tables[f], l.reported(f)
+	}
 	for i := range lines {
 		l := &lines[i]
 		name := parentName(l)
-		second := used[name] && l.reported(f)
-		if !second {
-			l.Tables[f] = number(l, taken)
+		switch {
+		case name == l.Name:
+		case !used[name] || !l.reported(f):
+			l.Tables[f] = numbers[name]
+			used[name] = used[name] || l.reported(f)
+		case l.Mode != config.Off:
+			l.Tables[f] = free()
 		}
-		if l.Tables[f] == 0 && l.Mode != config.Off {
-			table, ok := assigned[name]
-			if !ok || second {
-				table = free()
-			}
-			if !second {
-				assigned[name] = table
-			}
-			l.Tables[f] = table
-		}
-		used[name] = used[name] || l.reported(f)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
@@ -107,12 +108,17 @@ func examine(l *Line, f Family, s *State, carrier bool) Use {
 // findAddresses fills in the addresses of a line, the one that stands for it first.
 func (u *Use) findAddresses(l *Line, f Family, s *State) {
 	var unfit Reason
-	u.addresses, unfit = confirmed(l, f, s, &u.Device)
+	var temporary []lineAddress
+	u.addresses, temporary, unfit = confirmed(l, f, s, &u.Device)
 	u.route, _ = l.defaultRoute(f)
-	if first := u.preferred(f); first > 0 {
+	if first := u.preferred(f, s); first > 0 {
 		a := u.addresses[first]
 		copy(u.addresses[1:], u.addresses[:first])
 		u.addresses[0] = a
+	}
+	if len(u.addresses) > 0 {
+		// They stand for nothing, being others tomorrow, but packets have them.
+		u.addresses = append(u.addresses, temporary...)
 	}
 	for _, a := range u.addresses {
 		u.Addresses = append(u.Addresses, a.Prefix)
@@ -124,7 +130,7 @@ func (u *Use) findAddresses(l *Line, f Family, s *State) {
 	case len(u.addresses) > 0:
 		u.Source = u.addresses[0].Prefix.Addr()
 	case len(u.Prefixes) > 0:
-		if u.delegated = s.within(u.Prefixes); u.delegated != nil {
+		if u.delegated = s.within(u.Prefixes, u.Device.Index); u.delegated != nil {
 			u.Source = u.delegated.Prefix.Addr()
 		}
 	default:
@@ -135,8 +141,9 @@ func (u *Use) findAddresses(l *Line, f Family, s *State) {
 // preferred is the place of the address that stands for the line: in IPv4 the
 // source that netifd's default route names; else the one in whose network the
 // gateway is, which the kernel itself would take (fib_info_update_nhc_saddr in
-// net/ipv4/fib_semantics.c); else the first.
-func (u *Use) preferred(f Family) int {
+// net/ipv4/fib_semantics.c); else, in IPv6, the one that has the endpoint; else the
+// first.
+func (u *Use) preferred(f Family, s *State) int {
 	place := -1
 	if f == IPv4 && u.route.Source.IsSingleIP() {
 		place = slices.IndexFunc(u.addresses, func(a lineAddress) bool { return a.Prefix.Addr() == u.route.Source.Addr() })
@@ -144,7 +151,15 @@ func (u *Use) preferred(f Family) int {
 	if gateway := u.route.Nexthop; place < 0 && gateway.IsValid() {
 		place = slices.IndexFunc(u.addresses, func(a lineAddress) bool { return a.connected.IsValid() && a.connected.Contains(gateway) })
 	}
+	if place < 0 && f == IPv6 {
+		place = slices.IndexFunc(u.addresses, func(a lineAddress) bool { return s.hasEndpoint(a.Prefix.Addr(), u.Device.Index) })
+	}
 	return max(place, 0)
+}
+
+// hasEndpoint reports whether an endpoint of a device stands on an address.
+func (s *State) hasEndpoint(a netip.Addr, index int) bool {
+	return slices.ContainsFunc(s.Endpoints, func(e mptcp.Endpoint) bool { return e.Addr == a && e.IfIndex == index && e.Port == 0 })
 }
 
 // findGateway fills in the gateway, and says ReasonUsable or what is wrong with it.
@@ -162,6 +177,8 @@ func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 		return ReasonBadGateway
 	case s.ownGateway(gateway, u.Device.Index):
 		return ReasonUsable
+	case s.elsewhere(gateway, u.Device.Index):
+		return ReasonBadGateway
 	}
 	u.Gateway = gateway
 	return ReasonUsable
@@ -179,20 +196,38 @@ func (s *State) ownGateway(gateway netip.Addr, index int) bool {
 	})
 }
 
-// broadcast reports whether an address is the last or the first of an IPv4 network
-// of the line: the kernel takes both for broadcast addresses
-// (fib_add_addr in net/ipv4/fib_frontend.c).
+// elsewhere reports whether a global IPv6 gateway is in a network of another device,
+// and in none of its own: the kernel takes it on that link alone, even when it is told
+// otherwise (ip6_route_check_nh_onlink in net/ipv6/route.c).
+func (s *State) elsewhere(gateway netip.Addr, index int) (other bool) {
+	if !gateway.Is6() || gateway.IsLinkLocalUnicast() {
+		return false
+	}
+	for i := range s.Addresses {
+		a := &s.Addresses[i]
+		if network := a.Network(IPv6); network.IsValid() && network.Contains(gateway) {
+			if a.Index == index {
+				return false
+			}
+			other = true
+		}
+	}
+	return other
+}
+
+// broadcast reports whether an address is the last of an IPv4 network of the line
+// (fib_add_ifaddr in net/ipv4/fib_frontend.c).
 func (u *Use) broadcast(gateway netip.Addr) bool {
 	return gateway.Is4() && slices.ContainsFunc(u.addresses, func(a lineAddress) bool {
 		p := a.connected
-		return p.IsValid() && p.Bits() < 31 && p.Contains(gateway) &&
-			(p.Addr() == gateway || !p.Contains(gateway.Next()))
+		return p.IsValid() && p.Bits() < 31 && p.Contains(gateway) && !p.Contains(gateway.Next())
 	})
 }
 
 // confirmed are the addresses of netifd that the kernel has and that may be
-// used as a source, in netifd's order; or else a reason why there is none.
-func confirmed(l *Line, f Family, s *State, d *Device) (all []lineAddress, unfit Reason) {
+// used as a source, in netifd's order, the temporary ones apart; and why others are
+// not.
+func confirmed(l *Line, f Family, s *State, d *Device) (all, temporary []lineAddress, unfit Reason) {
 	for _, wanted := range l.Netifd.Addresses {
 		if FamilyOf(wanted.Prefix.Addr()) != f {
 			continue
@@ -201,15 +236,20 @@ func confirmed(l *Line, f Family, s *State, d *Device) (all []lineAddress, unfit
 			if a.Index != d.Index || a.Prefix.Addr() != wanted.Prefix.Addr() || !a.Global || a.Deprecated || a.DADFailed {
 				continue
 			}
-			if reason := l.unfit(a, d); reason != "" {
+			one := lineAddress{Address: a, connected: a.connected(wanted.Peer)}
+			switch reason := l.unfit(a, d); {
+			case reason == "":
+				all = append(all, one)
+			case reason == ReasonTemporary:
+				temporary = append(temporary, one)
+				fallthrough
+			default:
 				unfit = cmp.Or(unfit, reason)
-			} else {
-				all = append(all, lineAddress{Address: a, connected: a.connected(wanted.Peer)})
 			}
 			break
 		}
 	}
-	return all, unfit
+	return all, temporary, unfit
 }
 
 // unfit says why nobody out there can answer to an address: it is of a private
@@ -258,16 +298,22 @@ func (a *Address) connected(peer netip.Addr) netip.Prefix {
 	return a.Prefix.Masked()
 }
 
-// within is the first address of the router in one of the prefixes that a
-// connection can leave from, or nil.
-func (s *State) within(prefixes []netip.Prefix) *Address {
-	for _, p := range prefixes {
-		for i := range s.Addresses {
-			a := &s.Addresses[i]
-			if p.Contains(a.Prefix.Addr()) && a.Global && !a.Deprecated && !a.DADFailed && !a.Temporary {
-				return a
-			}
+// within is the address of the router in one of the prefixes that stands for a line
+// on a device: the one that has the endpoint, else the lowest, so that it does not
+// change when others come. It is nil where there is none.
+func (s *State) within(prefixes []netip.Prefix, index int) (found *Address) {
+	for i := range s.Addresses {
+		a := &s.Addresses[i]
+		addr := a.Prefix.Addr()
+		if !containsAddr(prefixes, addr) || !a.Global || a.Deprecated || a.DADFailed || a.Temporary {
+			continue
+		}
+		if s.hasEndpoint(addr, index) {
+			return a
+		}
+		if found == nil || addr.Less(found.Prefix.Addr()) {
+			found = a
 		}
 	}
-	return nil
+	return found
 }

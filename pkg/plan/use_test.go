@@ -4,6 +4,7 @@ package plan
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,7 +60,7 @@ func TestTheAddressOfALine(t *testing.T) {
 		{name: "a loopback gateway", addresses: plain("192.0.2.7/24"), gateway: "127.0.0.1", reason: ReasonBadGateway},
 		{name: "a multicast gateway", addresses: plain("2001:db8:a::50/64"), gateway: "ff02::2", reason: ReasonBadGateway},
 		{name: "the broadcast address of the network", addresses: plain("192.0.2.7/24"), gateway: "192.0.2.255", reason: ReasonBadGateway},
-		{name: "the network itself", addresses: plain("192.0.2.7/24"), gateway: "192.0.2.0", reason: ReasonBadGateway},
+		{name: "the first address of the network", addresses: plain("192.0.2.7/24"), gateway: "192.0.2.0", want: "192.0.2.7", gatewayIs: "192.0.2.0"},
 		{name: "both ends of a network of two", addresses: plain("192.0.2.7/31"), gateway: "192.0.2.6", want: "192.0.2.7", gatewayIs: "192.0.2.6"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -148,18 +149,52 @@ func TestATunnelByItsKind(t *testing.T) {
 // An endpoint is not given up for an address that has to wait.
 func TestANewAddressThatIsTentative(t *testing.T) {
 	s := newScene(t, "master")
-	s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+	s.address("wan1", "2001:db8:1::2/64")
+	s.route("wan1", "::/0", "2001:db8:7::1")
 	s.settled()
-	i := s.iface("wan1")
-	s.address("wan1", "2001:db8:1::1/64").Tentative = true
-	i.Addresses[1], i.Addresses[2] = i.Addresses[2], i.Addresses[1]
+	s.address("wan1", "2001:db8:7::2/64").Tentative = true
 	if lines := mptcpLines(s.apply()); len(lines) != 0 {
 		t.Errorf("%q", lines)
 	}
 	s.state.Addresses[len(s.state.Addresses)-1].Tentative = false
 	wantLines(t, mptcpLines(s.settled()), `
-		+ ip mptcp endpoint add 2001:db8:1::1 dev eth1 id 3 subflow
+		+ ip mptcp endpoint add 2001:db8:7::2 dev eth1 id 3 subflow
 		- ip mptcp endpoint delete id 2
+	`)
+}
+
+// Of several IPv6 addresses that may stand for a line the one with the endpoint
+// goes on doing so, in whatever order they are told.
+func TestANewAddressDoesNotMoveTheEndpoint(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+	s.ipv6Line("wan2", "", "2001:db8:2200::/40")
+	s.address("lan", "2001:db8:2201::1/64")
+	s.settled()
+	before := s.endpointsText()
+	i := s.iface("wan1")
+	s.address("wan1", "2001:db8:7::2/64")
+	i.Addresses[1], i.Addresses[2] = i.Addresses[2], i.Addresses[1]
+	s.address("lan", "2001:db8:2200::1/64")
+	s.settled()
+	wantText(t, "endpoints", s.endpointsText(), before)
+	if !strings.Contains(before, "2001:db8:2201::1 dev 12") {
+		t.Errorf("endpoints:\n%s", before)
+	}
+}
+
+// What has a temporary address leaves by the line all the same.
+func TestTemporaryAddressesHaveRules(t *testing.T) {
+	s := newScene(t, "on", "on")
+	s.address("wan1", "2001:db8:1::1234/64").Temporary = true
+	s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+	s.settled()
+	wantText(t, "rules", s.rulesOf(IPv6), `
+		pref 501 from 2001:db8:1::2 lookup main suppress_prefixlength 7
+		pref 501 from 2001:db8:1::1234 lookup main suppress_prefixlength 7
+		pref 502 from 2001:db8:1::2 lookup 3
+		pref 502 from 2001:db8:1::1234 lookup 3
+		pref 503 oif eth1 lookup 3
 	`)
 }
 
