@@ -12,9 +12,7 @@ TARGETS := mipsle mips arm arm64 amd64
 # garbage collector that came with Go 1.26 is 7 kB as xz, and an event is over before
 # there is anything to collect: the one before it does.
 export CGO_ENABLED := 0
-ifneq (,$(findstring go1.26,$(shell go env GOVERSION)))
-export GOEXPERIMENT := nogreenteagc
-endif
+LEAN := $(if $(findstring go1.26,$(shell go env GOVERSION)),GOEXPERIMENT=nogreenteagc)
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
 
@@ -26,7 +24,7 @@ help: ## show the targets
 build: bin/mptcpctl ## build bin/mptcpctl
 
 bin/mptcpctl: FORCE
-	go build $(SMALL) -o $@ ./cmd/mptcpctl
+	$(LEAN) go build $(SMALL) -o $@ ./cmd/mptcpctl
 
 bin/mptcplab: FORCE
 	go build -trimpath -o $@ ./cmd/mptcplab
@@ -74,7 +72,7 @@ cross: $(TARGETS:%=dist/mptcpctl-%) ## the shipped binary for every target, into
 # Go pads the segments of a MIPS binary to pages of 64 kB; a router's have 4.
 dist/mptcpctl-mips dist/mptcpctl-mipsle: LINK += -R 4096
 dist/mptcpctl-%: FORCE
-	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=5 go build $(SMALL) -o $@ ./cmd/mptcpctl
+	GOOS=linux GOARCH=$* GOMIPS=softfloat GOARM=5 $(LEAN) go build $(SMALL) -o $@ ./cmd/mptcpctl
 
 size: cross ## the size budget
 	@.ci/need xz
