@@ -63,6 +63,9 @@ func wantsDefault(l *plan.LineUse, f plan.Family) bool {
 }
 
 func (e *examination) noGateway(l *plan.LineUse, f plan.Family, what string) {
+	if l.Netifd.Dynamic { // made for an address, as MAP-E makes one
+		return
+	}
 	mend := []string{"ifup " + l.Name}
 	option := "gateway"
 	if f == plan.IPv6 {

@@ -38,6 +38,7 @@ func (p *planner) family(f Family) {
 		}
 	}
 	overlapping := p.overlapping(f)
+	p.owners = p.owningLines(f)
 	for i := range p.lines {
 		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
 			p.lineRules(l, f, overlapping[i])
@@ -51,11 +52,34 @@ func (p *planner) family(f Family) {
 	}
 }
 
+// owningLines says to which usable line an address belongs that several have (DS-Lite
+// gives every customer 192.0.0.2): the one whose endpoint it is.
+func (p *planner) owningLines(f Family) map[netip.Addr]*LineUse {
+	owners := make(map[netip.Addr]*LineUse)
+	for _, mode := range claimRank {
+		for i := range p.lines {
+			l := &p.lines[i]
+			if l.Mode != mode || !l.Participates() || !l.Use[f].Usable {
+				continue
+			}
+			for _, a := range l.Use[f].Addresses {
+				if owners[a.Addr()] == nil {
+					owners[a.Addr()] = l
+				}
+			}
+		}
+	}
+	return owners
+}
+
 // lineRules are the rules of one usable line.
 func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 	u := &l.Use[f]
 	for _, a := range u.addresses {
 		src := host(a.Prefix.Addr())
+		if p.owners[src.Addr()] != l {
+			continue
+		}
 		if overlaps {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
 				l.Name, "its networks are on another line too")
@@ -153,6 +177,9 @@ func (p *planner) strays() {
 			continue
 		}
 		for _, a := range l.Use[IPv6].addresses {
+			if p.owners[a.Prefix.Addr()] != l {
+				continue
+			}
 			p.wantRule(Rule{Family: IPv6, Priority: PriorityStray, Src: host(a.Prefix.Addr()), Table: Main, Suppress: -1},
 				l.Name, "where its table has no route, main decides")
 		}

@@ -104,7 +104,7 @@ func (p *planner) forwardedRules() []wantedRule {
 	return all
 }
 
-// absentLine is the line that is not usable in IPv6 and to which alone a table
+// absentLine is the line with IPv6 that is not usable and to which alone a table
 // belongs. Its table is empty, so that a rule into it leads nowhere; to leave it
 // saves making the whole list again when the line returns.
 func (p *planner) absentLine(table uint32) *LineUse {
@@ -117,7 +117,7 @@ func (p *planner) absentLine(table uint32) *LineUse {
 		if l.Use[IPv6].Usable {
 			return nil
 		}
-		if absent == nil || l.Has(IPv6) {
+		if l.Has(IPv6) || p.bears(l, IPv6) {
 			absent = l
 		}
 	}

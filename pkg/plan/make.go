@@ -83,7 +83,8 @@ type planner struct {
 	frozenTables [2]map[uint32]bool
 	marked       [2]map[string]bool // devices with an object of protocol 77
 	handed       map[tableKey]bool  // tables that get another line's routes
-	local        [2][]netip.Prefix  // networks of devices that are no line
+	local        [2][]netip.Prefix  // networks that are nearer than any line
+	owners       map[netip.Addr]*LineUse
 }
 
 // Make works out the plan. It is a pure function of its input.

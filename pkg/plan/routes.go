@@ -44,6 +44,7 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 		p.wantRoute(r, l.Name, "connected network")
 	}
 	p.otherNetworks(l, f, base)
+	p.tabledNetworks(l, f, base)
 	if f == IPv6 {
 		r := base
 		r.Dst = LinkLocal
@@ -155,22 +156,57 @@ func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 	}
 }
 
-// localNetworks are the connected networks of devices that are no line.
+// localNetworks are those that are nearer than any line: the connected networks of
+// devices that are no line, and the routes of interfaces that take no part.
 func (p *planner) localNetworks(f Family) []netip.Prefix {
-	if p.local[f] == nil {
-		p.local[f] = []netip.Prefix{}
-		lines := make(map[int]bool)
-		for i := range p.lines {
-			if l := &p.lines[i]; l.Mode != config.Off || l.Frozen {
-				lines[p.State.deviceByName(l.Device).Index] = true
-			}
+	if p.local[f] != nil {
+		return p.local[f]
+	}
+	p.local[f] = []netip.Prefix{}
+	add := func(network netip.Prefix) {
+		if network.IsValid() && network.Bits() > 0 && !slices.Contains(p.local[f], network) {
+			p.local[f] = append(p.local[f], network)
 		}
-		for i := range p.State.Addresses {
-			a := &p.State.Addresses[i]
-			if network := a.Network(f); a.Global && !lines[a.Index] && network.IsValid() && !slices.Contains(p.local[f], network) {
-				p.local[f] = append(p.local[f], network)
+	}
+	lines := make(map[int]bool)
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.Mode != config.Off || l.Frozen {
+			lines[p.State.deviceByName(l.Device).Index] = true
+			continue
+		}
+		for _, r := range l.Netifd.Routes {
+			if ordinary(r, f) {
+				add(r.Target)
 			}
 		}
 	}
+	for i := range p.State.Addresses {
+		if a := &p.State.Addresses[i]; a.Global && !lines[a.Index] {
+			add(a.Network(f))
+		}
+	}
 	return p.local[f]
+}
+
+// tabledNetworks keeps out of a line's way the networks that netifd has put into a
+// table of their own ("ip4table" of a LAN), to which a rule of a higher priority
+// number leads: the main table, which has others, does not have them.
+func (p *planner) tabledNetworks(l *LineUse, f Family, base Route) {
+	for i := range p.lines {
+		other := &p.lines[i]
+		if other.Mode != config.Off || other.NetifdTable(f) == 0 {
+			continue
+		}
+		for _, a := range other.Netifd.Addresses {
+			there := Address{Prefix: a.Prefix}
+			if a.Peer.IsValid() {
+				there.Peer = host(a.Peer)
+			}
+			if network := there.Network(f); network.IsValid() {
+				p.wantRoute(Route{Family: f, Table: base.Table, Dst: network, Throw: true, Metric: base.Metric},
+					l.Name, "a network in netifd's table "+tableText(other.NetifdTable(f)))
+			}
+		}
+	}
 }
