@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -144,39 +143,53 @@ func (k *checking) list(f int) {
 }
 
 // source: an entry with a source is of a delegated prefix or a network of a line, and
-// leads into its table, or of who takes no part. It may stay while the line is up
-// and not usable: its table is empty then.
+// leads into its table, or of who takes no part. That of a line which is not usable
+// may stay: it alone has the table, which is empty then.
 func (k *checking) source(f int, r dumpedRule) {
 	p, err := netip.ParsePrefix(r.Src)
 	if err != nil {
 		k.fail("list", "family %d: %s is no prefix", f, r.Src)
 		return
 	}
-	if f == 0 || k.heldRule(f, r) {
+	if k.heldRule(f, r) || k.absent(f, r) {
 		return
 	}
 	for _, l := range k.c.lines {
 		own := slices.ContainsFunc(l.Addresses, func(a netip.Prefix) bool { return a.Masked() == p }) || l.Prefix.IsValid() && l.Prefix.Masked() == p
-		empty := !slices.ContainsFunc(k.now.routes[f], func(r dumpedRoute) bool { return r.ours && r.Table == l.tables[f] })
 		switch {
 		case !own || !l.Up:
-		case l.takesPart() && r.Table == l.tables[f] && (k.uses[l][f].usable || empty), !l.takesPart() && r.Table == 254:
+		case k.uses[l][f].usable && r.Table == l.tables[f], !l.takesPart() && r.Table == 254:
 			return
 		}
 	}
 	k.fail("list", "not wanted: %s", r)
 }
 
-// sorted: the longest prefix comes first.
-func (k *checking) sorted(sources []string) {
-	bits := func(s string) int {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			return 0
+// absent reports whether a rule that stood before leads into the empty table of a
+// line that is not usable.
+func (k *checking) absent(f int, r dumpedRule) bool {
+	there := false
+	for _, l := range k.c.lines {
+		if l.takesPart() && l.tables[f] == r.Table {
+			if k.uses[l][f].usable {
+				return false
+			}
+			there = true
 		}
-		return -p.Bits()
 	}
-	if !slices.IsSortedFunc(sources, func(a, b string) int { return bits(a) - bits(b) }) && len(k.held) == 0 {
-		k.fail("list", "sources out of order: %s", fmt.Sprint(sources))
+	stood := slices.ContainsFunc(k.before.rules[f], func(b dumpedRule) bool { return b.ours && b.String() == r.String() })
+	return there && stood && !slices.ContainsFunc(k.now.routes[f], func(route dumpedRoute) bool { return route.ours && route.Table == r.Table })
+}
+
+// sorted: a network comes before one that it lies within.
+func (k *checking) sorted(sources []string) {
+	for i, text := range sources {
+		wide, err := netip.ParsePrefix(text)
+		for _, later := range sources[i+1:] {
+			narrow, laterErr := netip.ParsePrefix(later)
+			if err == nil && laterErr == nil && narrow.Bits() > wide.Bits() && wide.Contains(narrow.Addr()) && len(k.held) == 0 {
+				k.fail("list", "%s comes before %s", wide, narrow)
+			}
+		}
 	}
 }
