@@ -167,7 +167,7 @@ func cmdNetifd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(wrong)
 }
 
-// parseNetifd reads the words of netifd: "up", "down", "dynamic", and
+// parseNetifd reads the words of netifd: "up", "down", "dynamic", "sourcefilter", and
 // "device=", "l3=", "proto=", "metric=", "address=", "gateway=", "prefix=",
 // "peer=" and "route=PREFIX[,GATEWAY]", of which address, gateway and route add
 // and an empty value takes all away.
@@ -180,6 +180,8 @@ func parseNetifd(i *netlab.Interface, words []string) error {
 			i.Up = key == "up"
 		case "dynamic":
 			i.Dynamic = true
+		case "sourcefilter":
+			i.SourceFilter = true
 		case "device":
 			i.Device = value
 		case "l3":

@@ -35,6 +35,7 @@ type Interface struct {
 	Metric    int            `json:"metric,omitempty"`
 
 	NoDefaultRoute bool   `json:"no_default_route,omitempty"` // option defaultroute 0
+	SourceFilter   bool   `json:"source_filter,omitempty"`    // IPv6 default routes hold for the line's own sources, as with dhcpv6
 	NoPeerDNS      bool   `json:"no_peer_dns,omitempty"`      // option peerdns 0
 	IP4Table       uint32 `json:"ip4table,omitempty"`
 	IP6Table       uint32 `json:"ip6table,omitempty"`
@@ -47,7 +48,7 @@ type Interface struct {
 }
 
 // A Route is one that netifd has on an interface beside its addresses. Source
-// restricts it: netifd writes it as the preferred source in IPv4.
+// restricts it to packets from there; netifd writes it as the preferred source in IPv4.
 type Route struct {
 	Target netip.Prefix `json:"target"`
 	Via    netip.Addr   `json:"via,omitzero"` // zero: on the link
@@ -61,6 +62,12 @@ func (i *Interface) routes() []Route {
 	var all []Route
 	for _, gateway := range i.Gateways {
 		r := Route{Target: everything(gateway), Via: gateway}
+		if gateway.Is6() && i.SourceFilter {
+			for _, source := range i.sources() {
+				all = append(all, Route{Target: r.Target, Via: gateway, Source: source})
+			}
+			continue
+		}
 		if i.Proto == "dhcp" && gateway.Is4() {
 			for _, a := range i.Addresses {
 				if a.Addr().Is4() && !r.Source.IsValid() {
@@ -74,6 +81,20 @@ func (i *Interface) routes() []Route {
 	slices.SortStableFunc(all, func(a, b Route) int {
 		return b.Target.Addr().BitLen() - a.Target.Addr().BitLen()
 	})
+	return all
+}
+
+// sources are those for which the default routes hold: the networks of the global
+// addresses, and the delegated prefix.
+func (i *Interface) sources() (all []netip.Prefix) {
+	for _, a := range i.Addresses {
+		if a.Addr().Is6() {
+			all = append(all, a.Masked())
+		}
+	}
+	if i.Prefix.IsValid() {
+		all = append(all, i.Prefix.Masked())
+	}
 	return all
 }
 

@@ -3,10 +3,14 @@
 package netlab
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -39,7 +43,7 @@ func (l *Lab) ifup(s *state, i *Interface) error {
 		if !i.active(r) {
 			continue
 		}
-		if err := l.Router.Netlink.RouteReplace(kernelRoute(i, link, r)); err != nil {
+		if err := l.replaceRoute(i, link, r); err != nil {
 			return fmt.Errorf("%s: route to %s: %w", i.Name, r.Target, err)
 		}
 	}
@@ -113,7 +117,7 @@ func (l *Lab) ifdown(s *state, i *Interface) error {
 		problems = append(problems, gone(l.Router.Netlink.AddrDel(link, &netlink.Addr{IPNet: ipNet(a)})))
 	}
 	for _, r := range i.routes() {
-		problems = append(problems, gone(l.Router.Netlink.RouteDel(kernelRoute(i, link, r))))
+		problems = append(problems, gone(l.deleteRoute(i, link, r)))
 	}
 	problems = append(problems, l.ifdownRules(i, link))
 	if i.Prefix.IsValid() {
@@ -160,6 +164,42 @@ func kernelRoute(i *Interface, link netlink.Link, r Route) *netlink.Route {
 	}
 	return k
 }
+
+// replaceRoute writes a route. The library has no source of IPv6 routes, hence ip(8).
+func (l *Lab) replaceRoute(i *Interface, link netlink.Link, r Route) error {
+	if !r.Source.IsValid() || r.Source.Addr().Is4() {
+		return l.Router.Netlink.RouteReplace(kernelRoute(i, link, r))
+	}
+	return l.sourceRoute("replace", i, r)
+}
+
+func (l *Lab) deleteRoute(i *Interface, link netlink.Link, r Route) error {
+	if !r.Source.IsValid() || r.Source.Addr().Is4() {
+		return l.Router.Netlink.RouteDel(kernelRoute(i, link, r))
+	}
+	if err := l.sourceRoute("del", i, r); !strings.Contains(fmt.Sprint(err), "No such process") {
+		return err
+	}
+	return unix.ESRCH
+}
+
+func (l *Lab) sourceRoute(do string, i *Interface, r Route) error {
+	words := []string{"-6", "route", do, r.Target.String(), "from", r.Source.String(), "via", r.Via.String(), "dev", i.l3(),
+		"metric", strconv.Itoa(cmp.Or(i.Metric, 1024)), "proto", "static"}
+	if table := i.table(r.Target.Addr()); table != 0 {
+		words = append(words, "table", strconv.Itoa(table))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ipTimeout)
+	defer cancel()
+	text, err := l.Router.Output(ctx, "ip", words...)
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(words, " "), err, text)
+	}
+	return nil
+}
+
+// ipTimeout bounds a call of ip(8).
+const ipTimeout = 10 * time.Second
 
 func addressRules(a netip.Prefix, table int) []*netlink.Rule {
 	if table == 0 {

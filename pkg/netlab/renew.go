@@ -41,7 +41,7 @@ func (l *Lab) renew(s *state, old, i *Interface) error {
 		if !i.active(r) {
 			continue
 		}
-		err := l.Router.Netlink.RouteReplace(kernelRoute(i, link, r))
+		err := l.replaceRoute(i, link, r)
 		// The address that it needs may be one of those that went.
 		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENETUNREACH) {
 			problems = append(problems, err)
@@ -49,7 +49,7 @@ func (l *Lab) renew(s *state, old, i *Interface) error {
 	}
 	for _, r := range old.routes() {
 		if !slices.Contains(i.routes(), r) {
-			problems = append(problems, gone(l.Router.Netlink.RouteDel(kernelRoute(old, link, r))))
+			problems = append(problems, gone(l.deleteRoute(old, link, r)))
 		}
 	}
 	return errors.Join(problems...)
