@@ -306,8 +306,12 @@ func (a dumpedAddress) source() string {
 	return a.Local.String()
 }
 
-// connected is the network of an address, unless main has it not from the kernel.
+// connected is the network of an address: its peer's, where it has one, and none
+// where the kernel makes no route of it.
 func (a dumpedAddress) connected() netip.Prefix {
+	if a.Peer.IsValid() {
+		return netip.PrefixFrom(a.Peer, a.Bits).Masked()
+	}
 	if a.NoPrefix || a.Bits == a.Local.BitLen() {
 		return netip.Prefix{}
 	}

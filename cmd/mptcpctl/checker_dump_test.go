@@ -28,6 +28,7 @@ type kernelDump struct {
 	endpoints []mptcp.Endpoint
 	limits    mptcp.Limits
 	linkdown  map[string]string // "4 eth1" to its value
+	mainHas   map[string]bool   // "192.0.2.0/24 eth1": main has that network on that device
 }
 
 type dumpedLink struct {
@@ -39,6 +40,7 @@ type dumpedLink struct {
 
 type dumpedAddress struct {
 	Local      netip.Addr `json:"local"`
+	Peer       netip.Addr `json:"address"` // point-to-point
 	Bits       int        `json:"prefixlen"`
 	Scope      string     `json:"scope"`
 	NoPrefix   bool       `json:"noprefixroute"`
@@ -118,7 +120,7 @@ func (s *script) dump() (*kernelDump, error) {
 	if err := s.Router.Run(cmd); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out.String())
 	}
-	d := &kernelDump{linkdown: make(map[string]string)}
+	d := &kernelDump{linkdown: make(map[string]string), mainHas: make(map[string]bool)}
 	decoder := json.NewDecoder(&out)
 	var rules, routes [2][]json.RawMessage
 	if err := errors.Join(decoder.Decode(&d.links), decoder.Decode(&rules[0]), decoder.Decode(&rules[1]), decoder.Decode(&routes[0]), decoder.Decode(&routes[1])); err != nil {
@@ -139,6 +141,9 @@ func (s *script) dump() (*kernelDump, error) {
 			}
 			if r.ours || foreign {
 				d.routes[f] = append(d.routes[f], r)
+			}
+			if r.Table == 254 && r.Via == "" {
+				d.mainHas[r.Dst+" "+r.Dev] = true
 			}
 		}
 	}

@@ -53,8 +53,8 @@ func (k *checking) hasList(f int) verdict {
 	return k.leftToMain(f)
 }
 
-// leftToMain turns no list into "no": main's default route is an outsider's. Lines
-// without a default route in main are compared by metric, which the walks leave open.
+// leftToMain says that there is no list while main's default route is an outsider's.
+// The first of the list is compared by its metric where main has not its route.
 func (k *checking) leftToMain(f int) verdict {
 	route, certain := k.mainDefault(f)
 	if route == nil || route.Type != "" {
@@ -62,7 +62,9 @@ func (k *checking) leftToMain(f int) verdict {
 	}
 	outsider, line := false, false
 	for _, l := range k.c.lines {
-		if l.device != route.Dev || !l.Up || !slices.ContainsFunc(l.Gateways, func(g netip.Addr) bool { return g.String() == route.Via }) {
+		if l.device != route.Dev || !l.Up || !slices.ContainsFunc(l.Gateways, func(g netip.Addr) bool {
+			return g.String() == route.Via || g.IsUnspecified() && route.Via == "" && familyIndex(g) == f
+		}) {
 			continue
 		}
 		line = line || l.hasMode && l.mode != "off"
@@ -74,10 +76,19 @@ func (k *checking) leftToMain(f int) verdict {
 	case !outsider || line:
 		return yes
 	}
-	if slices.ContainsFunc(k.linesOf(f), func(l *checkedLine) bool { return l.NoDefaultRoute }) {
-		return either
+	first := k.ranked(f, listOrder)[0]
+	if (first.NoDefaultRoute || first.fixed[1+f] != 0) && stored(f, first.Metric) < route.Metric {
+		return yes
 	}
 	return no
+}
+
+// stored is a metric as the kernel stores it.
+func stored(f, metric int) int {
+	if f == 1 && metric == 0 {
+		return 1024
+	}
+	return metric
 }
 
 // mainDefault is the default route that main would take, and whether that is certain:

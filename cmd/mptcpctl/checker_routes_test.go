@@ -17,12 +17,12 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 		}
 	}
 	reach := func(gateway netip.Addr) bool {
-		return slices.ContainsFunc(u.addresses, func(a dumpedAddress) bool { return a.connected().IsValid() && a.connected().Contains(gateway) })
+		return slices.ContainsFunc(want, func(r dumpedRoute) bool { return r.Via == "" && prefixOf(r).Contains(gateway) })
 	}
 	for _, a := range append(slices.Clone(u.addresses), k.neighbours(l, f)...) {
-		if a.connected().IsValid() {
+		if network := k.network(a, l.device); network.IsValid() {
 			r := base
-			r.Dst, r.Src, r.optional = a.connected().String(), a.source(), a.Deprecated || a.Failed || a.Temporary
+			r.Dst, r.Src, r.optional = network.String(), a.source(), a.Deprecated || a.Failed || a.Temporary
 			add(r)
 		}
 	}
@@ -43,12 +43,24 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 		}
 	}
 	r := base
-	r.Dst, r.Via, r.Src, r.OnLink = "default", u.gateway.String(), u.address.source(), !reach(u.gateway)
+	r.Dst, r.Src = "default", u.address.source()
+	if !u.gateway.IsUnspecified() {
+		r.Via, r.OnLink = u.gateway.String(), !reach(u.gateway)
+	}
 	if len(u.addresses) == 0 {
 		r.Src = k.inPrefix(l)
 	}
 	add(r)
 	return want
+}
+
+// network is the connected one of an address; one that the kernel makes no route of
+// counts where main has it on that device all the same.
+func (k *checking) network(a dumpedAddress, device string) netip.Prefix {
+	if p := netip.PrefixFrom(a.Local, a.Bits).Masked(); a.NoPrefix && !p.IsSingleIP() && k.now.mainHas[p.String()+" "+device] {
+		return p
+	}
+	return a.connected()
 }
 
 // neighbours are the addresses that the kernel has on a line's device beside the

@@ -26,6 +26,9 @@ const lanSide = "lan0"
 // rule or a route of others has a say, it is not asked.
 func (k *checking) ways(router *netlab.Namespace) error {
 	for f := range 2 {
+		if err := k.marked(router, f); err != nil {
+			return err
+		}
 		head := k.head(f)
 		for _, l := range k.linesOf(f) {
 			if err := k.waysOf(router, l, f); err != nil {
@@ -95,10 +98,65 @@ func (k *checking) way(router *netlab.Namespace, f int, p netlab.Packet, l *chec
 	}
 	// Of several lines on a device, a bound socket without an address takes any.
 	shared := p.Out != "" && slices.ContainsFunc(k.linesOf(f), func(other *checkedLine) bool { return other != l && other.device == l.device })
-	if got.Device != l.device || got.Gateway != k.uses[l][f].gateway && !shared {
+	gateway := k.uses[l][f].gateway
+	if got.Device != l.device || got.Gateway != gateway && !shared && !(gateway.IsUnspecified() && !got.Gateway.IsValid()) {
 		k.fail("way", "%s: %+v leaves by %+v", l.name, p, got)
 	}
 	return nil
+}
+
+// marked asserts that what is forwarded with the mark of a foreign rule goes where
+// that rule says, whatever line its source belongs to.
+func (k *checking) marked(router *netlab.Namespace, f int) error {
+	if _, lan := k.now.link(lanSide); !lan {
+		return nil
+	}
+	for at, r := range k.now.rules[f] {
+		mark, _, _ := strings.Cut(r.Mark, "/")
+		value, err := strconv.ParseUint(cmp.Or(mark, "0"), 0, 32)
+		device := k.policyDevice(f, r.Table)
+		if r.ours || r.Not || r.Src+r.Dst+r.IIF+r.OIF != "" || value == 0 || err != nil || device == "" {
+			continue
+		}
+		sources := []netip.Addr{lanHosts[f]}
+		for _, l := range k.linesOf(f) {
+			for _, p := range k.uses[l][f].prefixes {
+				sources = append(sources, hostIn(p))
+			}
+		}
+		for _, from := range sources {
+			p := netlab.Packet{To: farAway[f], From: from, In: lanSide, Mark: uint32(value)}
+			before := func(other dumpedRule) bool {
+				return !other.ours && other.Priority != 0 && (other.Not || other.Dst != "" || fits(other, p))
+			}
+			if slices.ContainsFunc(k.now.rules[f][:at], before) {
+				continue
+			}
+			got, err := router.Way(p)
+			if err != nil {
+				return err
+			}
+			if got.Device != device {
+				k.fail("policy", "%+v leaves by %+v, and not by %s as the rule %s says", p, got, device, r.text)
+			}
+		}
+	}
+	return nil
+}
+
+// policyDevice is the device of the only default route of a table, if it has a carrier.
+func (k *checking) policyDevice(f int, table uint32) string {
+	device, routes := "", 0
+	for _, r := range k.now.routes[f] {
+		if r.Table == table && r.Dst == "default" {
+			device = r.Dev
+			routes++
+		}
+	}
+	if link, there := k.now.link(device); routes != 1 || !there || !slices.Contains(link.Flags, "LOWER_UP") {
+		return ""
+	}
+	return device
 }
 
 // policy reports whether somebody else decides about a packet: by a rule that fits

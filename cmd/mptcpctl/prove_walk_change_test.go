@@ -10,7 +10,11 @@ import (
 // change is one change of the world.
 func (w *walker) change() {
 	n := w.line()
-	switch w.IntN(24) {
+	switch w.IntN(26) {
+	case 24:
+		w.shape(n)
+	case 25:
+		w.policy(n)
 	case 0, 1, 2:
 		w.add("walk fault unplug wan%d", n)
 	case 3, 4, 5:
@@ -90,13 +94,14 @@ func (w *walker) part(n int) {
 	kind, more := w.pick("b", "c"), ""
 	switch line := w.words[n-1]; {
 	case !strings.Contains(line, "ipv6") && w.chance(2):
-		kind, more = "_6", fmt.Sprintf("dynamic proto=dhcpv6 device=eth%d address=3fff:%d::60/64 gateway=3fff:%d::1", n, n, n)
+		kind, more = "_6", fmt.Sprintf("dynamic proto=dhcpv6 device=eth%d address=3fff:%d::60/64 gateway=3fff:%d::1%s", n, n, n, w.pick("", " sourcefilter"))
 	case strings.Contains(line, "noipv4") && w.chance(2):
 		kind, more = "_4", fmt.Sprintf("dynamic proto=dhcp device=eth%d address=10.0.%d.40/24 gateway=10.0.%d.1", n, n, n)
 	case kind == "b":
 		more = fmt.Sprintf("device=@wan%d l3=eth%d proto=static metric=%d address=10.1.%d.2/24 gateway=10.1.%d.1", n, n, 30+n, n, n)
 	case kind == "c":
-		more = fmt.Sprintf("device=eth%d proto=dhcpv6 metric=%d address=3fff:%d:1::2/64 gateway=3fff:%d:1::1", n, 30+n, n, n)
+		more = fmt.Sprintf("device=eth%d proto=dhcpv6 metric=%d address=%s gateway=3fff:%d:1::1", n, 30+n,
+			w.pick(fmt.Sprintf("3fff:%d:1::2/64", n), fmt.Sprintf("fd00:%d:1::2/64", n), fmt.Sprintf("fd00:%d:1::2/64 address=3fff:%d:1::2/64", n, n)), n)
 	}
 	name := fmt.Sprint("wan", n, kind)
 	dynamic := strings.HasPrefix(more, "dynamic")
@@ -105,6 +110,7 @@ func (w *walker) part(n int) {
 		w.add("walk netifd %s %s", name, more)
 		if !dynamic && (!w.watched || w.held) {
 			w.add("walk option %s device %s", name, strings.TrimPrefix(strings.Fields(more)[0], "device="))
+			w.section(name, more)
 		}
 	}
 	switch w.IntN(8) {

@@ -132,8 +132,8 @@ func (w *walker) labLine(n int) string {
 		in   int
 		word string
 	}{
-		{2, "ipv6"}, {3, "dhcp"}, {8, "nodefault"}, {8, fmt.Sprint("ip4table:", 100+n)}, {10, fmt.Sprint("ip6table:", 200+n)},
-		{8, fmt.Sprint("metric:", 1+w.IntN(20))}, {8, fmt.Sprintf("prefix:2001:db8:%d::/56", n*256)}, {12, "down"},
+		{2, "ipv6"}, {2, "dhcp"}, {8, "nodefault"}, {8, fmt.Sprint("ip4table:", 100+n)}, {10, fmt.Sprint("ip6table:", 200+n)},
+		{6, fmt.Sprint("metric:", w.IntN(20)-1)}, {8, fmt.Sprintf("prefix:2001:db8:%d::/56", n*256)}, {12, "down"},
 	} {
 		if w.chance(extra.in) {
 			words = append(words, extra.word)
