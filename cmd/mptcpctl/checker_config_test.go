@@ -194,8 +194,9 @@ func (c *checkedConfig) number() {
 			})
 		}
 		next := uint32(1000)
-		of := make(map[*checkedLine]bool) // who has given its number to a child
+		of := make(map[*checkedLine]bool) // whose number is in use: its own, or a child's
 		for _, l := range c.lines {
+			of[l] = of[l] || l.reports(f)
 			l.tables[f] = l.fixed[0]
 			if l.tables[f] == 0 && l.position > 0 && !taken(uint32(l.position)+1, l) {
 				l.tables[f] = uint32(l.position) + 1

@@ -38,7 +38,7 @@ type LineConfig struct {
 	Proto     string       // static (also when empty) or dhcp, which is dhcpv6 in IPv6
 	NoIPv4    bool         // the line has no IPv4
 	IPv6      bool         // the line has IPv6
-	Prefix    netip.Prefix // delegated to the router; zero: none
+	Prefix    netip.Prefix // delegated to the router, by DHCP with IPv6 only; zero: none
 	Metric    int          // 0: I; negative: none
 	Bits      uint64       // limit in bit/s, each way; 0: none
 	Multipath string       // mode for the configuration; empty: none is written
@@ -162,6 +162,9 @@ func newInterface(i int, c LineConfig) Interface {
 
 // newInterfaces returns the sections of line number i: DHCP has one for each family.
 func newInterfaces(i int, c LineConfig) []Interface {
+	if c.Proto == "dhcp" && !c.IPv6 {
+		c.IP6Table, c.Prefix = 0, netip.Prefix{}
+	}
 	if c.Proto != "dhcp" || !c.IPv6 {
 		return []Interface{newInterface(i, c)}
 	}
