@@ -55,6 +55,11 @@ func (l *Lab) uplink(n *Namespace, device, name string, address netip.Prefix, nu
 	if err := veth(l.Internet, name, mac(7, number), n, device, mac(8, number)); err != nil {
 		return gateway, err
 	}
+	// Its carrier comes first: a route that the internet gets without one is no route
+	// there until the kernel has taken note of the carrier, up to a second later.
+	if err := configure(n, device); err != nil {
+		return gateway, err
+	}
 	if err := configure(l.Internet, name, netip.PrefixFrom(gateway, address.Bits())); err != nil {
 		return gateway, err
 	}
