@@ -127,7 +127,7 @@ func (k *checking) marked(router *netlab.Namespace, f int) error {
 		for _, from := range sources {
 			p := netlab.Packet{To: farAway[f], From: from, In: lanSide, Mark: uint32(value)}
 			before := func(other dumpedRule) bool {
-				return !other.ours && other.Priority != 0 && (other.Not || other.Dst != "" || fits(other, p))
+				return !other.ours && other.Priority != 0 && (other.Not || other.Dst != "" || fits(other, p)) && k.leads(f, other)
 			}
 			if slices.ContainsFunc(k.now.rules[f][:at], before) {
 				continue
@@ -159,15 +159,12 @@ func (k *checking) policyDevice(f int, table uint32) string {
 	return device
 }
 
-// policy reports whether somebody else decides about a packet: by a rule that fits
-// and leads into a table that has a route, by an error, or by a route of others in
-// the line's table. Two lines may also have the same address.
+// policy reports whether somebody else decides about a packet: by a rule before the
+// managed one that fits and whose table has a route, by an error, or by a route of
+// others in the line's table. Two lines may also have the same address.
 func (k *checking) policy(f int, p netlab.Packet, l *checkedLine) bool {
-	for _, r := range k.now.rules[f] {
-		if r.ours || r.Table >= 253 && r.Table <= 255 && r.Priority >= 32766 || r.Priority == 0 {
-			continue
-		}
-		if r.Not || r.Dst != "" || fits(r, p) {
+	for _, r := range k.now.rules[f][:k.decides(f, p, l)] {
+		if !r.ours && r.Priority != 0 && (r.Not || r.Dst != "" || fits(r, p)) && k.leads(f, r) {
 			return true
 		}
 	}
@@ -183,6 +180,38 @@ func (k *checking) policy(f int, p netlab.Packet, l *checkedLine) bool {
 		}
 	}
 	return same > 1 || len(k.held) > 0
+}
+
+// decides is the place of the managed rule that leads a packet into the table of its
+// line, or of the end where there is none.
+func (k *checking) decides(f int, p netlab.Packet, l *checkedLine) int {
+	priority := 502
+	if p.Out != "" {
+		priority = 503
+	} else if p.In != "" {
+		priority = 32765
+	}
+	at := slices.IndexFunc(k.now.rules[f], func(r dumpedRule) bool {
+		return r.ours && r.Priority == priority && r.Table == l.tables[f] && (priority != 502 || r.Src == p.From.String())
+	})
+	if at < 0 {
+		return len(k.now.rules[f])
+	}
+	return at
+}
+
+// leads reports whether a rule of others may find a route to what is far away.
+func (k *checking) leads(f int, r dumpedRule) bool {
+	if r.Table == 0 { // an error
+		return true
+	}
+	return slices.ContainsFunc(k.now.routes[f], func(route dumpedRoute) bool {
+		bits, covers := 0, route.Dst == "default"
+		if network, err := netip.ParsePrefix(route.Dst); err == nil {
+			bits, covers = network.Bits(), network.Contains(farAway[f])
+		}
+		return route.Table == r.Table && covers && (bits > r.Suppress || route.Type != "")
+	})
 }
 
 // fits reports whether a rule of others may fit a packet: a mark that the packet has
