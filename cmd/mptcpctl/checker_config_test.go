@@ -194,24 +194,35 @@ func (c *checkedConfig) number() {
 			})
 		}
 		next := uint32(1000)
-		of := make(map[*checkedLine]bool) // whose number is in use: its own, or a child's
+		free := func() uint32 {
+			for taken(next, nil) {
+				next++
+			}
+			next++
+			return next - 1
+		}
+		used := make(map[*checkedLine]bool) // an interface of the family has the number
 		for _, l := range c.lines {
-			of[l] = of[l] || l.reports(f)
+			if l.parent != nil {
+				continue
+			}
+			used[l] = l.reports(f)
 			l.tables[f] = l.fixed[0]
 			if l.tables[f] == 0 && l.position > 0 && !taken(uint32(l.position)+1, l) {
 				l.tables[f] = uint32(l.position) + 1
 			}
-			if l.parent != nil && l.reports(f) && !of[l.parent] { // it stands behind that one
-				l.tables[f], of[l.parent] = l.parent.tables[f], true
+			if l.tables[f] == 0 && l.mode != "off" {
+				l.tables[f] = free()
 			}
-			if l.tables[f] != 0 || l.mode == "off" || l.parent != nil && !l.reports(f) {
-				continue
+		}
+		for _, l := range c.lines {
+			switch {
+			case l.parent == nil:
+			case !used[l.parent] || !l.reports(f):
+				l.tables[f], used[l.parent] = l.parent.tables[f], used[l.parent] || l.reports(f)
+			case l.mode != "off":
+				l.tables[f] = free()
 			}
-			for taken(next, nil) {
-				next++
-			}
-			l.tables[f] = next
-			next++
 		}
 	}
 }

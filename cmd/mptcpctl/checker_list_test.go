@@ -47,10 +47,21 @@ func (k *checking) hasList(f int) verdict {
 		return yes
 	case len(k.held) > 0:
 		return either
+	case !master && len(ranked) > 0 && k.bears(f):
+		return either
 	case !master || len(ranked) == 0:
 		return no
 	}
 	return k.leftToMain(f)
+}
+
+// bears says that a master may get the family by an interface that netifd makes of it,
+// and that there was a list: it may stay until that comes.
+func (k *checking) bears(f int) bool {
+	stood := slices.ContainsFunc(k.before.rules[f], func(r dumpedRule) bool { return r.ours && r.Priority == 32765 })
+	return stood && slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
+		return (l.mode == "master" || l.saved == "master") && l.options["proto"] == "pppoe"
+	})
 }
 
 // leftToMain says that there is no list while main's default route is an outsider's.

@@ -35,7 +35,11 @@ func (k *checking) wantRules(f int) (want, optional []dumpedRule) {
 		}
 		add(yes, dumpedRule{Priority: 503, OIF: l.device, Table: l.tables[f], Suppress: -1})
 	}
-	add(k.wanted[f], askedMain)
+	if k.wanted[f] == yes {
+		add(yes, askedMain)
+	} else if k.c.on {
+		add(either, askedMain) // whether there is a list depends on the answer
+	}
 	if f == 1 {
 		for _, a := range k.outsideAddresses() {
 			add(k.wanted[f], dumpedRule{Priority: 501, Src: a.String(), Table: 254, Suppress: -1})

@@ -20,6 +20,9 @@ var (
 
 const lanSide = "lan0"
 
+// kernelMain is the priority of the kernel's own rule into main.
+const kernelMain = 32766
+
 // ways asks the kernel which way packets take, and asserts that it is the one that
 // DESIGN promises: from each address of a line by that line, bound to its device
 // likewise, from the LAN by the line of the source or the head of the list. Where a
@@ -164,7 +167,7 @@ func (k *checking) policyDevice(f int, table uint32) string {
 // others in the line's table. Two lines may also have the same address.
 func (k *checking) policy(f int, p netlab.Packet, l *checkedLine) bool {
 	for _, r := range k.now.rules[f][:k.decides(f, p, l)] {
-		if !r.ours && r.Priority != 0 && (r.Not || r.Dst != "" || fits(r, p)) && k.leads(f, r) {
+		if !r.ours && r.Priority != 0 && r.Priority < kernelMain && (r.Not || r.Dst != "" || fits(r, p)) && k.leads(f, r) {
 			return true
 		}
 	}
