@@ -64,6 +64,20 @@ func (k *Kernel) defaultOfMain(f plan.Family, index int, rules []plan.Rule) (_ *
 	return nil, false, nil
 }
 
+// onLink reports whether the main table has the network of an address on its link.
+func (k *Kernel) onLink(a *plan.Address) (bool, error) {
+	network := a.Prefix.Masked()
+	neighbour := network.Addr().Next()
+	if neighbour == a.Prefix.Addr() {
+		neighbour = neighbour.Next()
+	}
+	r, refused, err := k.matchedRoute(neighbour, 0)
+	if err != nil {
+		return false, fmt.Errorf("the route to %s: %w", network, err)
+	}
+	return !refused && r.Table == plan.Main && r.Dst == network && r.Index == a.Index && !r.Gateway.IsValid(), nil
+}
+
 // matchedRoute asks for the route that a packet without source meets
 // (RTM_F_FIB_MATCH), bound to a device or to none, 0. refused says that there is
 // none, or one that refuses it.

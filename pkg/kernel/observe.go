@@ -79,6 +79,9 @@ func (o *observation) family(f plan.Family) error {
 			return err
 		}
 	}
+	if err := o.routed(f); err != nil {
+		return err
+	}
 	if o.req.Default {
 		if err := o.mainDefault(f); err != nil {
 			return err
@@ -90,6 +93,21 @@ func (o *observation) family(f plan.Family) error {
 			continue
 		}
 		if err := o.table(f, table, destinations); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// routed asks for the networks of addresses for which the kernel has made no route:
+// netifd and NetworkManager make theirs themselves.
+func (o *observation) routed(f plan.Family) (err error) {
+	for i := range o.Addresses {
+		a := &o.Addresses[i]
+		if plan.FamilyOf(a.Prefix.Addr()) != f || !a.NoPrefixRoute || !a.Global || a.Prefix.IsSingleIP() {
+			continue
+		}
+		if a.Routed, err = o.onLink(a); err != nil {
 			return err
 		}
 	}

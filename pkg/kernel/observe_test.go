@@ -76,6 +76,7 @@ func TestObserveSeesTheFlagsOfAddresses(t *testing.T) {
 	// Without a carrier duplicate address detection does not begin.
 	r.addressWith("eth2", "2001:db8:2::3/64", 0)
 	r.addressWith("eth1", "2001:db8:1::4/64", unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE)
+	r.addressWith("eth1", "2001:db8:9::4/64", unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE)
 	onLink, err := vnl.ParseAddr("169.254.7.7/16")
 	r.must(err)
 	onLink.Scope = unix.RT_SCOPE_LINK
@@ -89,7 +90,8 @@ func TestObserveSeesTheFlagsOfAddresses(t *testing.T) {
 
 	for _, want := range []plan.Address{
 		{Prefix: prefix("2001:db8:2::3/64"), Global: true, Tentative: true},
-		{Prefix: prefix("2001:db8:1::4/64"), Global: true, NoPrefixRoute: true},
+		{Prefix: prefix("2001:db8:1::4/64"), Global: true, NoPrefixRoute: true, Routed: true},
+		{Prefix: prefix("2001:db8:9::4/64"), Global: true, NoPrefixRoute: true},
 		{Prefix: prefix("2001:db8:1::5/64"), Global: true, Deprecated: true},
 		{Prefix: prefix("169.254.7.7/16")},
 		{Prefix: prefix("10.64.64.1/32"), Peer: prefix("10.64.64.64/32"), Global: true},

@@ -135,12 +135,6 @@ func (p *planner) markedLine(r Rule) *LineUse {
 	return marked
 }
 
-// marksStand reports whether a rule 503 of the family stands: there is a line, or was
-// one.
-func (p *planner) marksStand(f Family) bool {
-	return slices.ContainsFunc(p.State.Rules, func(r Rule) bool { return r.Family == f && r.Priority == PriorityDevice })
-}
-
 func (p *planner) familyUsable(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Use[f].Usable })
 }

@@ -342,7 +342,8 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 // lost: then this is the first run.
 func (e *endpointPlan) lost(f Family) bool {
 	isDefault := func(r Route) bool { return r.Family == f && r.Default() }
-	return e.marksStand(f) && !slices.ContainsFunc(e.State.Routes, isDefault) && !slices.ContainsFunc(e.State.Foreign, isDefault)
+	return slices.ContainsFunc(e.State.Rules, func(r Rule) bool { return r.Family == f && r.Priority == PriorityDevice }) &&
+		!slices.ContainsFunc(e.State.Routes, isDefault) && !slices.ContainsFunc(e.State.Foreign, isDefault)
 }
 
 // retire finds out which of ours nobody wants any more, and which of them must

@@ -166,7 +166,7 @@ func (p *planner) awaited() {
 			if !l.Participates() || !u.LinkReady {
 				continue
 			}
-			if slices.ContainsFunc(u.addresses, func(a lineAddress) bool { return a.Tentative }) || u.delegated != nil && u.delegated.Tentative {
+			if p.State.tentative(f, u.Device.Index) || u.delegated != nil && u.delegated.Tentative {
 				p.wait(l.Name + ": a tentative address")
 			}
 			if !u.Device.Carrier {
@@ -174,6 +174,14 @@ func (p *planner) awaited() {
 			}
 		}
 	}
+}
+
+// tentative reports whether an address of a device, of whichever section, is
+// tentative: it is no source of a route yet.
+func (s *State) tentative(f Family, index int) bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
+		return a.Index == index && a.Tentative && a.Global && FamilyOf(a.Prefix.Addr()) == f
+	})
 }
 
 func (p *planner) wait(what string) {

@@ -18,7 +18,7 @@ func (p *planner) masterList(f Family) {
 	ranked := p.ranked(f)
 	held := p.heldEntries(f)
 	master := p.hasMaster(f)
-	if (master || len(held) > 0 || p.readsKernel(f)) && (len(ranked) > 0 || p.marksStand(f)) {
+	if len(held) > 0 || (master || p.readsKernel(f)) && p.wantsMark(f) {
 		// Not only while there is a list, which depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
 			"who has the default route of the main table can be asked")
@@ -57,6 +57,12 @@ func listEntry(f Family, table uint32) Rule {
 		r.Group = NoGroup
 	}
 	return r
+}
+
+// wantsMark reports whether a rule 503 of the family is wanted: it has a line, or the
+// mark of one.
+func (p *planner) wantsMark(f Family) bool {
+	return slices.ContainsFunc(p.draft.rules, func(w wantedRule) bool { return w.Family == f && w.Priority == PriorityDevice })
 }
 
 // standingList is the list in the kernel.

@@ -91,6 +91,9 @@ type Address struct {
 	// flags (include/uapi/linux/if_addr.h).
 	// Temporary is a privacy address (RFC 8981).
 	Tentative, Deprecated, DADFailed, NoPrefixRoute, Temporary bool
+	// Routed says of an address with NoPrefixRoute that the main table has its network
+	// on the link all the same: whoever set the address has made the route.
+	Routed bool
 }
 
 // Subflow is one established subflow of an MPTCP connection.

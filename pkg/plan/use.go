@@ -286,7 +286,7 @@ func (d *Device) tunnel() bool {
 // netifd knows of its far end.
 func (a *Address) connected(peer netip.Addr) netip.Prefix {
 	switch {
-	case a.NoPrefixRoute:
+	case a.NoPrefixRoute && !a.Routed:
 		return netip.Prefix{}
 	case a.Peer.IsValid():
 		return a.Peer.Masked()

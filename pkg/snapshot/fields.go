@@ -143,6 +143,7 @@ func (c *codec) address(a *plan.Address) {
 	c.flag("dadfailed", &a.DADFailed)
 	c.flag("noprefixroute", &a.NoPrefixRoute)
 	c.flag("temporary", &a.Temporary)
+	c.flag("routed", &a.Routed)
 }
 
 func (c *codec) mainDefault(d *plan.MainDefault) {
