@@ -39,7 +39,11 @@ func (c *checkedConfig) owner(l *checkedLine) *checkedLine {
 		return nil
 	}
 	if name, alias := strings.CutPrefix(l.device, "@"); alias {
-		return c.named(name)
+		target := c.named(name)
+		if target != nil && l.may(0) == target.may(0) && l.may(1) == target.may(1) && l.may(0) != l.may(1) {
+			return nil // a second network of the line, for the modem's page
+		}
+		return target
 	}
 	if l.options["proto"] == "" {
 		return nil

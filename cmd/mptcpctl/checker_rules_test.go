@@ -14,7 +14,7 @@ var askedMain = dumpedRule{Priority: 501, Mark: "0x4d505443", Table: 254, Suppre
 // wantRules are the rules before the list; optional are those of which DESIGN says
 // nothing.
 func (k *checking) wantRules(f int) (want, optional []dumpedRule) {
-	local := []int{1, 7}[f]
+	const local = 7
 	add := func(a verdict, r dumpedRule) {
 		if a == yes {
 			want = append(want, r)
@@ -22,18 +22,30 @@ func (k *checking) wantRules(f int) (want, optional []dumpedRule) {
 			optional = append(optional, r)
 		}
 	}
-	for _, l := range k.linesOf(f) {
+	// Of rules that match the same there is one, that of the first in the order of claim.
+	addresses, devices := make(map[string]bool), make(map[string]bool)
+	for _, l := range k.ranked(f, append(slices.Clone(listOrder), "signal")) {
 		u := k.uses[l][f]
 		for _, a := range u.addresses {
 			from := a.Local.String()
+			if addresses[from] {
+				continue
+			}
+			addresses[from] = true
 			add(k.overlaps(l, f), dumpedRule{Priority: 500, Src: from, Table: l.tables[f], Suppress: 0})
 			add(yes, dumpedRule{Priority: 501, Src: from, Table: 254, Suppress: local})
+			for _, table := range k.localTables(f) {
+				add(yes, dumpedRule{Priority: 501, Src: from, Table: table, Suppress: local})
+			}
 			add(yes, dumpedRule{Priority: 502, Src: from, Table: l.tables[f], Suppress: -1})
 			if f == 1 {
 				add(k.wanted[f], dumpedRule{Priority: 504, Src: from, Table: 254, Suppress: -1})
 			}
 		}
-		add(yes, dumpedRule{Priority: 503, OIF: l.device, Table: l.tables[f], Suppress: -1})
+		if !devices[l.device] {
+			devices[l.device] = true
+			add(yes, dumpedRule{Priority: 503, OIF: l.device, Table: l.tables[f], Suppress: -1})
+		}
 	}
 	if k.wanted[f] == yes {
 		add(yes, askedMain)
@@ -46,6 +58,16 @@ func (k *checking) wantRules(f int) (want, optional []dumpedRule) {
 		}
 	}
 	return want, optional
+}
+
+// localTables are those of netifd's in which the networks of who takes no part are.
+func (k *checking) localTables(f int) (tables []uint32) {
+	for _, l := range k.c.lines {
+		if table := l.fixed[1+f]; l.mode == "off" && !l.bad && l.Up && table != 0 && !slices.Contains(tables, table) {
+			tables = append(tables, table)
+		}
+	}
+	return tables
 }
 
 // overlaps reports whether a route of a line is, or overlaps, one of another line.

@@ -17,6 +17,9 @@ func (f Families) Overlap(other Families) bool {
 	return f.IPv4 && other.IPv4 || f.IPv6 && other.IPv6
 }
 
+// same reports whether the two have one family, the same.
+func (f Families) same(other Families) bool { return f == other && f.IPv4 != f.IPv6 }
+
 // The protocols that have one family only, by their handlers
 // (/lib/netifd/proto of OpenWrt).
 var (

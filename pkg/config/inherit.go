@@ -12,7 +12,9 @@ import (
 // device is that of exactly one section that sets the option and that cannot have
 // its family (OpenWrt's default "wan6", DHCPv6, beside "wan", DHCP or PPPoE). The
 // interfaces that netifd makes itself need no section and are Config.Dynamic. A
-// section with "defaultroute 0" takes nothing over: nothing is to leave by it.
+// section with "defaultroute 0" takes nothing over: nothing is to leave by it. Nor
+// does an alias that has the one family that its target has: it is for the modem's
+// page, and no second line.
 func (p *parser) inherit() {
 	byName := make(map[string]int, len(p.cfg.Interfaces))
 	owners := make(map[string][]int) // by device: the sections that set the option
@@ -69,10 +71,13 @@ func (p *parser) parent(i int, byName map[string]int, owners map[string][]int, u
 		switch {
 		case !ok || target == i:
 			return noParent
-		case p.cfg.Interfaces[target].Own:
-			return target
+		case !p.cfg.Interfaces[target].Own:
+			target = up(target)
 		}
-		return up(target)
+		if target >= 0 && child.Families.same(p.cfg.Interfaces[target].Families) {
+			return noParent
+		}
+		return target
 	}
 	if child.Proto == "" {
 		return noParent

@@ -12,7 +12,7 @@ import (
 // How much of the main table rule 501 looks at: a prefix of this length or
 // shorter is a default route, or the half or quarter that a VPN puts before
 // it, and does not count.
-var suppressLocal = [2]int{IPv4: 1, IPv6: 7}
+const suppressLocal = 7
 
 // wanted is a rule or route that should be there, with the words for a plan.
 type wanted struct {
@@ -38,7 +38,7 @@ func (p *planner) family(f Family) {
 		}
 	}
 	overlapping := p.overlapping(f)
-	p.owners = p.owningLines(f)
+	p.owners, p.devices = p.owningLines(f)
 	for i := range p.lines {
 		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
 			p.lineRules(l, f, overlapping[i])
@@ -53,14 +53,19 @@ func (p *planner) family(f Family) {
 }
 
 // owningLines says to which usable line an address belongs that several have (DS-Lite
-// gives every customer 192.0.0.2): the one whose endpoint it is.
-func (p *planner) owningLines(f Family) map[netip.Addr]*LineUse {
-	owners := make(map[netip.Addr]*LineUse)
+// gives every customer 192.0.0.2), and a device that several share: to the first in
+// the order of claim. Of rules that match the same packets the kernel takes the
+// first, so that there is one.
+func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices map[int]*LineUse) {
+	owners, devices = make(map[netip.Addr]*LineUse), make(map[int]*LineUse)
 	for _, mode := range claimRank {
 		for i := range p.lines {
 			l := &p.lines[i]
 			if l.Mode != mode || !l.Participates() || !l.Use[f].Usable {
 				continue
+			}
+			if index := l.Use[f].Device.Index; devices[index] == nil {
+				devices[index] = l
 			}
 			for _, a := range l.Use[f].Addresses {
 				if owners[a.Addr()] == nil {
@@ -69,7 +74,20 @@ func (p *planner) owningLines(f Family) map[netip.Addr]*LineUse {
 			}
 		}
 	}
-	return owners
+	return owners, devices
+}
+
+// localTables are those into which netifd puts the networks of interfaces that take no
+// part ("ip4table" of a LAN): the main table does not have them, and netifd's rules
+// that lead there come behind those of the lines.
+func (p *planner) localTables(f Family) (tables []uint32) {
+	for i := range p.lines {
+		l := &p.lines[i]
+		if table := l.NetifdTable(f); l.Mode == config.Off && !l.Frozen && l.Netifd.Up && table != 0 && !slices.Contains(tables, table) {
+			tables = append(tables, table)
+		}
+	}
+	return tables
 }
 
 // lineRules are the rules of one usable line.
@@ -84,10 +102,17 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
 				l.Name, "its networks are on another line too")
 		}
-		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: suppressLocal[f]},
+		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: suppressLocal},
 			l.Name, "answers to the LAN stay on the LAN")
+		for _, table := range p.localTables(f) {
+			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: suppressLocal},
+				l.Name, "answers to a LAN that netifd has put into a table of its own")
+		}
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},
 			l.Name, "its own source leaves by its own line")
+	}
+	if p.devices[u.Device.Index] != l {
+		return
 	}
 	p.wantRule(Rule{Family: f, Priority: PriorityDevice, OIF: u.Device.Name, Table: u.Table, Suppress: -1},
 		l.Name, "sockets bound to its device leave by it")

@@ -240,7 +240,10 @@ func (p *planner) diffRoutes() {
 // there before.
 func (p *planner) leads(r Rule, owner map[tableKey]string) bool {
 	device := owner[tableKey{r.Family, r.Table}]
-	return slices.Contains(p.State.Rules, Rule{Family: r.Family, Priority: PriorityDevice, OIF: device, Table: r.Table, Suppress: -1})
+	return slices.Contains(p.State.Rules, Rule{Family: r.Family, Priority: PriorityDevice, OIF: device, Table: r.Table, Suppress: -1}) ||
+		slices.ContainsFunc(p.State.Routes, func(there Route) bool {
+			return there.Family == r.Family && there.Table == r.Table && there.Device == device && !there.Throw
+		})
 }
 
 // tableKey is one table of one family.

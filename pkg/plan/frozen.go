@@ -46,6 +46,11 @@ func (p *planner) collectFrozen(l *LineUse, f Family) {
 			p.frozenTables[f][r.Table] = true
 		}
 	}
+	for _, r := range p.State.Routes {
+		if r.Family == f && r.Device == l.Device && l.Device != "" && !r.Throw && !p.sharedDevice(l.Device) {
+			p.frozenTables[f][r.Table] = true
+		}
+	}
 }
 
 // frozenRule reports whether a rule is that of a line with a bad value: by its

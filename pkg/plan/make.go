@@ -81,10 +81,11 @@ type planner struct {
 	draft  draft
 	// frozenTables hold lines with a bad value, by family.
 	frozenTables [2]map[uint32]bool
-	marked       [2]map[string]bool // devices with an object of protocol 77
-	handed       map[tableKey]bool  // tables that get another line's routes
-	local        [2][]netip.Prefix  // networks that are nearer than any line
-	owners       map[netip.Addr]*LineUse
+	marked       [2]map[string]bool      // devices with an object of protocol 77
+	handed       map[tableKey]bool       // tables that get another line's routes
+	local        [2][]netip.Prefix       // networks that are nearer than any line
+	owners       map[netip.Addr]*LineUse // of the family that is worked on
+	devices      map[int]*LineUse
 }
 
 // Make works out the plan. It is a pure function of its input.

@@ -14,10 +14,10 @@ func TestTwoLinesComeUp(t *testing.T) {
 		+ ip route add default via 10.0.1.1 dev eth1 src 10.0.1.2 table 3 proto 77
 		+ ip route add 10.0.2.0/24 dev eth2 scope link src 10.0.2.2 table 4 proto 77
 		+ ip route add default via 10.0.2.1 dev eth2 src 10.0.2.2 table 4 proto 77
-		+ ip rule add pref 501 from 10.0.1.2 lookup main suppress_prefixlength 1 protocol 77
+		+ ip rule add pref 501 from 10.0.1.2 lookup main suppress_prefixlength 7 protocol 77
 		+ ip rule add pref 502 from 10.0.1.2 lookup 3 protocol 77
 		+ ip rule add pref 503 oif eth1 lookup 3 protocol 77
-		+ ip rule add pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1 protocol 77
+		+ ip rule add pref 501 from 10.0.2.2 lookup main suppress_prefixlength 7 protocol 77
 		+ ip rule add pref 502 from 10.0.2.2 lookup 4 protocol 77
 		+ ip rule add pref 503 oif eth2 lookup 4 protocol 77
 		+ ip rule add pref 501 fwmark 0x4d505443 lookup main protocol 77
@@ -41,7 +41,7 @@ func TestALineGoesDown(t *testing.T) {
 		- ip mptcp endpoint delete id 1
 		- ip mptcp endpoint delete id 0 10.0.1.2
 		- ip rule del pref 32765 lookup 3 protocol 77
-		- ip rule del pref 501 from 10.0.1.2 lookup main suppress_prefixlength 1 protocol 77
+		- ip rule del pref 501 from 10.0.1.2 lookup main suppress_prefixlength 7 protocol 77
 		- ip rule del pref 502 from 10.0.1.2 lookup 3 protocol 77
 		- ip rule del pref 503 oif eth1 lookup 3 protocol 77
 	`)

@@ -132,12 +132,12 @@ func TestAChangedAddressTakesItsRulesLast(t *testing.T) {
 	wantLines(t, s.settled(), `
 		+ ip route add 10.0.2.0/24 dev eth2 scope link src 10.0.2.9 table 4 proto 77
 		+ ip route add default via 10.0.2.1 dev eth2 src 10.0.2.9 table 4 proto 77
-		+ ip rule add pref 501 from 10.0.2.9 lookup main suppress_prefixlength 1 protocol 77
+		+ ip rule add pref 501 from 10.0.2.9 lookup main suppress_prefixlength 7 protocol 77
 		+ ip rule add pref 502 from 10.0.2.9 lookup 4 protocol 77
 		+ ip mptcp endpoint add 10.0.2.9 dev eth2 id 3 subflow
 		- ip mptcp endpoint delete id 2
 		- ip mptcp endpoint delete id 0 10.0.2.2
-		- ip rule del pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1 protocol 77
+		- ip rule del pref 501 from 10.0.2.2 lookup main suppress_prefixlength 7 protocol 77
 		- ip rule del pref 502 from 10.0.2.2 lookup 4 protocol 77
 	`)
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
 // LinkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
@@ -44,7 +43,6 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 		p.wantRoute(r, l.Name, "connected network")
 	}
 	p.otherNetworks(l, f, base)
-	p.tabledNetworks(l, f, base)
 	if f == IPv6 {
 		r := base
 		r.Dst = LinkLocal
@@ -111,9 +109,7 @@ func (p *planner) needsOnLink(l *LineUse, f Family, gateway netip.Addr) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
-		return ordinary(r, f) && !r.Default() && !r.Nexthop.IsValid() && r.Target.Contains(gateway)
-	})
+	return !l.onLink(f, gateway)
 }
 
 // netifdRoutes are the line's further routes, the one with the lowest metric
@@ -187,26 +183,4 @@ func (p *planner) localNetworks(f Family) []netip.Prefix {
 		}
 	}
 	return p.local[f]
-}
-
-// tabledNetworks keeps out of a line's way the networks that netifd has put into a
-// table of their own ("ip4table" of a LAN), to which a rule of a higher priority
-// number leads: the main table, which has others, does not have them.
-func (p *planner) tabledNetworks(l *LineUse, f Family, base Route) {
-	for i := range p.lines {
-		other := &p.lines[i]
-		if other.Mode != config.Off || other.NetifdTable(f) == 0 {
-			continue
-		}
-		for _, a := range other.Netifd.Addresses {
-			there := Address{Prefix: a.Prefix}
-			if a.Peer.IsValid() {
-				there.Peer = host(a.Peer)
-			}
-			if network := there.Network(f); network.IsValid() {
-				p.wantRoute(Route{Family: f, Table: base.Table, Dst: network, Throw: true, Metric: base.Metric},
-					l.Name, "a network in netifd's table "+tableText(other.NetifdTable(f)))
-			}
-		}
-	}
 }

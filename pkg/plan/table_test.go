@@ -154,9 +154,9 @@ func TestInsertedSectionShiftsAllTables(t *testing.T) {
 		}
 	}
 	wantText(t, "rules", s.rulesOf(IPv4), `
-		pref 501 from 10.0.1.2 lookup main suppress_prefixlength 1
-		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1
-		pref 501 from 10.0.3.2 lookup main suppress_prefixlength 1
+		pref 501 from 10.0.1.2 lookup main suppress_prefixlength 7
+		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 7
+		pref 501 from 10.0.3.2 lookup main suppress_prefixlength 7
 		pref 501 fwmark 0x4d505443 lookup main
 		pref 502 from 10.0.3.2 lookup 6
 		pref 502 from 10.0.2.2 lookup 5
@@ -190,7 +190,7 @@ func TestTableOfALostLineGoesToAnother(t *testing.T) {
 	s.settled()
 	wantOwnTables(t, s)
 	wantText(t, "rules", s.rulesOf(IPv4), `
-		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 1
+		pref 501 from 10.0.2.2 lookup main suppress_prefixlength 7
 		pref 501 fwmark 0x4d505443 lookup main
 		pref 502 from 10.0.2.2 lookup 3
 		pref 503 oif eth2 lookup 3

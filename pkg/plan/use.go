@@ -177,7 +177,7 @@ func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 		return ReasonBadGateway
 	case s.ownGateway(gateway, u.Device.Index):
 		return ReasonUsable
-	case s.elsewhere(gateway, u.Device.Index):
+	case !l.onLink(f, gateway) && s.elsewhere(gateway, u.Device.Index):
 		return ReasonBadGateway
 	}
 	u.Gateway = gateway
@@ -193,6 +193,14 @@ func (s *State) ownGateway(gateway netip.Addr, index int) bool {
 	anywhere := gateway.Is6() && !gateway.IsLinkLocalUnicast()
 	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
 		return a.Prefix.Addr() == gateway && (anywhere || a.Index == index)
+	})
+}
+
+// onLink reports whether netifd has a route of the line that puts an address on the
+// link.
+func (l *Line) onLink(f Family, a netip.Addr) bool {
+	return slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
+		return ordinary(r, f) && !r.Default() && !r.Nexthop.IsValid() && r.Target.Contains(a)
 	})
 }
 
