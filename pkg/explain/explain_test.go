@@ -101,6 +101,26 @@ func TestDestination(t *testing.T) {
 	same(t, "notes", []string{"host 192.168.1.2 behind lan: lan0 does not forward"}, e.Notes)
 }
 
+// Of two lines on one device one has the sockets that are bound to it.
+func TestLinesThatShareADevice(t *testing.T) {
+	t.Parallel()
+	f := world()
+	second := &f.Result.Lines[1]
+	second.Use[plan.IPv4].Device = f.Result.Lines[0].Use[plan.IPv4].Device
+	second.Device = f.Result.Lines[0].Device
+	f.Router = answers{by: func(q Query) Answer {
+		if q.Src == addr("10.0.2.2") {
+			return way(plan.IPv4, "eth1", "10.0.2.1", 3)
+		}
+		return way(plan.IPv4, "eth1", "10.0.1.1", 2)
+	}}
+	e := New(f)
+	if err := e.Line(second, netip.Addr{}, addr("198.51.100.7")); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "verdicts", []string{"from 10.0.2.2: ok", "bound to eth1: (not judged: wan1 has the same device)", "all other traffic: ok"}, verdicts(e))
+}
+
 // What a LAN host sends leaves by the line that has delegated its prefix.
 func TestDelegatedPrefixes(t *testing.T) {
 	t.Parallel()

@@ -70,10 +70,26 @@ func (e *Explanation) lineIn(l *plan.LineUse, f plan.Family, only, to netip.Addr
 			return err
 		}
 	}
-	if err := e.prove(lineProof(l, f, "bound to "+u.Device.Name, Query{Dst: to, OIF: u.Device.Name})); err != nil {
+	bound := lineProof(l, f, "bound to "+u.Device.Name, Query{Dst: to, OIF: u.Device.Name})
+	if name := e.shares(l, f); name != "" && bound.Unjudged == "" {
+		bound.Unjudged = "not judged: " + name + " has the same device"
+	}
+	if err := e.prove(bound); err != nil {
 		return err
 	}
 	return e.proveOther(to, "all other traffic", Query{Dst: to})
+}
+
+// shares names another usable line on the device of a line; one of them has what is
+// bound to it.
+func (e *Explanation) shares(l *plan.LineUse, f plan.Family) string {
+	for i := range e.Result.Lines {
+		other := &e.Result.Lines[i]
+		if other.Name != l.Name && other.Participates() && other.Use[f].Usable && other.Use[f].Device.Index == l.Use[f].Device.Index {
+			return other.Name
+		}
+	}
+	return ""
 }
 
 // destination is the one that was asked for, or one far away. ok is false when

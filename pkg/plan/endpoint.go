@@ -207,7 +207,9 @@ func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
 // all, one that is usable in any; else a paid line with both would carry IPv6 for
 // ever.
 func (e *endpointPlan) primaryUsable(f Family) bool {
-	family := slices.ContainsFunc(e.lines, func(l LineUse) bool { return !l.Frozen && l.Mode.Primary() && l.Has(f) })
+	family := slices.ContainsFunc(e.lines, func(l LineUse) bool {
+		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.bears(&l, f))
+	})
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
 			return l.Mode != config.Handover && e.carries(&l)

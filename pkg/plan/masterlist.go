@@ -118,12 +118,15 @@ func (p *planner) hasMaster(f Family) bool {
 	})
 }
 
-// bears reports whether netifd may make an interface of the line that has the family
-// ("wan_6" of PPPoE), which goes with the line and comes a moment after it. While
-// the line is up without it, it is taken for one that comes as long as there is a
-// list: to take that down for a moment would cost more.
+// bears reports whether netifd has made an interface of the line that has the family
+// ("wan_6" of PPPoE, "wan6_4" of DS-Lite), though it is not there now: such a one goes
+// with the line, and comes a moment after it. The list of the family tells, which is
+// there only if some master was; in IPv6 the entries of its networks, which stay.
 func (p *planner) bears(l *LineUse, f Family) bool {
-	if !config.BearsChildren(l.Proto) || l.Netifd.Up && len(p.standingList(f)) == 0 {
+	if !config.BearsChildren(l.Proto) && (f == IPv6 || l.Proto != "dhcpv6") {
+		return false
+	}
+	if !slices.ContainsFunc(p.standingList(f), func(r Rule) bool { return f == IPv4 || r.Src.IsValid() && r.Table == l.Tables[f] }) {
 		return false
 	}
 	return !slices.ContainsFunc(p.lines, func(other LineUse) bool {
