@@ -18,12 +18,13 @@ func (p *planner) masterList(f Family) {
 	ranked := p.ranked(f)
 	held := p.heldEntries(f)
 	master := p.hasMaster(f)
-	if len(held) > 0 || (master || p.readsKernel(f)) && p.wantsMark(f) {
+	reason := p.noList(f, ranked, master || p.bearsMaster(f), len(held) > 0)
+	if len(held) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsMark(f) {
 		// Not only while there is a list, which depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
 			"who has the default route of the main table can be asked")
 	}
-	if reason := p.noList(f, ranked, master, len(held) > 0); reason != "" {
+	if reason != "" {
 		p.result.NoList[f] = reason
 		return
 	}
@@ -113,9 +114,15 @@ func (p *planner) heldEntries(f Family) []heldEntry {
 // that is a master by the saved configuration counts, whatever its mode is until the
 // next reboot: somebody has put it last, or switched it off, for it to be replaced.
 func (p *planner) hasMaster(f Family) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
-		return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master) && (l.Has(f) || p.bears(&l, f))
-	})
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && l.Has(f) })
+}
+
+func (l *Line) isMaster() bool {
+	return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master)
+}
+
+func (p *planner) bearsMaster(f Family) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && p.bears(&l, f) })
 }
 
 // bears reports whether netifd has made an interface of the line that has the family
