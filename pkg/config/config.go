@@ -127,14 +127,15 @@ func (c *Config) Interface(name string) (Interface, bool) {
 	return c.Interfaces[i], true
 }
 
-// SetSaved notes the saved mode of an interface, for those that take its mode
-// over too.
+// SetSaved notes the saved mode of an interface whose mode is a runtime choice, for
+// those that take its mode over too.
 func (c *Config) SetSaved(name string, mode Mode) {
 	for i := range c.Interfaces {
-		if one := &c.Interfaces[i]; one.Name == name || one.From == name {
+		if one := &c.Interfaces[i]; one.Name == name {
 			one.Saved = mode
 		}
 	}
+	c.inherit()
 }
 
 // Dynamic gives the configuration of an interface that netifd made itself

@@ -203,6 +203,8 @@ func TestTakingOverAMode(t *testing.T) {
 		{"DHCPv6 with defaultroute 0", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0") + " option defaultroute 'no'\n", nil},
 		{"DHCPv6 beside what may have both", on("wan", "qmi", "eth0") + section("wan6", "dhcpv6", "eth0"), nil},
 		{"what may have both beside DHCP", on("wan", "dhcp", "eth0") + section("w", "wwan", "eth0"), nil},
+		{"DHCPv6 beside DHCP and a modem's page that is off", section("modem", "static", "eth0") + " option ipaddr '192.168.8.2/24'\n option multipath 'off'\n" + on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0"), map[string]string{"wan6": "wan"}},
+		{"DHCPv6 beside DHCP that is off", section("wan", "dhcp", "eth0") + " option multipath 'off'\n" + section("wan6", "dhcpv6", "eth0"), map[string]string{"wan6": "wan"}},
 		{"the same device without proto", "config interface 'wan'\n option device 'eth0'\n option multipath 'on'\nconfig interface 'wan6'\n option device 'eth0'\n", nil},
 		{"the same device, but two set the option", on("wan", "dhcp", "eth0") + on("w", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0"), nil},
 		{"its own off prevents it", on("wan", "dhcp", "eth0") + section("wan6", "dhcpv6", "eth0") + " option multipath 'off'\n", nil},
@@ -219,6 +221,17 @@ func TestTakingOverAMode(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A line that is switched off for a while goes on being the one whose mode others
+// take over, beside an interface that is off for good.
+func TestTakingOverARuntimeChoice(t *testing.T) {
+	cfg := mustParse(t, section("modem", "dhcp", "eth0")+" option multipath 'off'\n"+
+		section("wan", "dhcp", "eth0")+" option multipath 'off'\n"+section("wan6", "dhcpv6", "eth0"))
+	cfg.SetSaved("wan", Master)
+	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master {
+		t.Errorf("%+v", i)
 	}
 }
 

@@ -15,18 +15,24 @@ import (
 // section with "defaultroute 0" takes nothing over: nothing is to leave by it. Nor
 // does an alias that has the one family that its target has: it is for the modem's
 // page, and no second line.
-func (p *parser) inherit() {
-	byName := make(map[string]int, len(p.cfg.Interfaces))
+func (c *Config) inherit() {
+	byName := make(map[string]int, len(c.Interfaces))
 	owners := make(map[string][]int) // by device: the sections that set the option
-	for i, section := range p.cfg.Interfaces {
+	for i := range c.Interfaces {
+		section := &c.Interfaces[i]
 		if _, seen := byName[section.Name]; !seen {
 			byName[section.Name] = i
 		}
-		if device := section.Device; section.Own && device != "" {
+		if device := section.Device; section.Own && section.wanted() && device != "" {
 			owners[device] = append(owners[device], i)
 		}
 	}
-	parents := make([]int, len(p.cfg.Interfaces)) // -1: none, -2: being looked for
+	for i := range c.Interfaces {
+		if section := &c.Interfaces[i]; section.Own && !section.wanted() && len(owners[section.Device]) == 0 {
+			owners[section.Device] = []int{i}
+		}
+	}
+	parents := make([]int, len(c.Interfaces)) // -1: none, -2: being looked for
 	for i := range parents {
 		parents[i] = unknownParent
 	}
@@ -39,19 +45,27 @@ func (p *parser) inherit() {
 			return parents[i]
 		}
 		parents[i] = lookedFor
-		parents[i] = p.parent(i, byName, owners, parent)
+		parents[i] = c.parent(i, byName, owners, parent)
 		return parents[i]
 	}
-	for i := range p.cfg.Interfaces {
-		child := &p.cfg.Interfaces[i]
-		if child.Own || parent(i) < 0 {
+	for i := range c.Interfaces {
+		child := &c.Interfaces[i]
+		if child.Own {
 			continue
 		}
-		from := &p.cfg.Interfaces[parent(i)]
-		child.Mode, child.From = from.Mode, from.Name
-		child.Frozen = child.Frozen || from.Frozen
+		child.Mode, child.Saved, child.From = Off, Off, ""
+		if parent(i) >= 0 {
+			from := &c.Interfaces[parent(i)]
+			child.Mode, child.Saved, child.From = from.Mode, from.Saved, from.Name
+			child.Frozen = child.Frozen || from.Frozen
+		}
 	}
 }
+
+// wanted reports whether a section is a line that the user wants, though it may be
+// switched off for a while. One that is off for good is none of the sections that
+// share a device as a line: "off" says of the modem's page that it is meant.
+func (i *Interface) wanted() bool { return i.Mode != Off || i.Saved != Off || i.Frozen }
 
 const (
 	noParent      = -1
@@ -61,8 +75,8 @@ const (
 
 // parent is the section that sets the option for another, or noParent. up asks for
 // the parent of an alias' target.
-func (p *parser) parent(i int, byName map[string]int, owners map[string][]int, up func(int) int) int {
-	child := &p.cfg.Interfaces[i]
+func (c *Config) parent(i int, byName map[string]int, owners map[string][]int, up func(int) int) int {
+	child := &c.Interfaces[i]
 	if child.NoDefaultRoute {
 		return noParent
 	}
@@ -71,10 +85,10 @@ func (p *parser) parent(i int, byName map[string]int, owners map[string][]int, u
 		switch {
 		case !ok || target == i:
 			return noParent
-		case !p.cfg.Interfaces[target].Own:
+		case !c.Interfaces[target].Own:
 			target = up(target)
 		}
-		if target >= 0 && child.Families.same(p.cfg.Interfaces[target].Families) {
+		if target >= 0 && child.Families.same(c.Interfaces[target].Families) {
 			return noParent
 		}
 		return target
@@ -84,9 +98,9 @@ func (p *parser) parent(i int, byName map[string]int, owners map[string][]int, u
 	}
 	candidates := owners[child.Device]
 	if len(candidates) == 0 {
-		candidates = p.pppOwner(child.Device, byName)
+		candidates = c.pppOwner(child.Device, byName)
 	}
-	if len(candidates) != 1 || p.cfg.Interfaces[candidates[0]].Families.Overlap(child.Families) {
+	if len(candidates) != 1 || c.Interfaces[candidates[0]].Families.Overlap(child.Families) {
 		return noParent
 	}
 	return candidates[0]
@@ -97,9 +111,9 @@ var pppProtocols = []string{"pppoe", "pppoa", "ppp", "pppossh", "pptp"}
 
 // pppOwner is the section whose protocol makes a device of that name: PPP's
 // handlers name it after both, "pppoe-wan" (ppp.sh of OpenWrt).
-func (p *parser) pppOwner(device string, byName map[string]int) []int {
+func (c *Config) pppOwner(device string, byName map[string]int) []int {
 	proto, name, _ := strings.Cut(device, "-")
-	if i, ok := byName[name]; ok && p.cfg.Interfaces[i].Own && p.cfg.Interfaces[i].Proto == proto && slices.Contains(pppProtocols, proto) {
+	if i, ok := byName[name]; ok && c.Interfaces[i].Own && c.Interfaces[i].Proto == proto && slices.Contains(pppProtocols, proto) {
 		return []int{i}
 	}
 	return nil

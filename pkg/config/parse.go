@@ -53,7 +53,7 @@ func Parse(file string, pkg *uci.Package, maxLimit uint32) (Config, error) {
 		}
 	}
 	p.sharedTables()
-	p.inherit()
+	p.cfg.inherit()
 	return p.cfg, nil
 }
 
