@@ -76,7 +76,12 @@ func (l *lexer) fill() {
 	}
 }
 
-func (l *lexer) grow() { l.size = min(2*l.size, bufferLimit) }
+// grow doubles the buffer, within what an int holds on 32 bits.
+func (l *lexer) grow() {
+	if l.size < bufferLimit {
+		l.size *= 2
+	}
+}
 
 // gets reads up to n bytes, but not beyond a newline, as C's fgets.
 func (l *lexer) gets(n int) []byte {
