@@ -82,6 +82,8 @@ func (k *Kernel) nexthops(r *route) ([]plan.Hop, error) {
 	case r.Index == 0 && r.nexthop != 0:
 		// net.ipv4.nexthop_compat_mode is 0: the route names the object only.
 		return k.nexthopObject(r.nexthop, maxGroupDepth)
+	case r.Index == 0:
+		return nil, nil // a blackhole
 	}
 	return []plan.Hop{{Index: r.Index, Gateway: r.Gateway}}, nil
 }
