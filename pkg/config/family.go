@@ -17,18 +17,18 @@ func (f Families) Overlap(other Families) bool {
 	return f.IPv4 && other.IPv4 || f.IPv6 && other.IPv6
 }
 
-// same reports whether the two have one family, the same.
+// same reports whether both have one family only, and the same.
 func (f Families) same(other Families) bool { return f == other && f.IPv4 != f.IPv6 }
 
-// The protocols that have one family only, by their handlers
-// (/lib/netifd/proto of OpenWrt).
+// The protocols that have one family only, by their handlers (/lib/netifd/proto of
+// OpenWrt). The IPv6 of PPPoE is an interface of its own, which netifd makes.
 var (
 	protocolsIPv4 = []string{"dhcp", "pppoe", "dslite", "map", "464xlat"}
 	protocolsIPv6 = []string{"dhcpv6", "6in4", "6rd", "6to4"}
 )
 
-// ProtocolFamilies are the families of a protocol of netifd. One that is not
-// known, or none, may have both.
+// ProtocolFamilies are the families of a protocol of netifd. An unknown or empty one
+// may have both.
 func ProtocolFamilies(protocol string) Families {
 	return Families{
 		IPv4: !slices.Contains(protocolsIPv6, protocol),
@@ -36,8 +36,8 @@ func ProtocolFamilies(protocol string) Families {
 	}
 }
 
-// sectionFamilies are the families of a section: by its protocol, of a static
-// one by the addresses that it sets. One that sets none is taken for IPv4.
+// sectionFamilies are the families of a section: by its protocol, or, of a static one,
+// by the addresses that it sets. One that sets none counts as IPv4.
 func sectionFamilies(s uci.Section, protocol string) Families {
 	if protocol != "static" {
 		return ProtocolFamilies(protocol)
@@ -51,25 +51,25 @@ func sectionFamilies(s uci.Section, protocol string) Families {
 	return f
 }
 
-// BearsChildren reports whether netifd makes interfaces of its own on top of one of
-// this protocol ("wan_6" for the IPv6 of PPPoE; "wwan_4" and "wwan_6" of a modem), unless
-// told otherwise (ppp.sh, qmi.sh and the like of OpenWrt).
+// BearsChildren reports whether netifd makes further interfaces on top of one of this
+// protocol ("wan_6" for the IPv6 of PPPoE; "wwan_4" and "wwan_6" of a modem), unless
+// its section says otherwise (ppp.sh, qmi.sh and the like of OpenWrt).
 func BearsChildren(protocol string) bool {
 	return slices.Contains(linkProtocols[addressProtocols:], protocol)
 }
 
-// linkProtocols are the protocols of netifd by which a provider's line is set
-// up; everything else is a tunnel that runs over one, or is set up by a program
-// of its own ("none").
+// linkProtocols are the protocols of netifd that set up a provider's line. Any other
+// one is a tunnel over a line, or left to another program ("none").
 var linkProtocols = []string{
 	"static", "dhcp", "dhcpv6", "pppoe", "pppoa", "ppp", "3g", "qmi", "ncm", "mbim", "modemmanager", "wwan",
 }
 
-// addressProtocols is how many of them, the first, only set addresses.
+// addressProtocols is how many of them, at the beginning, do no more than set
+// addresses.
 const addressProtocols = 3
 
-// TunnelProtocol reports whether a protocol is that of a tunnel. The empty word is
-// none: nothing is known then.
+// TunnelProtocol reports whether a protocol is that of a tunnel, or "none". The empty
+// word is not: nothing is known then.
 func TunnelProtocol(protocol string) bool {
 	return protocol != "" && !slices.Contains(linkProtocols, protocol)
 }

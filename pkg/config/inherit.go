@@ -7,14 +7,16 @@ import (
 	"strings"
 )
 
-// inherit gives a section without the option the mode of another, by the first of
-// these cases that fits: it is that one's alias ("option device '@wan'"), or its
-// device is that of exactly one section that sets the option and that cannot have
-// its family (OpenWrt's default "wan6", DHCPv6, beside "wan", DHCP or PPPoE). The
-// interfaces that netifd makes itself need no section and are Config.Dynamic. A
-// section with "defaultroute 0" takes nothing over: nothing is to leave by it. Nor
+// inherit gives a section without the option the mode of another, by the first of these
+// cases that fits: it is that one's alias ("option device '@wan'"), or its device is
+// that of exactly one section that sets the option, and that one cannot have its family
+// (OpenWrt's default "wan6", DHCPv6, beside "wan", DHCP or PPPoE). A section that is
+// off for good counts there only if no other on the device sets the option. Interfaces
+// that netifd makes have no section: see Dynamic.
+//
+// A section with "defaultroute 0" takes nothing over: nothing is to leave by it. Nor
 // does an alias that has the one family that its target has: it is for the modem's
-// page, and no second line.
+// page, and not a line.
 func (c *Config) inherit() {
 	byName := make(map[string]int, len(c.Interfaces))
 	owners := make(map[string][]int) // by device: the sections that set the option
@@ -32,14 +34,14 @@ func (c *Config) inherit() {
 			owners[section.Device] = []int{i}
 		}
 	}
-	parents := make([]int, len(c.Interfaces)) // -1: none, -2: being looked for
+	parents := make([]int, len(c.Interfaces)) // by section, or one of the constants below
 	for i := range parents {
 		parents[i] = unknownParent
 	}
 	var parent func(i int) int
 	parent = func(i int) int {
 		if parents[i] == lookedFor {
-			return noParent // a circle of aliases
+			return noParent // a loop of aliases
 		}
 		if parents[i] != unknownParent {
 			return parents[i]
@@ -62,9 +64,9 @@ func (c *Config) inherit() {
 	}
 }
 
-// wanted reports whether a section is a line that the user wants, though it may be
-// switched off for a while. One that is off for good is none of the sections that
-// share a device as a line: "off" says of the modem's page that it is meant.
+// wanted reports whether the user wants a section to be a line, though it may be off
+// until the next reboot. One that is off for good is not: that is how one says that a
+// section on the device of a line is for the modem's page.
 func (i *Interface) wanted() bool { return i.Mode != Off || i.Saved != Off || i.Frozen }
 
 const (
@@ -73,8 +75,8 @@ const (
 	unknownParent = -3
 )
 
-// parent is the section that sets the option for another, or noParent. up asks for
-// the parent of an alias' target.
+// parent is the section whose mode another takes over, or noParent. up finds that of an
+// alias's target.
 func (c *Config) parent(i int, byName map[string]int, owners map[string][]int, up func(int) int) int {
 	child := &c.Interfaces[i]
 	if child.NoDefaultRoute {
@@ -106,11 +108,11 @@ func (c *Config) parent(i int, byName map[string]int, owners map[string][]int, u
 	return candidates[0]
 }
 
-// pppProtocols make a device that has their own name and that of the section.
+// pppProtocols name their device after themselves and the section.
 var pppProtocols = []string{"pppoe", "pppoa", "ppp", "pppossh", "pptp"}
 
-// pppOwner is the section whose protocol makes a device of that name: PPP's
-// handlers name it after both, "pppoe-wan" (ppp.sh of OpenWrt).
+// pppOwner is the section whose protocol makes the device: "pppoe-wan" is that of wan,
+// of protocol pppoe (ppp.sh of OpenWrt).
 func (c *Config) pppOwner(device string, byName map[string]int) []int {
 	proto, name, _ := strings.Cut(device, "-")
 	if i, ok := byName[name]; ok && c.Interfaces[i].Own && c.Interfaces[i].Proto == proto && slices.Contains(pppProtocols, proto) {

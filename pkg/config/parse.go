@@ -172,11 +172,11 @@ func (p *parser) gateway(s uci.Section, option string, i *Interface, accepted st
 	return a
 }
 
-// Gateway reports whether an address can be that of a router. Loopback, multicast
-// and broadcast addresses and those of "this network" (0.0.0.0/8) cannot: the kernel
-// refuses a route by them (fib_check_nh_v4_gw in net/ipv4/fib_semantics.c,
-// ip6_validate_gw in net/ipv6/route.c). The unspecified address stands for a route
-// without gateway.
+// Gateway reports whether an address can be that of a router. Loopback, multicast and
+// broadcast addresses cannot: the kernel refuses a route by them (fib_check_nh_v4_gw in
+// net/ipv4/fib_semantics.c, ip6_validate_gw in net/ipv6/route.c). Nor can those of
+// "this network" (0.0.0.0/8, RFC 1122 section 3.2.1.3), though the kernel takes them
+// with onlink. The unspecified address stands for a route without gateway.
 func Gateway(a netip.Addr) bool {
 	if a.IsUnspecified() {
 		return true

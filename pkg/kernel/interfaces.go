@@ -16,16 +16,16 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// maxLineRoutes bounds the routes of the main table that are taken for those of one
-// interface.
+// maxLineRoutes bounds the further routes of the main table that are taken for those of
+// one interface.
 const maxLineRoutes = 1000
 
-// Interfaces gives what netifd would say of the configured interfaces, for
-// machines without netifd: one entry for each section, in their order. An
-// interface is up when its device is up and has an address; a missing carrier
-// is left to the plan. What several sections on one device have is told apart by
-// their families and addresses; the first has what fits none. Delegated prefixes
-// are not known. The warnings are one line each.
+// Interfaces gives what netifd would say of the configured interfaces, for machines
+// without netifd: one entry for each section, in their order. An interface is up when
+// its device is up and has an address; a lost carrier is left to the plan. What
+// sections on one device have is told apart by their families and addresses; what fits
+// none is that of the first. Delegated prefixes are not known. The warnings are one
+// line each.
 func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warnings []string, err error) {
 	all = make([]netifd.Interface, len(cfg.Interfaces))
 	byName := make(map[string]int, len(all))
@@ -70,8 +70,9 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 	return all, warnings, nil
 }
 
-// Complete is what netifd says, and of interfaces of protocol "none" also the
-// addresses and routes that some other program has given to their devices.
+// Complete is what netifd says, with the addresses and routes that another program has
+// given to the devices of interfaces of protocol "none". The warnings are one line
+// each.
 func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all []netifd.Interface, warnings []string, err error) {
 	all = slices.Clone(reported)
 	for n := range all {
@@ -98,10 +99,10 @@ func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all 
 	return all, warnings, nil
 }
 
-// deviceDefault reads the default route of the main table by a device. It is asked
-// for by a lookup, which costs the same whatever main holds, where that is sure to
-// ask main: while no rule of ours that could answer stands, or the one for the
-// question does.
+// deviceDefault reads the main table's default route by a device. A lookup finds it at
+// the same cost however many routes main holds, where it is sure to reach main: where
+// the rule for its mark is there, or no managed rule that could answer in its place.
+// Else the routes on the device are dumped.
 func (k *Kernel) deviceDefault(l *link, f plan.Family) error {
 	if len(l.addresses[f]) == 0 {
 		return nil
@@ -127,8 +128,8 @@ func (k *Kernel) deviceDefault(l *link, f plan.Family) error {
 	return err
 }
 
-// aliased is the device of a section, in the end: "@wan" is that of wan. It is
-// empty when there is none.
+// aliased is the device of a section, through any number of aliases: "@wan" is that of
+// wan. It is empty if there is none.
 func aliased(cfg *config.Config, byName map[string]int, i int) string {
 	for range cfg.Interfaces {
 		target, alias := strings.CutPrefix(cfg.Interfaces[i].Device, "@")
@@ -144,7 +145,7 @@ func aliased(cfg *config.Config, byName map[string]int, i int) string {
 	return ""
 }
 
-// link is a device that is up, with all that it has.
+// link is a device with its addresses and routes; one that is down has none.
 type link struct {
 	plan.Device
 	addresses [2][]netifd.Address
@@ -154,7 +155,7 @@ type link struct {
 	sections  []int // of the configuration
 }
 
-// readLink looks a device up; nil when there is none.
+// readLink looks a device up, with its addresses; nil if there is none.
 func (k *Kernel) readLink(device string) (*link, error) {
 	d, ok, err := k.deviceByName(device)
 	if err != nil || !ok {
@@ -188,7 +189,7 @@ func (l *link) divide(cfg *config.Config, all []netifd.Interface) (warnings []st
 				here = append(here, i)
 			}
 		}
-		rest := -1 // the one that has what fits none
+		rest := -1 // the one that gets what fits none
 		for _, i := range here {
 			if sets := setsAddress(&cfg.Interfaces[i], f); rest < 0 || !sets && setsAddress(&cfg.Interfaces[rest], f) {
 				rest = i
@@ -223,8 +224,8 @@ func (l *link) addressesOf(f plan.Family, owns func(netip.Addr) bool) (all []net
 	return all
 }
 
-// routesOf are the routes of one section: those with its source, and those to its
-// networks or by a gateway there. rest says that it has those too that fit none.
+// routesOf are the routes of one section: those with its source, those to its networks,
+// and those by a gateway there. rest says that it gets those that fit no section, too.
 func (l *link) routesOf(f plan.Family, rest bool, owns func(netip.Addr) bool) (all []netifd.Route) {
 	for _, r := range l.routes[f] {
 		if l.fits(&r, f, rest, owns) {
@@ -250,8 +251,8 @@ func (l *link) fits(r *netifd.Route, f plan.Family, rest bool, owns func(netip.A
 	return rest
 }
 
-// give fills in what an interface has in one family. A configured gateway wins
-// over that of the kernel, or stands in for it.
+// give fills in what an interface has in one family. A configured gateway replaces that
+// of the kernel's default route, or stands in for a missing one.
 func (l *link) give(i *netifd.Interface, section *config.Interface, f plan.Family, addresses []netifd.Address, routes []netifd.Route) {
 	if len(addresses) == 0 {
 		return
@@ -293,9 +294,9 @@ func (l *link) warnings(name string) []string {
 	return []string{fmt.Sprintf("%s: %d of the routes on %s are left to the main table, its own table has room for %d", name, l.more, l.Name, maxLineRoutes)}
 }
 
-// readRoutes reads the routes of the main table on a device, default routes first.
-// The connected networks of its addresses are left out, the routes of routing
-// daemons, and those that lead where the default route does.
+// readRoutes reads the routes of the main table on a device, default routes first. It
+// leaves out the connected networks of its addresses, the routes of routing daemons,
+// and those that lead where a default route does.
 func (k *Kernel) readRoutes(l *link, f plan.Family) error {
 	if len(l.addresses[f]) == 0 {
 		return nil
@@ -334,8 +335,8 @@ func (k *Kernel) readRoutes(l *link, f plan.Family) error {
 	return nil
 }
 
-// routeBy is a route as netifd would tell it of the device, by the nexthop that is
-// there; none where none is.
+// routeBy is a route as netifd would report it for a device: by its nexthop on that
+// device. There is none if the route has no nexthop there.
 func (k *Kernel) routeBy(r *route, index int) ([]netifd.Route, error) {
 	hops, err := k.nexthops(r)
 	if err != nil {
@@ -352,12 +353,13 @@ func (k *Kernel) routeBy(r *route, index int) ([]netifd.Route, error) {
 	return []netifd.Route{one}, nil
 }
 
-// covers reports whether a default route leads where another route does.
+// covers reports whether a default route leads where another route does, so that a
+// table with the one needs not have the other.
 func covers(d, r *netifd.Route) bool {
 	return r.Nexthop.IsValid() && d.Nexthop == r.Nexthop && d.MTU == r.MTU && (d.Source == r.Source || !r.Source.IsValid())
 }
 
-// lineProtocols are those of routes that belong to the set-up of a line: the
-// kernel's, static ones, router advertisements and DHCP (RTPROT_* of
+// lineProtocols are those of routes that belong to the set-up of a line: routes of the
+// kernel, static ones, and those from router advertisements and DHCP (RTPROT_* of
 // include/uapi/linux/rtnetlink.h).
 var lineProtocols = []uint8{unix.RTPROT_KERNEL, unix.RTPROT_BOOT, unix.RTPROT_STATIC, unix.RTPROT_RA, unix.RTPROT_DHCP}

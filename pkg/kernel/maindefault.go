@@ -15,19 +15,20 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// farAway are addresses to which few have a route: networks for benchmarks and
-// documentation (RFC 2544, 5737), the discard prefix (RFC 6666) and the IPv6
-// documentation prefixes (RFC 9637, 3849). The first of each family is outside of
-// what VPNs claim instead of everything (2000::/3).
+// farAway are addresses to which few networks have a route of their own: those for
+// benchmarks and documentation (RFC 2544, RFC 5737), the discard prefix (RFC 6666), and
+// the IPv6 documentation prefixes (RFC 9637, RFC 3849). The first of IPv6 is outside
+// 2000::/3, which some VPNs claim in place of a default route.
 var farAway = [2][]string{
 	plan.IPv4: {"198.18.0.1", "203.0.113.1", "192.0.2.1", "198.51.100.1"},
 	plan.IPv6: {"100::1", "3fff::1", "2001:db8::1"},
 }
 
-// mainDefault finds out who has the default route of the main table by a lookup of
-// an address far away, which costs the same whatever the table holds. While there
-// is a master, a rule leads the mark of the question to main; else nobody's rule but
-// a foreign one comes before it. rules are the managed ones that stand.
+// mainDefault finds out who has the main table's default route by a lookup of a
+// far-away address, which costs the same however many routes the table holds. While a
+// line of the family is a master, a rule leads the mark of the lookup to main; without
+// that rule there is no master list either, and only a foreign rule can answer before
+// main. rules are the managed ones that the kernel has.
 func (k *Kernel) mainDefault(f plan.Family, rules []plan.Rule) (plan.MainDefault, error) {
 	r, known, err := k.defaultOfMain(f, 0, rules)
 	if err != nil || r == nil {
@@ -37,8 +38,9 @@ func (k *Kernel) mainDefault(f plan.Family, rules []plan.Rule) (plan.MainDefault
 	return plan.MainDefault{Known: true, Hops: hops, Metric: r.Metric}, err
 }
 
-// defaultOfMain is the default route of the main table, or that by one device; nil
-// where there is none. known says whether that could be asked.
+// defaultOfMain is the default route of the main table, or the one by the device with
+// an index that is not 0; nil if there is none. known reports whether main could be
+// asked.
 func (k *Kernel) defaultOfMain(f plan.Family, index int, rules []plan.Rule) (_ *route, known bool, err error) {
 	marked := slices.ContainsFunc(rules, func(r plan.Rule) bool { return r.Family == f && r.Mark == plan.QueryMark })
 	for _, dst := range farAway[f] {
@@ -51,11 +53,11 @@ func (k *Kernel) defaultOfMain(f plan.Family, index int, rules []plan.Rule) (_ *
 		case refused:
 			return nil, true, nil
 		case r.Table != plan.Main:
-			// The next rule answers: main has none, if main was asked.
+			// A later rule has answered: main has none, if it was asked.
 			managed := slices.ContainsFunc(rules, func(own plan.Rule) bool { return own.Family == f && own.Table == r.Table })
 			return nil, marked && managed, nil
 		case r.Dst.Bits() > 0:
-			continue // somebody has a route to it
+			continue // main has a route to it: the next one
 		case r.typ != unix.RTN_UNICAST:
 			return nil, true, nil
 		}
@@ -64,7 +66,8 @@ func (k *Kernel) defaultOfMain(f plan.Family, index int, rules []plan.Rule) (_ *
 	return nil, false, nil
 }
 
-// onLink reports whether the main table has the network of an address on its link.
+// onLink reports whether the main table has the network of an address on the link of
+// its device.
 func (k *Kernel) onLink(a *plan.Address) (bool, error) {
 	network := a.Prefix.Masked()
 	neighbour := network.Addr().Next()
@@ -78,9 +81,9 @@ func (k *Kernel) onLink(a *plan.Address) (bool, error) {
 	return !refused && r.Table == plan.Main && r.Dst == network && r.Index == a.Index && !r.Gateway.IsValid(), nil
 }
 
-// matchedRoute asks for the route that a packet without source meets
-// (RTM_F_FIB_MATCH), bound to a device or to none, 0. refused says that there is
-// none, or one that refuses it.
+// matchedRoute looks up the route that a packet with plan.QueryMark and without a
+// source matches (RTM_F_FIB_MATCH), bound to a device unless index is 0. refused
+// reports that it matches none, or one that refuses it.
 func (k *Kernel) matchedRoute(dst netip.Addr, index int) (r route, refused bool, err error) {
 	f := plan.FamilyOf(dst)
 	header := make([]byte, unix.SizeofRtMsg)

@@ -14,7 +14,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// routeMTU is the MTU among the metrics of a route, 0 where there is none.
+// routeMTU is the MTU, in bytes, among the metrics of a route (RTAX_MTU), 0 if there is
+// none.
 func routeMTU(ad *netlink.AttributeDecoder) (mtu uint32) {
 	ad.Nested(func(metrics *netlink.AttributeDecoder) error {
 		for metrics.Next() {
@@ -27,7 +28,7 @@ func routeMTU(ad *netlink.AttributeDecoder) (mtu uint32) {
 	return mtu
 }
 
-// via reads struct rtvia: a gateway of another family
+// via reads struct rtvia, a gateway of the other family
 // (include/uapi/linux/rtnetlink.h). One that is no IP address is the zero Addr.
 func via(b []byte) netip.Addr {
 	if len(b) < 2 {
@@ -42,8 +43,8 @@ func encodeVia(gateway netip.Addr) []byte {
 	return append(b, gateway.AsSlice()...)
 }
 
-// decodeHops reads the list of struct rtnexthop, each with its attributes behind
-// it, of a route with several nexthops.
+// decodeHops reads the nexthops of a multipath route: a list of struct rtnexthop
+// (include/uapi/linux/rtnetlink.h), each followed by its attributes.
 func decodeHops(b []byte) ([]plan.Hop, error) {
 	var hops []plan.Hop
 	for len(b) >= unix.SizeofRtNexthop {
@@ -73,14 +74,14 @@ func decodeHops(b []byte) ([]plan.Hop, error) {
 	return hops, nil
 }
 
-// nexthops are where a route leads: by its own nexthop, by several, or by those of
-// the nexthop object that it names.
+// nexthops are the nexthops of a route: its only one, the several of a multipath route,
+// or those of the nexthop object that it names.
 func (k *Kernel) nexthops(r *route) ([]plan.Hop, error) {
 	switch {
 	case len(r.hops) > 0:
 		return r.hops, nil
 	case r.Index == 0 && r.nexthop != 0:
-		// net.ipv4.nexthop_compat_mode is 0: the route names the object only.
+		// With net.ipv4.nexthop_compat_mode 0 the route names the object alone.
 		return k.nexthopObject(r.nexthop, maxGroupDepth)
 	case r.Index == 0:
 		return nil, nil // a blackhole
@@ -88,8 +89,8 @@ func (k *Kernel) nexthops(r *route) ([]plan.Hop, error) {
 	return []plan.Hop{{Index: r.Index, Gateway: r.Gateway}}, nil
 }
 
-// maxGroupDepth bounds groups of groups, which the kernel does not have
-// (valid_group_nh in net/ipv4/nexthop.c).
+// maxGroupDepth is how deep nexthop objects nest: a group has members, which are no
+// groups (valid_group_nh in net/ipv4/nexthop.c).
 const maxGroupDepth = 2
 
 // Attributes of a nexthop object, and the size of struct nexthop_grp
@@ -103,7 +104,8 @@ const (
 	sizeofNexthopGrp = 8
 )
 
-// nexthopObject asks for a nexthop object. One that is gone leads nowhere.
+// nexthopObject reads the nexthops of a nexthop object, of a group those of its
+// members. One that is gone has none.
 func (k *Kernel) nexthopObject(id uint32, depth int) ([]plan.Hop, error) {
 	if depth == 0 {
 		return nil, nil

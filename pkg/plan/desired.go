@@ -9,9 +9,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// How much of the main table rule 501 looks at: a prefix of this length or
-// shorter is a default route, or the half or quarter that a VPN puts before
-// it, and does not count.
+// suppressLocal is the prefix length, in bits, up to which rule 501 ignores a route: it
+// is a default route, or one of those by which a VPN takes its place (0.0.0.0/1,
+// 64.0.0.0/2, 2000::/3). No LAN is that wide: the widest private network is 10.0.0.0/8
+// (RFC 1918).
 const suppressLocal = 7
 
 // wanted is a rule or route that should be there, with the words for a plan.
@@ -29,8 +30,8 @@ type wantedRoute struct {
 	wanted
 }
 
-// family works out what one family should have. Rules come after the routes of all
-// lines, which some of them compare.
+// family works out what one family should have. The routes of all lines come first,
+// since rule 500 depends on them.
 func (p *planner) family(f Family) {
 	for i := range p.lines {
 		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
@@ -52,10 +53,10 @@ func (p *planner) family(f Family) {
 	}
 }
 
-// owningLines says to which usable line an address belongs that several have (DS-Lite
-// gives every customer 192.0.0.2), and a device that several share: to the first in
-// the order of claim. Of rules that match the same packets the kernel takes the
-// first, so that there is one.
+// owningLines says which usable line has the rules for an address that several have
+// (DS-Lite gives every customer 192.0.0.2, RFC 6333 section 5.7), and for a device that
+// several share: the first in the order of claim. The kernel obeys only the first of
+// the rules that match the same packets, so one is enough.
 func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices map[int]*LineUse) {
 	owners, devices = make(map[netip.Addr]*LineUse), make(map[int]*LineUse)
 	for _, mode := range claimRank {
@@ -78,8 +79,8 @@ func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices
 }
 
 // localTables are those into which netifd puts the networks of interfaces that take no
-// part ("ip4table" of a LAN): the main table does not have them, and netifd's rules
-// that lead there come behind those of the lines.
+// part ("ip4table" of a LAN). The main table does not have these networks, and netifd's
+// rules for these tables (10000 and up) come after those of the lines.
 func (p *planner) localTables(f Family) (tables []uint32) {
 	for i := range p.lines {
 		l := &p.lines[i]
@@ -90,7 +91,7 @@ func (p *planner) localTables(f Family) (tables []uint32) {
 	return tables
 }
 
-// lineRules are the rules of one usable line.
+// lineRules adds the rules of one usable line.
 func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 	u := &l.Use[f]
 	for _, a := range u.addresses {
@@ -121,7 +122,7 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 // host is the prefix that holds one address.
 func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// keepMarks leaves the rules that mark the devices of kept endpoints as ours
+// keepMarks keeps the rules 503 that mark the devices of kept endpoints as managed,
 // while no line of the family is usable.
 func (p *planner) keepMarks(f Family) {
 	if p.familyUsable(f) {
@@ -138,9 +139,10 @@ func (p *planner) keepMarks(f Family) {
 	}
 }
 
-// markedLine is the participating line whose device a rule 503 names, the one whose
-// table it leads into where several share the device; or else the one with that
-// table: a device may have gone with its line.
+// markedLine is the participating line to which a rule 503 belongs: the one on the
+// device that the rule names or, if several share it, the one whose table it looks up.
+// Failing these it is the line with that table whose device is unknown: the device may
+// have gone with its line.
 func (p *planner) markedLine(r Rule) *LineUse {
 	var marked *LineUse
 	best := 0
@@ -164,9 +166,9 @@ func (p *planner) familyUsable(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Use[f].Usable })
 }
 
-// outsiders keeps the IPv6 addresses of interfaces that take no part in the main
-// table: the master list would send them out by the master's line. An address in
-// a network that belongs to a line is the line's.
+// outsiders leads the IPv6 addresses of interfaces that take no part to the main table:
+// the master list would send what has them as its source by the master. An address in a
+// network of a line is the line's.
 func (p *planner) outsiders() {
 	belongs := p.lineNetworks()
 	for i := range p.lines {
@@ -183,12 +185,12 @@ func (p *planner) outsiders() {
 	}
 }
 
-// strays leaves to the main table what a line's own IPv6 sources send while its
-// table has no way, as when its carrier is lost: the master list comes behind. A
-// socket keeps the route that it was given, and IPv6 asks only whether the table
-// that it came from has changed (rt6_check in net/ipv6/route.c). A carrier that
-// returns changes the line's own table and main (fib6_ifup), but not the table of
-// the line that stood in: the socket would stay there for half a minute.
+// strays leads to the main table what has an IPv6 address of a line as its source while
+// the line's table has no route, as after a loss of carrier; else the master list would
+// decide. A socket keeps its route until the table that it came from changes there
+// (rt6_check in net/ipv6/route.c). When the carrier returns, the line's own table and
+// main change, which have routes by the device (fib6_ifup in net/ipv6/route.c), but not
+// the table of the line that stood in: the socket would stay there for half a minute.
 func (p *planner) strays() {
 	for i := range p.lines {
 		l := &p.lines[i]
@@ -205,7 +207,7 @@ func (p *planner) strays() {
 	}
 }
 
-// wantRoute adds a route unless one of its key is there.
+// wantRoute adds a route unless there is one with its key.
 func (p *planner) wantRoute(r Route, iface, reason string) {
 	if _, there := p.draft.routeKeys[r.key()]; there {
 		return

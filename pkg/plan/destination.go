@@ -4,9 +4,9 @@ package plan
 
 import "net/netip"
 
-// Destinations are all that a route of ours may have in a family while the kernel
-// has these addresses. A route of others to any other one can stand in nobody's
-// way, however many of them a table holds.
+// Destinations are all that a managed route may have in a family while the kernel has
+// these addresses. A foreign route to any other one is in no route's way, however many
+// of them a table holds.
 func (r *Request) Destinations(f Family, addresses []Address) map[netip.Prefix]bool {
 	all := map[netip.Prefix]bool{f.everything(): true, LinkLocal: true}
 	for i := range r.Lines {

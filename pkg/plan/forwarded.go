@@ -11,11 +11,12 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
-// forwardedNetworks are the IPv6 networks whose hosts send by an interface, as
-// far as its provider is concerned: the delegated prefixes, the networks of its
-// own addresses (NDP relay, the translator of 464XLAT), and every source for which
-// netifd has a default route. A LAN has none of them. index is that of the device, 0
-// where that was not looked up.
+// forwardedNetworks are the IPv6 networks from which the provider of an interface
+// accepts what hosts behind the router send: the delegated prefixes, the networks of
+// the interface's own addresses (NDP relay, the translator of 464XLAT), and the source
+// prefixes of netifd's default routes. A LAN, which takes no part and has no default
+// route, has none of the last two. index is that of the device; 0: whichever has the
+// addresses.
 func (l *Line) forwardedNetworks(s *State, index int) []netip.Prefix {
 	var all []netip.Prefix
 	add := func(network netip.Prefix) {
@@ -47,7 +48,8 @@ func (l *Line) forwardedNetworks(s *State, index int) []netip.Prefix {
 	return all
 }
 
-// ownNetwork reports whether a global address of the line is in a network.
+// ownNetwork reports whether a network holds one of the line's global addresses, unique
+// local ones aside.
 func (l *Line) ownNetwork(network netip.Prefix) bool {
 	return slices.ContainsFunc(l.Netifd.Addresses, func(a netifd.Address) bool {
 		addr := a.Prefix.Addr()
@@ -55,11 +57,11 @@ func (l *Line) ownNetwork(network netip.Prefix) bool {
 	})
 }
 
-// forwardedRules are the entries of the IPv6 master list that lead what comes from
-// the networks of an interface out by it: by the table of a line, by the main table
-// where the interface takes no part. They stand in the list, behind everybody's
-// policies and what the main table has for the destination, as the default routes do
-// in whose place the list stands.
+// forwardedRules are the entries of the IPv6 master list by source: what comes from the
+// networks of a line leaves by its table, what comes from those of an interface that
+// takes no part by the main table. They come after all policies and after what the main
+// table has for the destination, as the default routes do that the list replaces. The
+// entries of a line that is down stay until it returns.
 func (p *planner) forwardedRules() []wantedRule {
 	var all []wantedRule
 	seen := make(map[Rule]bool)
@@ -104,9 +106,10 @@ func (p *planner) forwardedRules() []wantedRule {
 	return all
 }
 
-// absentLine is the line with IPv6 that is not usable and to which alone a table
-// belongs. Its table is empty, so that a rule into it leads nowhere; to leave it
-// saves making the whole list again when the line returns.
+// absentLine is the unusable line with IPv6 to which alone a table belongs; nil: there
+// is none. A rule into its empty table leads nowhere. To leave it there saves rule
+// writes when the line returns: each costs the kernel about 0.2 us for every IPv6 route
+// in main (measured on 6.18).
 func (p *planner) absentLine(table uint32) *LineUse {
 	var absent *LineUse
 	for i := range p.lines {
@@ -124,7 +127,7 @@ func (p *planner) absentLine(table uint32) *LineUse {
 	return absent
 }
 
-// lineNetworks are the networks of all lines, usable or not.
+// lineNetworks are the networks of all lines that netifd has up, usable or not.
 func (p *planner) lineNetworks() []netip.Prefix {
 	var all []netip.Prefix
 	for i := range p.lines {
@@ -139,8 +142,9 @@ func containsAddr(networks []netip.Prefix, a netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(a) })
 }
 
-// orderForwarded puts those that stand first, in their standing order, so that few
-// of them have to be written; but a network comes before one that it lies within.
+// orderForwarded puts the rules that the kernel has first, in the order in which it has
+// them, so that few are written. If a network would then come after one that contains
+// it, all are put in the wished order, the longest prefixes first.
 func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 	wish, stands := make(map[Rule]int, len(rules)), make(map[Rule]int, len(rules))
 	order := make([]*wantedRule, len(rules))
@@ -165,8 +169,8 @@ func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 	return ordered
 }
 
-// misplaced reports whether a network comes before one that lies within it, or two
-// lines that have the same one are not in the wished order.
+// misplaced reports whether a network comes before one that lies within it, or whether
+// two lines with the same network are not in the wished order.
 func misplaced(order []*wantedRule, wish map[Rule]int) bool {
 	for i, r := range order {
 		for _, later := range order[i+1:] {

@@ -8,19 +8,19 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// listRank is the order of preference of the master list; modes that are
-// missing have no place in it.
+// listRank is the order of preference of the master list; lines of other modes are not
+// in it.
 var listRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
 
-// masterList puts the usable lines into the order in which all other traffic
-// uses them.
+// masterList adds the usable lines in the order in which all other traffic uses them,
+// and the rule by which the main table can be asked.
 func (p *planner) masterList(f Family) {
 	ranked := p.ranked(f)
 	held := p.heldEntries(f)
 	master := p.hasMaster(f)
 	reason := p.noList(f, ranked, master || p.bearsMaster(f), len(held) > 0)
 	if len(held) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsMark(f) {
-		// Not only while there is a list, which depends on the answer.
+		// Without a list too: whether there is one depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
 			"who has the default route of the main table can be asked")
 	}
@@ -60,13 +60,13 @@ func listEntry(f Family, table uint32) Rule {
 	return r
 }
 
-// wantsMark reports whether a rule 503 of the family is wanted: it has a line, or the
-// mark of one.
+// wantsMark reports whether the family wants a rule 503: for a usable line, or as the
+// mark of a kept endpoint.
 func (p *planner) wantsMark(f Family) bool {
 	return slices.ContainsFunc(p.draft.rules, func(w wantedRule) bool { return w.Family == f && w.Priority == PriorityDevice })
 }
 
-// standingList is the list in the kernel.
+// standingList are the managed rules of the list that the kernel has.
 func (p *planner) standingList(f Family) []Rule {
 	var all []Rule
 	for _, r := range p.State.Rules {
@@ -89,7 +89,7 @@ func (p *planner) ranked(f Family) []*LineUse {
 	return ranked
 }
 
-// heldEntry is the list entry of a line with a bad value.
+// heldEntry is the entry of a line with a bad value, which stays in its place.
 type heldEntry struct {
 	rule  Rule
 	place int // among the entries of lines
@@ -110,9 +110,9 @@ func (p *planner) heldEntries(f Family) []heldEntry {
 	return held
 }
 
-// hasMaster reports whether a line with a section of the family is a master. One
-// that is a master by the saved configuration counts, whatever its mode is until the
-// next reboot: somebody has put it last, or switched it off, for it to be replaced.
+// hasMaster reports whether a master has the family. A line that is a master by the
+// saved configuration counts, whatever its mode is until the next reboot: it was put
+// last, or switched off, for another to replace it.
 func (p *planner) hasMaster(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && l.Has(f) })
 }
@@ -125,10 +125,11 @@ func (p *planner) bearsMaster(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && p.bears(&l, f) })
 }
 
-// bears reports whether netifd has made an interface of the line that has the family
-// ("wan_6" of PPPoE, "wan6_4" of DS-Lite), though it is not there now: such a one goes
-// with the line, and comes a moment after it. The list of the family tells, which is
-// there only if some master was; in IPv6 the entries of its networks, which stay.
+// bears reports whether the line has the family by an interface that netifd makes
+// ("wan_6" of PPPoE, "wan6_4" of DS-Lite) and that is away: it goes with the line, and
+// returns a moment after it. The list in the kernel tells that it was there: it exists
+// only if some master had the family. In IPv6 the line must have entries by source in
+// it, which stay while the line is away.
 func (p *planner) bears(l *LineUse, f Family) bool {
 	if !config.BearsChildren(l.Proto) && (f == IPv6 || l.Proto != "dhcpv6") {
 		return false
@@ -141,15 +142,15 @@ func (p *planner) bears(l *LineUse, f Family) bool {
 	})
 }
 
-// readsKernel reports whether the default route of a line is asked of the main
-// table (netifd's protocol "none").
+// readsKernel reports whether the default route of a line is read from the main table
+// (netifd's protocol "none").
 func (p *planner) readsKernel(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool {
 		return l.Participates() && l.Netifd.Up && l.Netifd.Proto == "none" && l.Has(f)
 	})
 }
 
-// noList says why a family has no master list, or nothing when it has one.
+// noList says why a family has no master list; it is empty if it has one.
 func (p *planner) noList(f Family, ranked []*LineUse, master, held bool) string {
 	switch {
 	case held:

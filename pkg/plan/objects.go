@@ -27,8 +27,9 @@ const (
 	PriorityList    = 32765 // the master list, just before the kernel's main
 )
 
-// QueryMark is the firewall mark with which the main table alone is asked for a
-// route ("MPTC" in ASCII): while there is a master list, a rule leads it there.
+// QueryMark is the firewall mark with which the main table alone is asked for a route
+// ("MPTC" in ASCII). While a line of the family is a master, a rule leads it there; no
+// packet carries it.
 const QueryMark = 0x4d505443
 
 // NoGroup is a group of devices that no device has (IFLA_GROUP is an int). To

@@ -10,9 +10,9 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
-// outsider names who has the default route that the main table itself would take,
-// where that is nobody of ours: a VPN, as a rule. first is the first line of the
-// list.
+// outsider names the interface that has the main table's default route, if it is
+// neither a line nor switched off: usually a VPN. Else it is empty. first is the first
+// line of the list.
 func (p *planner) outsider(f Family, first *LineUse) string {
 	main := &p.State.Defaults[f]
 	if !main.Known {
@@ -21,8 +21,8 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	if len(main.Hops) == 0 {
 		return ""
 	}
-	// A line without a default route in the main table could not win there. Its
-	// metric says how it wants to stand.
+	// A line whose default route is not in the main table cannot win there: its
+	// metric decides.
 	if first.heldBack(f) && metricOf(f, first.Use[f].route.Metric) < metricOf(f, main.Metric) {
 		return ""
 	}
@@ -37,14 +37,15 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	return name
 }
 
-// heldBack reports whether netifd keeps the line's default route out of the kernel
-// ("defaultroute 0"), or puts it into a table of its own ("ip4table").
+// heldBack reports whether netifd keeps the line's default route out of the main table:
+// out of the kernel ("defaultroute 0"), or in a table of its own ("ip4table").
 func (l *LineUse) heldBack(f Family) bool {
 	return l.NetifdTable(f) != 0 || !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool { return r.Default() && ordinary(r, f) })
 }
 
-// defaultOwner names the interface by which a default route leaves; foreign says
-// that it is none of ours. On a device that several share, the gateway tells.
+// defaultOwner names the interface by which a default route leaves; foreign reports
+// whether it is an outside one. Where several share the device, the gateway tells which
+// it is.
 func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	var here []*LineUse
 	for i := range p.lines {
@@ -72,19 +73,19 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	return name, true
 }
 
-// outside reports whether an interface is none of ours: without an option of its
-// own, and no child of one.
+// outside reports whether an interface has nothing to do with multipath: it has no
+// multipath option of its own and takes none over.
 func (l *Line) outside() bool { return !l.HasMode() && !l.Frozen }
 
-// hasDefaultBy reports whether netifd has a default route of the interface by a
-// gateway.
+// hasDefaultBy reports whether netifd has a default route by the gateway on the
+// interface.
 func (p *planner) hasDefaultBy(l *LineUse, f Family, hop Hop) bool {
 	return slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
 		return r.Default() && ordinary(r, f) && r.Nexthop == hop.Gateway
 	})
 }
 
-// metricOf is a metric of netifd as the kernel stores it.
+// metricOf is a metric of netifd's as the kernel stores it: in IPv6, 0 becomes 1024.
 func metricOf(f Family, metric uint32) uint32 {
 	if f == IPv6 && metric == 0 {
 		return metricIPv6
@@ -92,10 +93,10 @@ func metricOf(f Family, metric uint32) uint32 {
 	return metric
 }
 
-// lowerDefault names an interface outside that has a default route which the main
-// table would prefer to that of the first of the list, where the kernel could not
-// be asked. In IPv6 the lines' default routes are for their own sources, as a
-// rule, so that any other one stands alone.
+// lowerDefault names an outside interface whose default route the main table would
+// prefer to that of the first line, by netifd's metrics, where the kernel could not be
+// asked. In IPv6 the default routes of lines usually hold for their own sources only,
+// so that one for all sources has no rival.
 func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	specific := first.Use[f].route.Source.Bits() > 0 && f == IPv6
 	for i := range p.lines {

@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// overlapping says for each line whether one of its routes is, or overlaps, one of
-// another line: rule 501 would then take the other's from the main table. Default
-// routes, link-local networks and the same network on the same link do not count.
+// overlapping says for each line whether one of its routes has the destination of
+// another line's route, or overlaps with it: rule 501 would then find the other's in
+// the main table. Default routes, throw routes, link-local networks, and the same
+// network on the same link do not count.
 func (p *planner) overlapping(f Family) []bool {
 	lines := make([]bool, len(p.lines))
 	place := make(map[string]int, len(p.lines))
@@ -22,7 +23,7 @@ func (p *planner) overlapping(f Family) []bool {
 			routes = append(routes, r)
 		}
 	}
-	// A network comes right before those within it; two that overlap are nested.
+	// A network comes before those within it; of two that overlap, one contains the other.
 	slices.SortFunc(routes, func(a, b *wantedRoute) int {
 		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()))
 	})
@@ -41,7 +42,7 @@ func (p *planner) overlapping(f Family) []bool {
 	return lines
 }
 
-// sameLink reports whether two routes are the same network on the same link.
+// sameLink reports whether two routes lead to the same network on the same link.
 func sameLink(a, b *Route) bool {
 	return a.Dst == b.Dst && a.Index == b.Index && !a.Gateway.IsValid() && !b.Gateway.IsValid()
 }

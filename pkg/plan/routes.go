@@ -12,8 +12,8 @@ import (
 // LinkLocal is the prefix that every IPv6 link has (RFC 4291 section 2.5.6).
 var LinkLocal = netip.MustParsePrefix("fe80::/64")
 
-// sourceIn is the line's first address in a network, the zero Addr where there is
-// none that a route can have as its source.
+// sourceIn is the preferred source of a route to a network: the line's first address
+// there. It is the zero Addr where there is none, and while that one is tentative.
 func (u *Use) sourceIn(network netip.Prefix) netip.Addr {
 	for i := range u.addresses {
 		if network.Contains(u.addresses[i].Prefix.Addr()) {
@@ -23,11 +23,11 @@ func (u *Use) sourceIn(network netip.Prefix) netip.Addr {
 	return netip.Addr{}
 }
 
-// maxMTU is the largest MTU that the kernel keeps with a route (ip_metrics_convert in
-// net/ipv4/metrics.c).
+// maxMTU is the largest MTU, in bytes, that the kernel keeps with a route; it lowers
+// greater ones (ip_metrics_convert in net/ipv4/metrics.c).
 const maxMTU = 65535 - 15
 
-// lineRoutes are the routes of one usable line.
+// lineRoutes adds the routes of one usable line.
 func (p *planner) lineRoutes(l *LineUse, f Family) {
 	u := &l.Use[f]
 	base := Route{Family: f, Table: u.Table, Device: u.Device.Name, Index: u.Device.Index}
@@ -61,8 +61,9 @@ func (p *planner) lineRoutes(l *LineUse, f Family) {
 	p.wantRoute(r, l.Name, "default route of table "+tableText(r.Table))
 }
 
-// source is the preferred source of a route; the kernel takes no tentative
-// one.
+// source is an address as the preferred source of a route. It is the zero Addr while
+// the address is tentative: the kernel refuses such a source (ipv6_chk_addr in
+// net/ipv6/addrconf.c).
 func source(a *Address) netip.Addr {
 	if a.Tentative {
 		return netip.Addr{}
@@ -70,8 +71,9 @@ func source(a *Address) netip.Addr {
 	return a.Prefix.Addr()
 }
 
-// otherNetworks are those that other addresses of the device put on the link: a
-// modem's page, a LAN on the same port. Sockets bound to the device reach them too.
+// otherNetworks adds the networks that other addresses put on the line's device, such
+// as the modem's page or a LAN on the same port, so that sockets bound to the device
+// reach them.
 func (p *planner) otherNetworks(l *LineUse, f Family, base Route) {
 	for i := range p.State.Addresses {
 		a := &p.State.Addresses[i]
@@ -83,8 +85,8 @@ func (p *planner) otherNetworks(l *LineUse, f Family, base Route) {
 	}
 }
 
-// Network is the prefix that an address puts on the link, or zero where it puts none
-// or is of another family.
+// Network is the prefix that an address puts on the link. It is the zero Prefix if it
+// puts none there, for IPv6 link-local addresses, and for those of another family.
 func (a *Address) Network(f Family) netip.Prefix {
 	if FamilyOf(a.Prefix.Addr()) != f || a.DADFailed || f == IPv6 && a.Prefix.Addr().IsLinkLocalUnicast() {
 		return netip.Prefix{}
@@ -92,8 +94,8 @@ func (a *Address) Network(f Family) netip.Prefix {
 	return a.connected(netip.Addr{})
 }
 
-// needsOnLink reports whether a gateway stands in none of the prefixes that are
-// on the link: the kernel takes it only when told.
+// needsOnLink reports whether a gateway is in none of the prefixes on the link: the
+// kernel takes it only with RTNH_F_ONLINK.
 func (p *planner) needsOnLink(l *LineUse, f Family, gateway netip.Addr) bool {
 	if !gateway.IsValid() || gateway.Is6() && gateway.IsLinkLocalUnicast() {
 		return false
@@ -112,10 +114,10 @@ func (p *planner) needsOnLink(l *LineUse, f Family, gateway netip.Addr) bool {
 	return !l.onLink(f, gateway)
 }
 
-// netifdRoutes are the line's further routes, the one with the lowest metric
-// per destination. A network of a device that is no line is left out of them: it is
-// nearer than any line. Nor is a route made by what cannot be a gateway: the kernel
-// has refused it to netifd too.
+// netifdRoutes adds the line's further routes, for each destination the one with the
+// lowest metric. The local networks within a destination are taken out of it by throw
+// routes. A route whose gateway cannot be one is left out: the kernel has refused it to
+// netifd too.
 func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 	lowest := make(map[netip.Prefix]uint32)
 	for _, known := range l.Netifd.Routes {
@@ -152,8 +154,9 @@ func (p *planner) netifdRoutes(l *LineUse, f Family, base Route) {
 	}
 }
 
-// localNetworks are those that are nearer than any line: the connected networks of
-// devices that are no line, and the routes of interfaces that take no part.
+// localNetworks are nearer than any line: the connected networks of devices without a
+// line, and the destinations of the routes that netifd has on interfaces that take no
+// part.
 func (p *planner) localNetworks(f Family) []netip.Prefix {
 	if p.local[f] != nil {
 		return p.local[f]

@@ -4,15 +4,15 @@ package plan
 
 import "github.com/mptcpctl/mptcpctl/pkg/config"
 
-// firstFree is where numbers start for interfaces whose own is taken.
+// firstFree is where the numbers begin for interfaces whose own is taken.
 const firstFree = 1000
 
-// numberTables gives every line its table numbers: a fixed one, else 1 + its
-// position, else, when that is taken, the first free one from 1000 up. A number is
-// taken when another section fixes it, when netifd fills the table itself, or when
-// the configuration puts a default route into it.
+// numberTables gives every line its table numbers: a fixed one, else 1 + its position,
+// else, where that is taken, the first free one from 1000 up. A number is taken if
+// another section fixes it, if netifd fills that table itself, or if the configuration
+// puts a default route into it.
 func numberTables(cfg *config.Config, lines []Line) {
-	taken := make(map[uint32]string, len(lines)) // by the line to which it is no obstacle
+	taken := make(map[uint32]string, len(lines)) // the line that may have the number all the same
 	for i := range lines {
 		l := &lines[i]
 		for _, table := range []uint32{l.IP4Table, l.IP6Table, l.Netifd.IP4Table, l.Netifd.IP6Table} {
@@ -32,9 +32,9 @@ func numberTables(cfg *config.Config, lines []Line) {
 	}
 }
 
-// numberFamily numbers the sections first, whose numbers depend on the configuration
-// alone. An interface that netifd made has that of its parent, unless another line
-// uses it in this family.
+// numberFamily numbers the sections first, since their numbers depend on the
+// configuration alone. An interface that netifd made has the number of its parent,
+// unless another line has that in this family.
 func numberFamily(cfg *config.Config, lines []Line, f Family, taken map[uint32]string) {
 	next := uint32(max(firstFree, len(cfg.Interfaces)+2))
 	free := func() uint32 {
@@ -70,7 +70,7 @@ func numberFamily(cfg *config.Config, lines []Line, f Family, taken map[uint32]s
 	}
 }
 
-// number is a line's fixed or positional number, 0 when that one is taken.
+// number is the fixed or positional number of a line, 0 if that one is taken.
 func number(l *Line, taken map[uint32]string) uint32 {
 	if l.Table != 0 {
 		return l.Table
@@ -82,8 +82,8 @@ func number(l *Line, taken map[uint32]string) uint32 {
 	return table
 }
 
-// parentName is the name under which a line owns its table: a dynamic
-// interface shares that of its parent, in the family that the parent lacks.
+// parentName is the name of the line that owns the table: a dynamic interface uses that
+// of its parent, in the family that the parent lacks.
 func parentName(l *Line) string {
 	if l.Netifd.Dynamic && l.From != "" {
 		return l.From

@@ -23,26 +23,27 @@ type Use struct {
 	// Usable says that the line has all that it needs.
 	Usable bool
 	Reason Reason
-	// LinkReady is Usable, the carrier left aside.
+	// LinkReady is Usable with the carrier left out of account.
 	LinkReady bool
 	Table     uint32
 	Device    Device
-	// Addresses are those that netifd reports, the kernel has, and a connection
-	// can leave from; the line's own is the first. A line without any may have a
-	// delegated prefix.
+	// Addresses are those that netifd reports, that the kernel has, and that packets may
+	// have as their source. The first is Source, temporary ones come last. A line without
+	// any may have a delegated prefix.
 	Addresses []netip.Prefix
 	// Prefixes are the delegated prefixes (IPv6 only).
 	Prefixes []netip.Prefix
-	// Source is the address that stands for the line: the source of its default
-	// route and the address of its endpoint. It is the first of Addresses or the
-	// router's own address in a delegated prefix; the zero Addr where the router
-	// has none there.
-	Source  netip.Addr
+	// Source is the address of the line: the preferred source of its default route, and
+	// the address of its endpoint. It is the first of Addresses or, where there is none,
+	// the router's own address in a delegated prefix; the zero Addr if the router has none
+	// there.
+	Source netip.Addr
+	// Gateway is the zero Addr for a point-to-point line.
 	Gateway netip.Addr
-	// Forwarded are the networks whose hosts send by the interface, as far as its
-	// provider is concerned (IPv6 only).
+	// Forwarded are the networks from which the provider of the interface accepts what
+	// hosts behind the router send (IPv6 only).
 	Forwarded []netip.Prefix
-	// NoEndpoint says why the line has none; empty when it has one or wants
+	// NoEndpoint says why the line has no endpoint; it is empty if it has one or wants
 	// none.
 	NoEndpoint string
 
@@ -60,13 +61,13 @@ type LineUse struct {
 // usableAnywhere reports whether the line is usable in any family.
 func (l *LineUse) usableAnywhere() bool { return l.Use[IPv4].Usable || l.Use[IPv6].Usable }
 
-// Holds reports whether an address is one of the line, or stands for it.
+// Holds reports whether an address is one of the line's, or its Source.
 func (u *Use) Holds(a netip.Addr) bool {
 	return u.Source == a || slices.ContainsFunc(u.Addresses, func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
-// examine finds out whether the line is usable in a family. carrier says that
-// a lost carrier makes it unusable.
+// examine finds out whether a line is usable in a family. carrier says whether a lost
+// carrier makes it unusable.
 func examine(l *Line, f Family, s *State, carrier bool) Use {
 	u := Use{Table: l.Tables[f], Device: s.deviceByName(l.Device)}
 	switch {
@@ -87,7 +88,7 @@ func examine(l *Line, f Family, s *State, carrier bool) Use {
 		return u
 	}
 	if !u.Device.Up {
-		// Somebody did that behind netifd's back; the kernel takes no route.
+		// Another program did that, unknown to netifd; the kernel takes no route by it.
 		u.Reason = cmp.Or(u.Reason, ReasonDeviceDown)
 		return u
 	}
@@ -105,7 +106,7 @@ func examine(l *Line, f Family, s *State, carrier bool) Use {
 	return u
 }
 
-// findAddresses fills in the addresses of a line, the one that stands for it first.
+// findAddresses fills in the addresses of a line, Source first.
 func (u *Use) findAddresses(l *Line, f Family, s *State) {
 	var unfit Reason
 	var temporary []lineAddress
@@ -117,7 +118,8 @@ func (u *Use) findAddresses(l *Line, f Family, s *State) {
 		u.addresses[0] = a
 	}
 	if len(u.addresses) > 0 {
-		// They stand for nothing, being others tomorrow, but packets have them.
+		// They are replaced within a day (RFC 8981 section 3.8), so that none is
+		// Source; but packets leave from them.
 		u.addresses = append(u.addresses, temporary...)
 	}
 	for _, a := range u.addresses {
@@ -138,11 +140,11 @@ func (u *Use) findAddresses(l *Line, f Family, s *State) {
 	}
 }
 
-// preferred is the place of the address that stands for the line: in IPv4 the
-// source that netifd's default route names; else the one in whose network the
-// gateway is, which the kernel itself would take (fib_info_update_nhc_saddr in
-// net/ipv4/fib_semantics.c); else, in IPv6, the one that has the endpoint; else the
-// first.
+// preferred is the index of Source in addresses. In IPv4 it is the source of netifd's
+// default route; else the address in whose network the gateway is, which the kernel
+// itself would choose (fib_info_update_nhc_saddr in net/ipv4/fib_semantics.c); else, in
+// IPv6, the one that has the endpoint, which therefore stays on it while it is there;
+// else the first.
 func (u *Use) preferred(f Family, s *State) int {
 	place := -1
 	if f == IPv4 && u.route.Source.IsSingleIP() {
@@ -157,13 +159,13 @@ func (u *Use) preferred(f Family, s *State) int {
 	return max(place, 0)
 }
 
-// hasEndpoint reports whether an endpoint of a device stands on an address.
+// hasEndpoint reports whether an address has an endpoint that is bound to a device.
 func (s *State) hasEndpoint(a netip.Addr, index int) bool {
 	return slices.ContainsFunc(s.Endpoints, func(e mptcp.Endpoint) bool { return e.Addr == a && e.IfIndex == index && e.Port == 0 })
 }
 
-// findGateway fills in the gateway, and says ReasonUsable or what is wrong with it.
-// Without one, or with one of the router's own addresses, the line is
+// findGateway fills in the gateway, and returns ReasonUsable or what is wrong with it.
+// A line without a gateway, or with the router's own address as its gateway, is
 // point-to-point.
 func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 	route, ok := l.defaultRoute(f)
@@ -184,11 +186,12 @@ func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 	return ReasonUsable
 }
 
-// ownGateway reports whether a gateway is the router's own address, so that no route
-// can lead by it. IPv4 and link-local addresses of other devices are somebody else's
-// on this link: a modem may have the address of the LAN, and fe80::1 is everywhere
-// (fib_check_nh_v4_gw in net/ipv4/fib_semantics.c asks by device, ip6_validate_gw in
-// net/ipv6/route.c asks by device for link-local gateways alone).
+// ownGateway reports whether a gateway is the router's own address, so that nothing is
+// behind it. IPv4 and link-local addresses of other devices do not count: a modem may
+// have the router's LAN address, and fe80::1 is on many links. The kernel takes these
+// as gateways too: fib_check_nh_v4_gw in net/ipv4/fib_semantics.c looks the gateway up
+// by the device (onlink routes aside, for which it looks on all devices),
+// ip6_validate_gw in net/ipv6/route.c compares only link-local gateways by device.
 func (s *State) ownGateway(gateway netip.Addr, index int) bool {
 	anywhere := gateway.Is6() && !gateway.IsLinkLocalUnicast()
 	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
@@ -196,17 +199,18 @@ func (s *State) ownGateway(gateway netip.Addr, index int) bool {
 	})
 }
 
-// onLink reports whether netifd has a route of the line that puts an address on the
-// link.
+// onLink reports whether an address is in the destination of a route without gateway
+// that netifd has on the line.
 func (l *Line) onLink(f Family, a netip.Addr) bool {
 	return slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool {
 		return ordinary(r, f) && !r.Default() && !r.Nexthop.IsValid() && r.Target.Contains(a)
 	})
 }
 
-// elsewhere reports whether a global IPv6 gateway is in a network of another device,
-// and in none of its own: the kernel takes it on that link alone, even when it is told
-// otherwise (ip6_route_check_nh_onlink in net/ipv6/route.c).
+// elsewhere reports whether an IPv6 gateway that is not link-local is in a network of
+// another device and in none of its own. The kernel refuses a route by it then, even
+// with onlink (ip6_route_check_nh and ip6_route_check_nh_onlink in net/ipv6/route.c, of
+// 6.18).
 func (s *State) elsewhere(gateway netip.Addr, index int) (other bool) {
 	if !gateway.Is6() || gateway.IsLinkLocalUnicast() {
 		return false
@@ -223,8 +227,9 @@ func (s *State) elsewhere(gateway netip.Addr, index int) (other bool) {
 	return other
 }
 
-// broadcast reports whether an address is the last of an IPv4 network of the line
-// (fib_add_ifaddr in net/ipv4/fib_frontend.c).
+// broadcast reports whether a gateway is the broadcast address of an IPv4 network of
+// the line, its last address. A /31 and a /32 have none (fib_add_ifaddr in
+// net/ipv4/fib_frontend.c).
 func (u *Use) broadcast(gateway netip.Addr) bool {
 	return gateway.Is4() && slices.ContainsFunc(u.addresses, func(a lineAddress) bool {
 		p := a.connected
@@ -232,9 +237,10 @@ func (u *Use) broadcast(gateway netip.Addr) bool {
 	})
 }
 
-// confirmed are the addresses of netifd that the kernel has and that may be
-// used as a source, in netifd's order, the temporary ones apart; and why others are
-// not.
+// confirmed returns the addresses that netifd reports, that the kernel has, and that
+// packets may have as their source, in netifd's order, temporary ones apart. unfit is
+// the reason for which the first of all others, and of the temporary ones, cannot be
+// Source.
 func confirmed(l *Line, f Family, s *State, d *Device) (all, temporary []lineAddress, unfit Reason) {
 	for _, wanted := range l.Netifd.Addresses {
 		if FamilyOf(wanted.Prefix.Addr()) != f {
@@ -260,9 +266,9 @@ func confirmed(l *Line, f Family, s *State, d *Device) (all, temporary []lineAdd
 	return all, temporary, unfit
 }
 
-// unfit says why nobody out there can answer to an address: it is of a private
-// kind that ends at the next router, or another one tomorrow. A tunnel that the
-// user has named a line may be such a network to its far end.
+// unfit says why an address cannot be the Source of a line: it is not routed on the
+// internet (RFC 3927, RFC 4193), or it is a temporary one. The peer of a tunnel that
+// has a multipath option of its own may well have a route to such a network.
 func (l *Line) unfit(a Address, d *Device) Reason {
 	addr := a.Prefix.Addr()
 	switch {
@@ -282,16 +288,16 @@ func (l *Line) namedTunnel(d *Device) bool {
 	return l.Own && (config.TunnelProtocol(cmp.Or(l.Netifd.Proto, l.Proto)) || l.Netifd.Proto == "" && d.tunnel())
 }
 
-// tunnelKinds are the kinds of virtual links that are tunnels, by the beginning of
-// their name (rtnl_link_ops in drivers/net and net/ipv4, net/ipv6, net/xfrm).
+// tunnelKinds are the kinds of virtual links (IFLA_INFO_KIND) that are tunnels, by how
+// they begin (struct rtnl_link_ops in drivers/net, net/ipv4, net/ipv6 and net/xfrm).
 var tunnelKinds = []string{"tun", "wireguard", "gre", "ip6gre", "ipip", "sit", "ip6tnl", "vti", "xfrm"}
 
 func (d *Device) tunnel() bool {
 	return slices.ContainsFunc(tunnelKinds, func(kind string) bool { return len(d.Kind) >= len(kind) && d.Kind[:len(kind)] == kind })
 }
 
-// connected is the prefix that is on the link because of an address. peer is what
-// netifd knows of its far end.
+// connected is the prefix that an address puts on the link, the zero Prefix if it puts
+// none there. peer is the peer's address as netifd reports it.
 func (a *Address) connected(peer netip.Addr) netip.Prefix {
 	switch {
 	case a.NoPrefixRoute && !a.Routed:
@@ -306,9 +312,10 @@ func (a *Address) connected(peer netip.Addr) netip.Prefix {
 	return a.Prefix.Masked()
 }
 
-// within is the address of the router in one of the prefixes that stands for a line
-// on a device: the one that has the endpoint, else the lowest, so that it does not
-// change when others come. It is nil where there is none.
+// within returns the router's address in one of the delegated prefixes of a line, which
+// becomes its Source: the one that has the endpoint, else the lowest, so that it stays
+// the same when others are added. index is that of the line's device. It is nil if
+// there is none.
 func (s *State) within(prefixes []netip.Prefix, index int) (found *Address) {
 	for i := range s.Addresses {
 		a := &s.Addresses[i]
