@@ -152,7 +152,7 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 		NoPrefixRoute: flags&unix.IFA_F_NOPREFIXROUTE != 0,
 		Temporary:     header[0] == unix.AF_INET6 && flags&unix.IFA_F_TEMPORARY != 0,
 	}
-	// IFA_ADDRESS is the far end of a point-to-point address; IFA_LOCAL is
+	// IFA_ADDRESS is the peer of a point-to-point address; IFA_LOCAL is
 	// missing for other IPv6 ones (include/uapi/linux/if_addr.h).
 	switch {
 	case !local.IsValid():

@@ -29,7 +29,7 @@ type wantedEndpoint struct {
 	flags mptcp.Flags
 	// tentative says that no join can leave from the address yet.
 	tentative bool
-	// giveBack says that a handover line is only kept till connections have
+	// giveBack says that a handover line is only kept until connections have
 	// moved to a primary one.
 	giveBack bool
 }
@@ -315,7 +315,7 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 	})
 }
 
-// renew reports whether an endpoint that stands must be made anew: its line
+// renew reports whether an endpoint that is there must be renewed: its line
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {

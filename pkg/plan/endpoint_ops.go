@@ -78,7 +78,7 @@ func carried(lines []LineUse, addr netip.Addr) bool {
 	})
 }
 
-// retract tells the far ends once more that the address of a deleted endpoint is
+// retract tells the peers again that the address of a deleted endpoint is
 // gone. The kernel has told them once, by a line that may be dead: where the first
 // subflow of a connection was its only one, as it is before a handover, always so.
 // They would take that subflow for alive when the line is back, and send by it
@@ -90,7 +90,7 @@ func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
 
 // flagsNow are the flags that a standing endpoint can have at once. The kernel
 // changes fullmesh by closing the endpoint's subflows, and does not always make
-// them anew (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
+// them again (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
 // connection has one. A kernel that cannot list them changes it at once, since
 // nobody would know when to.
 func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {

@@ -13,7 +13,7 @@ import (
 // tried once, when an endpoint is added, so that a subflow that died while its
 // line was out comes back only by a new endpoint.
 type Healing struct {
-	// Endpoints are those of the line that are made anew.
+	// Endpoints are those of the line that are renewed.
 	Endpoints []mptcp.Endpoint
 	// Lacking are the tokens of connections over other lines that have no
 	// established subflow by any of the Endpoints and can get one, and of those

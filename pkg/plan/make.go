@@ -25,7 +25,7 @@ type Input struct {
 	FormerLimit uint32
 	// Settling says that this is a background run, not one for an event.
 	Settling bool
-	// Heal names a line whose endpoints are to be made anew, but for those of the
+	// Heal names a line whose endpoints are to be renewed, but for those of the
 	// families in HealSpares; empty: none.
 	Heal       string
 	HealSpares [2]bool

@@ -46,7 +46,7 @@ type Op struct {
 	Rule   Rule
 	Sysctl Sysctl
 	Limits mptcp.Limits
-	// Endpoint with id 0 is no endpoint, but an address of which the far ends of
+	// Endpoint with id 0 is no endpoint, but an address of which the peers of
 	// connections are told once more that it is gone (mptcp.Client.DeleteZero).
 	Endpoint mptcp.Endpoint
 	// Device is the name for Endpoint.IfIndex, as far as it is known.

@@ -108,7 +108,7 @@ func (r *Result) Rescue(s *State, stranded [2]Stranded, attempt int) []Op {
 	return ops
 }
 
-// Retracted are the addresses of which a plan tells the far ends that they are gone.
+// Retracted are the addresses of which a plan tells the peers that they are gone.
 func (r *Result) Retracted() []netip.Addr {
 	var gone []netip.Addr
 	for _, op := range r.Ops {
@@ -119,7 +119,7 @@ func (r *Result) Retracted() []netip.Addr {
 	return gone
 }
 
-// Retell tells the far ends once more what was Retracted: while the new subflow of a
+// Retell tells the peers again what was Retracted: while the new subflow of a
 // connection is being opened, it is lost. An address that is in use again, by a line
 // or by somebody, is left out.
 func (r *Result) Retell(gone []netip.Addr, all *Connections) []Op {
@@ -132,7 +132,7 @@ func (r *Result) Retell(gone []netip.Addr, all *Connections) []Op {
 	return ops
 }
 
-// retraction tells the far ends that an address is gone.
+// retraction tells the peers that an address is gone.
 func retraction(addr netip.Addr, name string) Op {
 	return Op{
 		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},

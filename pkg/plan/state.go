@@ -83,7 +83,7 @@ type Hop struct {
 type Address struct {
 	Index  int
 	Prefix netip.Prefix
-	// Peer is the far end's prefix of a point-to-point address, or zero.
+	// Peer is the prefix of the peer of a point-to-point address, or zero.
 	Peer netip.Prefix
 	// Global is scope universe or site; others never count.
 	Global bool
