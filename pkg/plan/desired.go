@@ -40,6 +40,7 @@ func (p *planner) family(f Family) {
 	}
 	overlapping := p.overlapping(f)
 	p.owners, p.devices = p.owningLines(f)
+	p.tables = p.localTables(f)
 	for i := range p.lines {
 		if l := &p.lines[i]; l.Participates() && l.Use[f].Usable {
 			p.lineRules(l, f, overlapping[i])
@@ -105,7 +106,7 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 		}
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: suppressLocal},
 			l.Name, "answers to the LAN stay on the LAN")
-		for _, table := range p.localTables(f) {
+		for _, table := range p.tables {
 			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: suppressLocal},
 				l.Name, "answers to a LAN that netifd has put into a table of its own")
 		}

@@ -86,6 +86,7 @@ type planner struct {
 	local        [2][]netip.Prefix       // networks that are nearer than any line
 	owners       map[netip.Addr]*LineUse // of the family that is worked on
 	devices      map[int]*LineUse
+	tables       []uint32
 }
 
 // Make works out the plan. It is a pure function of its input.

@@ -207,22 +207,23 @@ func (l *Line) onLink(f Family, a netip.Addr) bool {
 	})
 }
 
-// elsewhere reports whether an IPv6 gateway that is not link-local is in a network of
-// another device and in none of its own. The kernel refuses a route by it then, even
-// with onlink (ip6_route_check_nh and ip6_route_check_nh_onlink in net/ipv6/route.c, of
-// 6.18).
+// elsewhere reports whether a gateway is in none of the device's networks, and is
+// another device's: in IPv6 in a network of it, in IPv4 its own address. The kernel
+// refuses a route by it then, even with onlink (fib_check_nh_v4_gw in
+// net/ipv4/fib_semantics.c, ip6_route_check_nh_onlink in net/ipv6/route.c, of 6.18).
 func (s *State) elsewhere(gateway netip.Addr, index int) (other bool) {
-	if !gateway.Is6() || gateway.IsLinkLocalUnicast() {
+	f := FamilyOf(gateway)
+	if f == IPv6 && gateway.IsLinkLocalUnicast() {
 		return false
 	}
 	for i := range s.Addresses {
 		a := &s.Addresses[i]
-		if network := a.Network(IPv6); network.IsValid() && network.Contains(gateway) {
-			if a.Index == index {
-				return false
-			}
-			other = true
+		network := a.Network(f)
+		within := network.IsValid() && network.Contains(gateway)
+		if within && a.Index == index {
+			return false
 		}
+		other = other || within && f == IPv6 || a.Prefix.Addr() == gateway
 	}
 	return other
 }

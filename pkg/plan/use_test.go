@@ -120,6 +120,26 @@ func TestAGatewayWithAnAddressOfAnotherDevice(t *testing.T) {
 			t.Errorf("%s: usable %v, gateway %s", tt.name, u.Usable, u.Gateway)
 		}
 	}
+	for _, tt := range [][3]string{
+		{"203.0.113.9/32", "192.168.1.1", "192.168.1.1/24"},
+		{"2001:db8:a::50/64", "2001:db8:b::9", "2001:db8:b::1/64"},
+	} {
+		s := newScene(t)
+		s.section("wan", "eth1", "on")
+		s.device("eth1", 11)
+		s.netifd = append(s.netifd, netifd.Interface{Name: "wan", Up: true, L3Device: "eth1", Device: "eth1"})
+		s.address("wan", tt[0])
+		f := FamilyOf(addr(tt[1]))
+		s.route("wan", f.everything().String(), tt[1])
+		s.state.Addresses = append(s.state.Addresses, Address{Index: 10, Prefix: prefix(tt[2]), Global: true})
+		if u := s.make().Lines[1].Use[f]; u.Reason != ReasonBadGateway {
+			t.Errorf("%s by %s, which is another device's: %s", tt[0], tt[1], u.Reason)
+		}
+		s.route("wan", host(addr(tt[1])).String(), "")
+		if u := s.make().Lines[1].Use[f]; !u.Usable {
+			t.Errorf("%s by %s, to which there is a route: %s", tt[0], tt[1], u.Reason)
+		}
+	}
 }
 
 func text(a netip.Addr) string {
