@@ -104,22 +104,9 @@ func (e *examination) badValue(p config.Problem) {
 	}
 	meant := "MODE"
 	for _, mode := range config.Modes() {
-		if meant == "MODE" && alike(p.Value, mode) {
+		if meant == "MODE" && distance(p.Value, mode, 1) == 1 {
 			meant = mode
 		}
 	}
 	e.add(BadValue, p.Section, text, modeSetting(p.Section+".multipath="+meant)...)
-}
-
-// alike reports whether a is b with one letter too many, one missing, one wrong
-// or two swapped.
-func alike(a, b string) bool {
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return len(a)+len(b) == 1 || len(a) == 1 && len(b) == 1 ||
-		len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }

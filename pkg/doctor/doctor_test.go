@@ -307,7 +307,7 @@ func TestAlike(t *testing.T) {
 		"bakcup": true, "backups": true, "bckup": true, "Backup": true, "backip": true, "ackup": true,
 		"backup": false, "back": false, "standby": false, "": false,
 	} {
-		if got := alike(word, "backup"); got != want {
+		if got := distance(word, "backup", 1) == 1; got != want {
 			t.Errorf("%q: %v, want %v", word, got, want)
 		}
 	}

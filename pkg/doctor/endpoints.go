@@ -38,17 +38,18 @@ func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 // it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", f.Name(), e.State.MaxEndpoints)
-	for _, there := range e.Result.Endpoints {
-		if !there.Own {
-			e.add(NoSlot, l.Name, fmt.Sprintf("%s, one by somebody else's %s", text, there.Addr), deleteEndpoint(there.ID), "mptcpctl apply")
-			return
+	var mend []string
+	if other := &l.Use[plan.IPv6-f]; !other.Usable || other.NoEndpoint != "" {
+		mend = []string{"mptcpctl iface " + l.Name + " off --save"}
+	}
+	for i := range e.Result.Endpoints {
+		if there := &e.Result.Endpoints[i]; !there.Own {
+			text += fmt.Sprintf(", one by somebody else's %s", there.Addr)
+			mend = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
+			break
 		}
 	}
-	if other := &l.Use[plan.IPv6-f]; other.Usable && other.NoEndpoint == "" {
-		e.add(NoSlot, l.Name, text)
-		return
-	}
-	e.add(NoSlot, l.Name, text, "mptcpctl iface "+l.Name+" off --save")
+	e.add(NoSlot, l.Name, text, mend...)
 }
 
 // staleEndpoints finds endpoints of others that open subflows from an address

@@ -3,7 +3,6 @@
 package doctor
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -134,11 +133,9 @@ func (r *Rule) text() string {
 // catches reports whether the rule decides about a packet, whatever that is beside
 // what a query says.
 func (r *Rule) catches(q explain.Query) bool {
-	if !r.Final || r.Others || r.Dst.IsValid() || r.TOS != 0 {
+	if !r.Final || r.Dst.IsValid() {
 		return false
 	}
-	iif := cmp.Or(q.IIF, "lo") // of what is made here
-	matches := (!r.Src.IsValid() || r.Src.Contains(q.Src)) && (r.IIF == "" || r.IIF == iif) &&
-		(r.OIF == "" || r.OIF == q.OIF) && (r.Mark^q.Mark)&r.Mask == 0
-	return matches != r.Invert
+	met := explain.Trace([]explain.AnyRule{r.AnyRule}, q, explain.Answer{})
+	return len(met) > 0 && met[0].Outcome != explain.Unclear
 }

@@ -205,6 +205,14 @@ func (e *examination) participants() []*plan.LineUse {
 	return lines
 }
 
+// ip is the command for a family.
+func ip(f plan.Family) string {
+	if f == plan.IPv6 {
+		return "ip -6 "
+	}
+	return "ip "
+}
+
 func list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

@@ -15,7 +15,7 @@ func ipv4Conf(device, name string) string { return "net/ipv4/conf/" + device + "
 // lines finds what is wrong with one line alone.
 func (e *examination) lines() {
 	seen := make(map[string]bool)
-	several := e.usableIPv4() > 1 && e.Sysctls[keyForward] != "0"
+	several := e.countUsable(plan.IPv4) > 1 && e.Sysctls[keyForward] != "0"
 	for _, l := range e.participants() {
 		for _, f := range plan.Families {
 			switch u := &l.Use[f]; {
@@ -34,9 +34,9 @@ func (e *examination) lines() {
 	}
 }
 
-func (e *examination) usableIPv4() (n int) {
+func (e *examination) countUsable(f plan.Family) (n int) {
 	for _, l := range e.participants() {
-		if l.Use[plan.IPv4].Usable {
+		if l.Use[f].Usable {
 			n++
 		}
 	}

@@ -46,7 +46,7 @@ func (e *examination) kernel() {
 		e.add(BlackholeTimeout, "", "new connections do plain TCP for now: a path has lost SYNs with MPTCP",
 			"sysctl -w net.mptcp.blackhole_timeout="+e.Sysctls[keyBlackhole])
 	}
-	if e.NoIPv6 && e.usableIPv6() {
+	if e.NoIPv6 && e.countUsable(plan.IPv6) > 0 {
 		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
 	}
 	if e.NoDiag != "" {
@@ -62,15 +62,6 @@ func (e *examination) kernel() {
 // rule of ours stands, it is just pending.
 func (e *examination) switchedOff() bool {
 	return e.Config != nil && e.Config.Globals.Multipath && e.State.Sysctls[keyEnabled] == "0" && len(e.State.Rules) > 0
-}
-
-func (e *examination) usableIPv6() bool {
-	for _, l := range e.participants() {
-		if l.Use[plan.IPv6].Usable {
-			return true
-		}
-	}
-	return false
 }
 
 // limits finds a configured limit that is too low for sure: the endpoint that

@@ -85,11 +85,7 @@ func (e *examination) followed(f plan.Family, r *Rule) []string {
 	if r.Priority >= mwan3First && r.Priority <= mwan3Last {
 		return []string{"# start the program with: mwan3 use INTERFACE COMMAND"}
 	}
-	family := ""
-	if f == plan.IPv6 {
-		family = "-6 "
-	}
-	return []string{fmt.Sprintf("ip %srule add pref %d %s", family, priorityBefore, r.text())}
+	return []string{fmt.Sprintf("%srule add pref %d %s", ip(f), priorityBefore, r.text())}
 }
 
 // priorityBefore comes before all managed rules.
