@@ -28,7 +28,7 @@ func (e *examination) outside() {
 			case l.Own:
 				e.offFirst(l, f, r.Metric)
 				continue
-			case l.From != "", e.shares(l, f):
+			case l.From != "", e.shares(l, f, r.Metric):
 				continue
 			case tunnel(l.Netifd.Proto):
 				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
@@ -41,10 +41,13 @@ func (e *examination) outside() {
 	}
 }
 
-// shares reports whether an interface is on the device of a line: it is for the modem's
-// page then.
-func (e *examination) shares(outside *plan.LineUse, f plan.Family) bool {
-	return slices.ContainsFunc(e.participants(), func(l *plan.LineUse) bool { return l.Device == outside.Device && l.Use[f].Usable })
+// shares reports whether an interface is on the device of a line, or below it (PPPoE),
+// and comes behind it in the main table: it is for the modem's page then.
+func (e *examination) shares(outside *plan.LineUse, f plan.Family, metric uint32) bool {
+	return slices.ContainsFunc(e.participants(), func(l *plan.LineUse) bool {
+		r, ok := defaultInMain(l, f)
+		return (l.Device == outside.Device || l.Interface.Device == outside.Device) && l.Has(f) && (!ok || inForce(f, r.Metric) <= inForce(f, metric))
+	})
 }
 
 // defaultInMain is the default route that netifd has put into the main table.

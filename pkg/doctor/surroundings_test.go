@@ -320,7 +320,20 @@ func TestOutside(t *testing.T) {
 		"off, and the first":        {third(config.Interface{Own: true}, "dhcp", 0), "off_first wan3 [uci set network.wan3.metric=3; uci commit network; /etc/init.d/network reload]\n"},
 		"off for a while":           {third(config.Interface{Own: true, Chosen: true, Saved: config.On}, "dhcp", 0), ""},
 		"a mode that is taken over": {third(config.Interface{From: "wan2"}, "dhcp", 0), ""},
-		"in a table of its own":     {func(f *Facts) { third(config.Interface{}, "dhcp", 3)(f); f.Result.Lines[2].IP4Table = 77 }, ""},
+		"on the device of a line":   {func(f *Facts) { third(config.Interface{}, "static", 3)(f); f.Result.Lines[2].Device = "eth2" }, ""},
+		"on it, while the line is down": {func(f *Facts) {
+			third(config.Interface{}, "static", 3)(f)
+			f.Result.Lines[2].Device = "eth2"
+			f.Result.Lines[1].Use, f.Result.Lines[1].Netifd = [2]plan.Use{}, netifd.Interface{}
+		}, ""},
+		"below that of a line":       {func(f *Facts) { third(config.Interface{}, "static", 3)(f); f.Result.Lines[1].Interface.Device = "eth3" }, ""},
+		"on it, and before the line": {func(f *Facts) { third(config.Interface{}, "static", 1)(f); f.Result.Lines[2].Device = "eth2" }, "no_mode wan3 [mptcpctl iface wan3 on --save]\n"},
+		"on it, but of the other family": {func(f *Facts) {
+			third(config.Interface{}, "dhcp", 3)(f)
+			f.Result.Lines[2].Device = "eth2"
+			f.Result.Lines[1] = plan.LineUse{Line: plan.Line{Device: "eth2", Interface: config.Interface{Name: "wan2", Mode: config.On, Own: true, Families: config.Families{IPv6: true}}}}
+		}, "no_mode wan3 [mptcpctl iface wan3 on --save]\n"},
+		"in a table of its own": {func(f *Facts) { third(config.Interface{}, "dhcp", 3)(f); f.Result.Lines[2].IP4Table = 77 }, ""},
 		"kept out of main": {
 			func(f *Facts) {
 				third(config.Interface{}, "dhcp", 3)(f)
