@@ -234,6 +234,17 @@ func TestExamine(t *testing.T) {
 			}, "same_address wan2 [ifup wan2]\n",
 		},
 		{
+			"somebody has put routes into both tables",
+			func(f *Facts) {
+				for i := range f.Result.Lines {
+					f.State.Foreign = append(f.State.Foreign, plan.Route{Table: uint32(i + 2), Dst: netip.MustParsePrefix("0.0.0.0/0"), Device: "tun0"})
+				}
+				f.Config.DefaultTables = []uint32{1001}
+			},
+			"table_in_use wan1 [uci set network.wan1.multipath_table=1000; uci commit network; mptcpctl apply]\n" +
+				"table_in_use wan2 [uci set network.wan2.multipath_table=1002; uci commit network; mptcpctl apply]\n",
+		},
+		{
 			"one MAC address in two networks is nothing",
 			func(f *Facts) { f.MACs = map[string]string{"eth1": "02:00:00:00:00:01", "eth2": "02:00:00:00:00:01"} }, "",
 		},

@@ -14,10 +14,6 @@ import (
 // routing finds rules and routes of others that take the lines' packets.
 func (e *examination) routing() {
 	for _, f := range plan.Families {
-		flag := ""
-		if f == plan.IPv6 {
-			flag = "-6 "
-		}
 		for place := range e.Rules[f] {
 			r := &e.Rules[f][place]
 			if r.ours() || r.Priority > plan.PriorityDevice {
@@ -31,13 +27,18 @@ func (e *examination) routing() {
 			}
 			if len(caught) > 0 {
 				e.add(RuleBefore, caught[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.text(), also(caught[1:])),
-					fmt.Sprintf("ip %srule del pref %d %s", flag, r.Priority, r.text()))
+					fmt.Sprintf("%srule del pref %d %s", ip(f), r.Priority, r.text()))
 			}
 		}
 	}
+	free := e.freeTable(1000)
 	for _, l := range e.participants() {
+		before := len(e.found)
 		for _, f := range plan.Families {
-			e.tableInUse(l, f)
+			e.tableInUse(l, f, free)
+		}
+		if len(e.found) > before {
+			free = e.freeTable(free + 1)
 		}
 	}
 }
@@ -79,8 +80,8 @@ func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan
 
 // tableInUse finds routes of others in the table of a line, which lead its
 // packets elsewhere or keep ours out. Those that netifd itself puts there
-// (ip4table) are the line's own.
-func (e *examination) tableInUse(l *plan.LineUse, f plan.Family) {
+// (ip4table) are the line's own. free is the table to use in its place.
+func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 	u := &l.Use[f]
 	own := max(l.IP4Table, l.Netifd.IP4Table)
 	if f == plan.IPv6 {
@@ -94,7 +95,7 @@ func (e *examination) tableInUse(l *plan.LineUse, f plan.Family) {
 			continue
 		}
 		e.add(TableInUse, l.Name, fmt.Sprintf("somebody else has a route to %[2]s in its table %[1]d", u.Table, r.Dst),
-			modeSetting(fmt.Sprintf("%s.multipath_table=%d", l.Name, e.freeTable()))...)
+			modeSetting(fmt.Sprintf("%s.multipath_table=%d", l.Name, free))...)
 		return
 	}
 }
@@ -114,9 +115,9 @@ func misleads(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
 	return false
 }
 
-// freeTable is a number from 1000 up that no line and no route has that we
+// freeTable is a number from table up that no line and no route has that we
 // know of.
-func (e *examination) freeTable() uint32 {
+func (e *examination) freeTable(table uint32) uint32 {
 	var taken []uint32
 	for i := range e.Result.Lines {
 		taken = append(taken, e.Result.Lines[i].Tables[:]...)
@@ -127,7 +128,6 @@ func (e *examination) freeTable() uint32 {
 			taken = append(taken, rules[i].Table)
 		}
 	}
-	table := uint32(1000)
 	for slices.Contains(taken, table) {
 		table++
 	}
