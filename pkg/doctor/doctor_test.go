@@ -234,6 +234,30 @@ func TestExamine(t *testing.T) {
 			}, "same_address wan2 [ifup wan2]\n",
 		},
 		{
+			"the first of a pair has the address by its mode",
+			func(f *Facts) {
+				f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Backup, config.Master
+				f.Result.Lines[1].Netifd.Addresses[0].Prefix = netip.MustParsePrefix("10.0.1.2/24")
+			}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\n",
+		},
+		{
+			"DS-Lite gives one address to everybody",
+			func(f *Facts) {
+				for i := range f.Result.Lines {
+					l := &f.Result.Lines[i].Netifd
+					l.Proto, l.Addresses = "dslite", []netifd.Address{{Prefix: netip.MustParsePrefix("192.0.0.2/32"), Peer: netip.MustParseAddr("192.0.0.1")}}
+				}
+			}, "same_address wan2 []\n",
+		},
+		{
+			"two links to one peer with addresses of their own",
+			func(f *Facts) {
+				for i := range f.Result.Lines {
+					f.Result.Lines[i].Netifd.Addresses[0] = netifd.Address{Prefix: netip.MustParsePrefix([]string{"192.0.0.2/29", "192.0.0.3/29"}[i]), Peer: netip.MustParseAddr("192.0.0.1")}
+				}
+			}, "",
+		},
+		{
 			"somebody has put routes into both tables",
 			func(f *Facts) {
 				for i := range f.Result.Lines {

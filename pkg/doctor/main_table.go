@@ -11,19 +11,20 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// refusing are the words of the route types that lead nowhere
-// (RTN_BLACKHOLE to RTN_PROHIBIT of include/uapi/linux/rtnetlink.h).
-var refusing = map[uint8]string{6: "blackhole", 7: "unreachable", 8: "prohibit"}
+// refusing is the word of a route type that leads nowhere, from RTN_BLACKHOLE to
+// RTN_PROHIBIT of include/uapi/linux/rtnetlink.h; empty: it does not.
+func refusing(typ uint8) string {
+	if typ < 6 || typ > 8 {
+		return ""
+	}
+	return [...]string{"blackhole", "unreachable", "prohibit"}[typ-6]
+}
 
 // mainTable finds routes of the main table that keep packets from the lines.
 func (e *examination) mainTable() {
 	for i := range e.Routes {
 		r := &e.Routes[i]
-		family := ""
-		if r.Family == plan.IPv6 {
-			family = "-6 "
-		}
-		kind := refusing[r.Type]
+		kind := refusing(r.Type)
 		if kind == "" {
 			e.hostRoute(r)
 			continue
@@ -33,7 +34,7 @@ func (e *examination) mainTable() {
 			dst = r.Dst.String()
 		}
 		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that it ends never reaches the lines", kind, dst),
-			fmt.Sprintf("ip %sroute del %s %s metric %d", family, kind, dst, r.Metric))
+			fmt.Sprintf("%sroute del %s %s metric %d", ip(r.Family), kind, dst, r.Metric))
 	}
 }
 

@@ -40,6 +40,9 @@ func (e *examination) pair(a, b *plan.LineUse) {
 	first, second := overlap(a, b)
 	switch {
 	case first.IsValid() && first.Addr() == second.Addr():
+		if rank(b) < rank(a) {
+			a, b = b, a
+		}
 		e.sameAddress(a, b, first.Addr(), sameMAC)
 	case first.IsValid() && sameMAC:
 		e.add(SameMAC, b.Name, fmt.Sprintf("one MAC address with %s in one network, %s", a.Name, mac), newMAC(b, mac)...)
@@ -51,17 +54,21 @@ func (e *examination) pair(a, b *plan.LineUse) {
 }
 
 // sameAddress speaks of a provider who knows both lines by one MAC address, or
-// of two modems that give the same one.
+// of two modems that give the same one. The first line has it. DS-Lite gives everybody
+// the same (RFC 6333 section 5.7).
 func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
 	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
+	var mend []string
 	switch {
 	case sameMAC:
-		e.add(SameAddress, b.Name, text, newMAC(b, e.MACs[b.Device])...)
+		mend = newMAC(b, e.MACs[b.Device])
 	case b.Netifd.Proto == "static":
-		e.add(SameAddress, b.Name, text, setting(b.Name+".ipaddr=ADDRESS")...)
-	default:
-		e.add(SameAddress, b.Name, text+"; give one of the two modems another network", "ifup "+b.Name)
+		mend = setting(b.Name + ".ipaddr=ADDRESS")
+	case b.Netifd.Proto != "dslite":
+		text += "; give one of the two modems another network"
+		mend = []string{"ifup " + b.Name}
 	}
+	e.add(SameAddress, b.Name, text, mend...)
 }
 
 // newMAC is the way out that the wiki has: another, locally administered
@@ -85,11 +92,13 @@ func (e *examination) answersForOthers(devices ...string) bool {
 	return false
 }
 
-// overlap finds IPv4 addresses of two interfaces whose networks overlap.
+// overlap finds IPv4 addresses of two interfaces that are one, or whose networks overlap.
 func overlap(a, b *plan.LineUse) (first, second netip.Prefix) {
-	for _, x := range a.Netifd.Addresses {
-		for _, y := range b.Netifd.Addresses {
-			if x.Prefix.Addr().Is4() && !x.Peer.IsValid() && !y.Peer.IsValid() && x.Prefix.Overlaps(y.Prefix) {
+	for i := range a.Netifd.Addresses {
+		for k := range b.Netifd.Addresses {
+			x, y := &a.Netifd.Addresses[i], &b.Netifd.Addresses[k]
+			p2p := x.Peer.IsValid() || y.Peer.IsValid()
+			if x.Prefix.Addr().Is4() && x.Prefix.Overlaps(y.Prefix) && (!p2p || x.Prefix.Addr() == y.Prefix.Addr()) {
 				return x.Prefix, y.Prefix
 			}
 		}
@@ -104,13 +113,15 @@ func (e *examination) besideLAN(l, lan *plan.LineUse) {
 		return
 	}
 	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
-	if lan.Netifd.Proto != "static" {
-		e.add(SubnetOfLAN, l.Name, text+"; give one of the two another network")
-		return
+	var mend []string
+	if lan.Netifd.Proto == "static" {
+		// With its length: without, netifd takes it for a host unless there is an
+		// option netmask.
+		mend = setting(lan.Name + ".ipaddr=" + e.freeNetwork().String())
+	} else {
+		text += "; give one of the two another network"
 	}
-	// With its length: without, netifd takes it for a host unless there is an
-	// option netmask.
-	e.add(SubnetOfLAN, l.Name, text, setting(lan.Name+".ipaddr="+e.freeNetwork().String())...)
+	e.add(SubnetOfLAN, l.Name, text, mend...)
 }
 
 // besideOthers compares the lines with the devices that netifd knows nothing of, or
@@ -168,27 +179,25 @@ func (e *examination) freeNetwork() netip.Prefix {
 // IPv6 routes with sources of their own stand side by side. Without netifd the
 // main table has what somebody has put there: one route of several next hops, say.
 func (e *examination) sameMetric(a, b *plan.LineUse) {
-	x, hasX := e.mainDefault(a)
-	y, hasY := e.mainDefault(b)
-	if hasX && hasY && x.Metric == y.Metric && b.Netifd.Proto != "" {
+	x, y := e.mainDefault(a), e.mainDefault(b)
+	if x != nil && y != nil && x.Metric == y.Metric && b.Netifd.Proto != "" {
 		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps one default route", x.Metric, a.Name),
 			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
 	}
 }
 
-// mainDefault is the IPv4 default route that a line would have in the main table.
-func (e *examination) mainDefault(l *plan.LineUse) (netifd.Route, bool) {
+// mainDefault is the IPv4 default route that a line would have in the main table, or nil.
+func (e *examination) mainDefault(l *plan.LineUse) *netifd.Route {
 	if max(l.IP4Table, l.Netifd.IP4Table) != 0 || falseWord(e.option(l.Name, "defaultroute")) {
-		return netifd.Route{}, false
+		return nil
 	}
-	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
-		for _, r := range routes {
-			if r.Default() && r.Target.Addr().Is4() && r.Table == 0 && r.Type == 0 {
-				return r, true
-			}
+	routes := allRoutes(l)
+	for i := range routes {
+		if r := &routes[i]; r.Default() && r.Target.Addr().Is4() && r.Table == 0 && r.Type == 0 {
+			return r
 		}
 	}
-	return netifd.Route{}, false
+	return nil
 }
 
 // falseWord reports whether netifd reads a word as a false boolean
@@ -205,12 +214,9 @@ func falseWord(word string) bool {
 func (e *examination) freeMetric() uint32 {
 	largest := uint32(0)
 	for i := range e.Result.Lines {
-		n := &e.Result.Lines[i].Netifd
-		for _, r := range n.Routes {
-			largest = max(largest, r.Metric)
-		}
-		for _, r := range n.Inactive {
-			largest = max(largest, r.Metric)
+		routes := allRoutes(&e.Result.Lines[i])
+		for k := range routes {
+			largest = max(largest, routes[k].Metric)
 		}
 	}
 	return largest + 1

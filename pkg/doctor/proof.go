@@ -27,7 +27,11 @@ type proof struct {
 	// halves: in two halves.
 	outside string
 	halves  bool
-	// told are the findings by what is wanted, so that one stands for all
+	// inMain says that one of the lines has a default route in the main table.
+	inMain bool
+	// many is the device of a VPN that has many routes in the place of a default one.
+	many string
+	// told are the findings by the line and what is wanted, so that one stands for all
 	// of a kind.
 	told map[string]bool
 }
@@ -60,25 +64,32 @@ func (p *proof) prove() (err error) {
 		return err
 	}
 	for i := range p.lines {
-		if err := p.ownSources(&p.lines[i]); err != nil {
+		l := &p.lines[i]
+		right := func(q explain.Query, a explain.Answer) bool {
+			return l.carries(a) || a.Matched.Bits() > everywhere && p.wide(a.Device) || p.ruleBefore(q, l)
+		}
+		if err := p.ownSources(l, p.far, l.Device, right); err != nil {
+			return err
+		}
+		if err := p.near(l); err != nil {
 			return err
 		}
 	}
 	return p.forwarded()
 }
 
-// ownSources proves that what has one of a line's addresses leaves by the line.
-func (p *proof) ownSources(l *provedLine) error {
+// ownSources proves that what has one of a line's addresses leaves by a device, or in
+// another way that is right.
+func (p *proof) ownSources(l *provedLine, to netip.Addr, device string, right func(explain.Query, explain.Answer) bool) error {
 	for _, source := range l.sources {
-		q := explain.Query{Src: source, Dst: p.far}
+		q := explain.Query{Src: source, Dst: to}
 		a, err := p.Router.Lookup(q)
 		if err != nil {
 			return err
 		}
-		if l.carries(a) || a.Matched.Bits() > explain.Everywhere[p.family] || p.ruleBefore(q, l) || p.shared(source, l) {
-			continue
+		if !right(q, a) {
+			p.tell(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+device, q, a)
 		}
-		p.tell(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+l.Device, q, a)
 	}
 	return nil
 }
@@ -94,19 +105,32 @@ func (p *proof) ruleBefore(q explain.Query, l *provedLine) bool {
 	return false
 }
 
-// shared reports whether another line has the address too.
-func (p *proof) shared(source netip.Addr, l *provedLine) bool {
-	return slices.ContainsFunc(p.lines, func(o provedLine) bool { return o.Name != l.Name && slices.Contains(o.sources, source) })
+// claims reports whether a line is the first of those that have an address.
+func (p *proof) claims(l *plan.LineUse, source netip.Addr) bool {
+	var first *plan.LineUse
+	for _, o := range p.participants() {
+		if u := &o.Use[p.family]; (o == l || u.Usable && u.Holds(source)) && (first == nil || rank(o) < rank(first)) {
+			first = o
+		}
+	}
+	return first == l
 }
 
 // tell adds a finding about a packet, unless there is one like it.
 func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a explain.Answer) {
-	key := fmt.Sprint(id, wanted, q.Mark)
-	refusing := slices.ContainsFunc(p.Routes, func(r Route) bool { return r.Family == p.family && refusing[r.Type] != "" })
-	if p.told[key] || refusing && a.Refused != 0 {
-		return // that is a finding already
+	key := fmt.Sprint(id, line, wanted, q.Mark)
+	for i := range p.Routes {
+		if r := &p.Routes[i]; a.Refused != 0 && r.Family == p.family && refusing(r.Type) != "" {
+			return // that is a finding already
+		}
+	}
+	if p.told[key] {
+		return
 	}
 	p.told[key] = true
+	if strings.HasSuffix(wanted, " by "+a.Device) {
+		wanted += " via its gateway"
+	}
 	got := "are refused"
 	if a.Refused == 0 {
 		got = strings.Replace(explain.Way{Device: a.Device, Gateway: a.Gateway}.String(), "dev", "leave by", 1)
@@ -115,19 +139,18 @@ func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a expl
 	if rule != nil {
 		got += " (rule " + rule.String() + ")"
 	}
-	mend := "mptcpctl explain " + p.far.String()
+	mend := "mptcpctl explain " + q.Dst.String()
 	switch {
 	case len(p.Result.Ops) > 0:
 		mend = "mptcpctl apply"
+	case a.Matched.Bits() > everywhere && (q.Dst == p.far || a.Device == p.many):
+		mend = "# one default route by " + a.Device + " in the place of its many routes"
 	case foreign(rule) && rule.Others:
 		mend = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
 	case foreign(rule):
-		mend = "ip rule del pref " + fmt.Sprint(rule.Priority) + " " + (&Rule{AnyRule: *rule}).text()
-		if p.family == plan.IPv6 {
-			mend = "ip -6" + mend[len("ip"):]
-		}
+		mend = fmt.Sprintf("%srule del pref %d %s", ip(p.family), rule.Priority, (&Rule{AnyRule: *rule}).text())
 	}
-	p.add(id, line, fmt.Sprintf("%s to %s should %s, but %s", packet, p.far, wanted, got), mend)
+	p.add(id, line, fmt.Sprintf("%s to %s should %s, but %s", packet, q.Dst, wanted, got), mend)
 }
 
 // winner is the rule that has decided about a packet; nil: it cannot be told.
@@ -138,6 +161,10 @@ func (p *proof) winner(q explain.Query, a explain.Answer) *explain.AnyRule {
 	}
 	return nil
 }
+
+// everywhere is the length of the longest prefix that may stand for all destinations: of a
+// VPN's halves and quarters, or 2000::/3 and fc00::/7. Rule 501 leaves them out.
+const everywhere = 7
 
 // protocolKernel marks the kernel's own rules (RTPROT_KERNEL,
 // include/uapi/linux/rtnetlink.h).

@@ -75,26 +75,31 @@ func (p *proof) host(host netip.Addr, device string, first *provedLine) error {
 }
 
 // belongs is the line by which the packets of a host leave: in IPv6 that which its
-// address comes from, where there is a list; nil: they leave by the device of p.outside. known
-// is false where the main table decides in another way.
+// address comes from, by the longest prefix, where there is a list; nil: they leave by the
+// device of p.outside. known is false where the main table decides in another way.
 func (p *proof) belongs(host netip.Addr, first *provedLine) (line *provedLine, known bool) {
 	if first == nil && (p.outside == "" || p.halves) {
 		return nil, p.halves
 	}
+	line, known = first, true
+	longest := 0
 	for i := range p.Result.Lines {
 		l := &p.Result.Lines[i]
-		if !slices.ContainsFunc(p.delegated(l), func(prefix netip.Prefix) bool { return prefix.Contains(host) }) {
-			continue
-		}
-		at := slices.IndexFunc(p.lines, func(o provedLine) bool { return o.LineUse == l })
-		switch {
-		case first == nil, l.Mode == config.Off:
-			return nil, false
-		case at >= 0:
-			return &p.lines[at], true
+		for _, prefix := range p.delegated(l) {
+			if prefix.Bits() <= longest || !prefix.Contains(host) {
+				continue
+			}
+			if first == nil || l.Mode == config.Off {
+				line, known, longest = nil, false, prefix.Bits()
+			}
+			for at := range p.lines {
+				if first != nil && p.lines[at].LineUse == l {
+					line, known, longest = &p.lines[at], true, prefix.Bits()
+				}
+			}
 		}
 	}
-	return first, true
+	return line, known
 }
 
 // policy is the first foreign rule that decides about a packet before the list.
@@ -115,7 +120,7 @@ func (p *proof) policy(q explain.Query) *Rule {
 // right, and so is whatever a foreign rule has decided.
 func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	a, err := p.Router.Lookup(q)
-	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > explain.Everywhere[p.family] {
+	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > everywhere {
 		return err // refused for its source
 	}
 	winner := p.winner(q, a)

@@ -15,17 +15,17 @@ import (
 // provedLine is a line that packets can leave by.
 type provedLine struct {
 	*plan.LineUse
-	// sources are its addresses.
+	// sources are its addresses, without those that belong to another line.
 	sources []netip.Addr
-	// gateways are the next hops of its default routes; none is known of a line
-	// that a program other than netifd sets up.
+	// gateways are the next hops of its default routes, the zero Addr too where one is
+	// the router's own address; none is known of a line that a program other than
+	// netifd sets up.
 	gateways []netip.Addr
 }
 
 // carries reports whether a packet has left by the line.
 func (l *provedLine) carries(a explain.Answer) bool {
-	return a.Refused == 0 && a.Device == l.Device &&
-		(!a.Gateway.IsValid() || a.Matched.Bits() > 0 || len(l.gateways) == 0 || slices.Contains(l.gateways, a.Gateway))
+	return a.Refused == 0 && a.Device == l.Device && (a.Matched.Bits() > 0 || len(l.gateways) == 0 || slices.Contains(l.gateways, a.Gateway))
 }
 
 // usable are the lines that are up, with a carrier, an address or a delegated prefix,
@@ -33,11 +33,11 @@ func (l *provedLine) carries(a explain.Answer) bool {
 func (p *proof) usable() (lines []provedLine, err error) {
 	for i := range p.Result.Lines {
 		l := provedLine{LineUse: &p.Result.Lines[i]}
-		if l.Mode == config.Off || l.Frozen || !l.Netifd.Up || !p.running(l.Device) {
+		if l.Mode == config.Off || l.Frozen || !l.Netifd.Up || !l.Use[p.family].Device.Up || !l.Use[p.family].Device.Carrier {
 			continue
 		}
-		p.addSources(&l)
 		l.gateways = gateways(l.LineUse, p.family)
+		p.addSources(&l)
 		route := len(l.gateways) > 0
 		if !route && l.Netifd.Proto == "none" {
 			a, err := p.Router.Lookup(explain.Query{Dst: p.far, OIF: l.Device})
@@ -48,6 +48,8 @@ func (p *proof) usable() (lines []provedLine, err error) {
 		}
 		if route && len(l.sources)+len(p.delegated(l.LineUse)) > 0 {
 			lines = append(lines, l)
+			_, there := defaultInMain(l.LineUse, p.family)
+			p.inMain = p.inMain || there
 		}
 	}
 	return lines, nil
@@ -56,11 +58,6 @@ func (p *proof) usable() (lines []provedLine, err error) {
 // typeUnicast is the type of a route that leads on (RTN_UNICAST,
 // include/uapi/linux/rtnetlink.h); netifd does not tell it.
 const typeUnicast = 1
-
-// running reports whether a device is up and has a carrier.
-func (p *proof) running(name string) bool {
-	return name != "" && slices.ContainsFunc(p.State.Devices, func(d plan.Device) bool { return d.Name == name && d.Up && d.Carrier })
-}
 
 // delegated are the prefixes that a line has for others.
 func (p *proof) delegated(l *plan.LineUse) []netip.Prefix {
@@ -76,11 +73,14 @@ func (p *proof) addSources(l *provedLine) {
 	for i := range p.Addresses {
 		a := &p.Addresses[i]
 		addr := a.Prefix.Addr()
+		if slices.Contains(l.gateways, addr) && (a.Device == l.Device || a.Global && addr.Is6()) {
+			l.gateways = append(l.gateways, netip.Addr{})
+		}
 		if a.Device != l.Device || plan.FamilyOf(addr) != p.family || !a.Global || a.Deprecated || a.DADFailed ||
 			!addr.IsGlobalUnicast() || addr.Is6() && addr.IsPrivate() {
 			continue
 		}
-		if l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr }) {
+		if p.claims(l.LineUse, addr) && (l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr })) {
 			l.sources = append(l.sources, addr)
 		}
 	}
@@ -89,6 +89,10 @@ func (p *proof) addSources(l *provedLine) {
 // preference is the place of a mode in the list of lines; a mode that is missing has
 // none.
 var preference = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
+
+// rank is the place of a line's mode among those that claim an address: that in the
+// list, or the last.
+func rank(l *plan.LineUse) uint { return uint(slices.Index(preference, l.Mode)) }
 
 // first is the line that all traffic should take which belongs to no line: the one
 // of the best mode. nil: the main table decides, or it cannot be told.
@@ -140,23 +144,24 @@ func (p *proof) outsideDefault() (listed bool, err error) {
 	if ours && !other {
 		return true, nil
 	}
-	if p.halves = a.Matched.Bits() > 0; p.halves || slices.ContainsFunc(p.lines, func(l provedLine) bool {
-		_, there := defaultInMain(l.LineUse, p.family)
-		return there
-	}) {
+	if p.halves = a.Matched.Bits() > 0; p.halves || p.inMain {
 		p.outside = a.Device
 	}
 	return false, nil // where no line has a default route in main, metrics decide
 }
 
+// allRoutes are those that netifd knows of an interface, in force or not.
+func allRoutes(l *plan.LineUse) []netifd.Route {
+	return slices.Concat(l.Netifd.Routes, l.Netifd.Inactive)
+}
+
 // gateways are the next hops of the default routes that netifd knows of an interface.
 func gateways(l *plan.LineUse, f plan.Family) (all []netip.Addr) {
-	for _, routes := range [][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
-		for i := range routes {
-			if r := &routes[i]; r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Type <= typeUnicast &&
-				(!r.Nexthop.IsValid() || config.Gateway(r.Nexthop)) {
-				all = append(all, r.Nexthop)
-			}
+	routes := allRoutes(l)
+	for i := range routes {
+		if r := &routes[i]; r.Default() && plan.FamilyOf(r.Target.Addr()) == f && r.Type <= typeUnicast &&
+			(!r.Nexthop.IsValid() || config.Gateway(r.Nexthop)) {
+			all = append(all, r.Nexthop)
 		}
 	}
 	return all

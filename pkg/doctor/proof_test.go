@@ -80,6 +80,37 @@ func but(wanted func(explain.Query) bool, a explain.Answer) answers {
 	}
 }
 
+// longer is the answer for a packet that takes a route of the main table.
+func longer(device, matched string) explain.Answer {
+	a := leaves(device, "", plan.Main)
+	a.Matched = netip.MustParsePrefix(matched)
+	return a
+}
+
+// sameAddress gives both lines the address of the second.
+func sameAddress(f *Facts) {
+	l := &f.Result.Lines[0]
+	l.Use[plan.IPv4].Addresses, l.Netifd.Addresses = f.Result.Lines[1].Use[plan.IPv4].Addresses, f.Result.Lines[1].Netifd.Addresses
+	f.Addresses[1].Prefix = f.Addresses[2].Prefix
+}
+
+// behind adds the LAN's interface, with routes.
+func behind(f *Facts, targets ...string) {
+	l := line("lan", "lan0", 9, config.Off, "192.168.1.1/24")
+	l.Use = [2]plan.Use{}
+	for _, target := range targets {
+		l.Netifd.Routes = append(l.Netifd.Routes, netifd.Route{Target: netip.MustParsePrefix(target)})
+	}
+	f.Result.Lines = append(f.Result.Lines, l)
+}
+
+// inside answers what is sent into a network, unless it is lost, by its device.
+func inside(device, network string, lost func(explain.Query) bool) answers {
+	return but(func(q explain.Query) bool {
+		return netip.MustParsePrefix(network).Contains(q.Dst) && (lost == nil || !lost(q))
+	}, longer(device, network))
+}
+
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	second := func(q explain.Query) bool { return q.Src == addr2 }
@@ -90,6 +121,7 @@ func TestOutcome(t *testing.T) {
 	pbr := Rule{AnyRule: explain.AnyRule{Rule: plan.Rule{Priority: 400, Table: 258, Suppress: -1, Mark: 0x30000}, Mask: 0xff0000, Action: explain.ActionLookup}, Final: true}
 	const (
 		line    = "wrong_line wan2 [mptcpctl explain 192.0.2.1]\n"
+		many    = "wrong_line wan2 [# one default route by tun0 in the place of its many routes]\n"
 		forward = "wrong_forward wan1 [mptcpctl explain 192.0.2.1]\n"
 		policy  = "wrong_forward  [mptcpctl explain 192.0.2.1]\n"
 	)
@@ -107,8 +139,10 @@ func TestOutcome(t *testing.T) {
 		"an error route is told already": {func(f *Facts) {
 			f.Router, f.Routes = but(second, refused), []Route{{Route: plan.Route{Dst: anywhere}, Type: 7}}
 		}, "error_route  [ip route del unreachable default metric 0]\n"},
-		"the line is down":         {func(f *Facts) { f.Router, f.Result.Lines[1].Netifd.Up = but(second, refused), false }, ""},
-		"the line has no carrier":  {func(f *Facts) { f.Router, f.State.Devices[1].Carrier = but(second, refused), false }, ""},
+		"the line is down": {func(f *Facts) { f.Router, f.Result.Lines[1].Netifd.Up = but(second, refused), false }, ""},
+		"the line has no carrier": {func(f *Facts) {
+			f.Router, f.Result.Lines[1].Use[plan.IPv4].Device.Carrier = but(second, refused), false
+		}, ""},
 		"the line has a bad value": {func(f *Facts) { f.Router, f.Result.Lines[1].Frozen = but(second, refused), true }, ""},
 		"the line's gateway is none": {func(f *Facts) {
 			f.Router, f.Result.Lines[1].Netifd.Routes[0].Nexthop = but(second, refused), netip.MustParseAddr("127.0.0.1")
@@ -119,10 +153,68 @@ func TestOutcome(t *testing.T) {
 			f.Router, l.Routes, l.Inactive = but(second, refused), nil, l.Routes
 		}, line},
 		"the kernel has not the address": {func(f *Facts) { f.Router, f.Addresses = but(second, refused), f.Addresses[:2] }, ""},
-		"a longer route": {func(f *Facts) {
-			a := leaves("tun0", "", 254)
-			a.Matched = netip.MustParsePrefix("192.0.2.0/24")
-			f.Router = but(second, a)
+		"without a gateway":              {func(f *Facts) { f.Router = but(second, leaves("eth2", "", 3)) }, line},
+		"its gateway is its own": {func(f *Facts) {
+			f.Result.Lines[1].Netifd.Routes[0].Nexthop = addr2
+			f.Router = but(second, leaves("eth2", "", 3))
+		}, ""},
+		"another line has the address and the better mode": {func(f *Facts) {
+			sameAddress(f)
+			f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.On, config.Master
+			f.Router = but(func(q explain.Query) bool { return true }, leaves("eth2", "10.0.2.1", 3))
+		}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\n"},
+		"another line has the address, and its packets": {func(f *Facts) {
+			sameAddress(f)
+			f.Router = but(func(q explain.Query) bool { return q.Src == addr2 }, leaves("eth2", "10.0.2.1", 3))
+		}, "same_address wan2 [uci set network.wan2.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\nwrong_line wan1 [mptcpctl explain 192.0.2.1]\n"},
+		"a VPN has many routes":    {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/9")) }, many},
+		"another line has them":    {func(f *Facts) { f.Router = but(second, longer("eth1", "192.0.0.0/9")) }, ""},
+		"a VPN has quarters":       {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/2")) }, line},
+		"a network behind the LAN": {func(f *Facts) { behind(f, "172.16.0.0/12"); f.Router = inside("lan0", "172.16.0.0/12", nil) }, ""},
+		"a line's address does not reach it": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			f.Router = inside("lan0", "172.16.0.0/12", func(q explain.Query) bool { return q.Src == addr2 })
+		}, "wrong_line wan2 [mptcpctl explain 172.16.0.1]\n"},
+		"neither does the other's": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			f.Router = inside("lan0", "172.16.0.0/12", func(q explain.Query) bool { return q.Src.IsValid() })
+		}, "wrong_line wan1 [mptcpctl explain 172.16.0.1]\nwrong_line wan2 [mptcpctl explain 172.16.0.1]\n"},
+		"another device has it": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			f.Router = inside("tun0", "172.16.0.0/12", func(q explain.Query) bool { return q.Src.IsValid() })
+		}, ""},
+		"the line has it too": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			f.Router = answers(func(q explain.Query) (explain.Answer, error) {
+				return inside(map[bool]string{true: "eth2", false: "lan0"}[q.Src == addr2], "172.16.0.0/12", nil)(q)
+			})
+		}, ""},
+		"a foreign rule for it": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			pbr := pbr
+			pbr.Mask, pbr.Mark, pbr.Src, pbr.Dst = 0, 0, netip.PrefixFrom(addr2, 32), netip.MustParsePrefix("172.16.0.0/12")
+			first(f, pbr)
+			f.Router = answers(func(q explain.Query) (explain.Answer, error) {
+				if second(q) && pbr.Dst.Contains(q.Dst) {
+					return leaves("tun0", "", 258), nil
+				}
+				return inside("lan0", "172.16.0.0/12", nil)(q)
+			})
+		}, ""},
+		"a network of the internet behind the LAN": {func(f *Facts) { behind(f, "11.0.0.0/8"); f.Router = inside("lan0", "11.0.0.0/8", nil) }, ""},
+		"nobody reaches it": {func(f *Facts) {
+			behind(f, "172.16.0.0/12")
+			f.Router = inside("lan0", "172.16.0.0/12", func(explain.Query) bool { return true })
+		}, ""},
+		"a line's address does not reach the LAN": {func(f *Facts) {
+			behind(f)
+			f.Router = inside("lan0", "192.168.1.0/24", func(q explain.Query) bool { return q.Src == addr2 })
+		}, "wrong_line wan2 [mptcpctl explain 192.168.1.2]\n"},
+		"a VPN has half of the internet, and some": {func(f *Facts) { behind(f, "0.0.0.0/5", "11.0.0.0/8"); f.Router = inside("lan0", "11.0.0.0/8", nil) },
+			"wrong_line wan1 [# one default route by lan0 in the place of its many routes]\nwrong_line wan2 [# one default route by lan0 in the place of its many routes]\n"},
+		"the lines keep that": {func(f *Facts) {
+			behind(f, "0.0.0.0/5", "11.0.0.0/8")
+			f.Router = inside("lan0", "11.0.0.0/8", func(q explain.Query) bool { return q.Src.IsValid() })
 		}, ""},
 		"the LAN leaves by the second": {func(f *Facts) { f.Router = but(lan, leaves("eth2", "10.0.2.1", 3)) }, forward},
 		"the LAN is refused":           {func(f *Facts) { f.Router = but(lan, refused) }, forward},
