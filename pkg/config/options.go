@@ -47,44 +47,67 @@ const (
 	limitValues = "0 to the kernel's limit, which is 8, 64 or 255"
 )
 
-// options is the table. The sysctls are described in the kernel's
+// options is what the parser knows of each. The sysctls are described in the kernel's
 // Documentation/networking/mptcp-sysctl.rst, and ip-sysctl.rst for congestion.
 var options = []Option{
-	{Section: sectionInterface, Name: OptionMultipath, Words: modeWords[:], Default: "off",
-		Meaning: "How the line takes part in Multipath TCP."},
-	{Section: sectionInterface, Name: optionTable, Values: "2 to 4294967295 but 253 to 255", Default: "1 + the position of the section",
-		Meaning: "The number of the line's routing table."},
-	{Section: sectionGlobals, Name: OptionMultipath, Words: switchWords, Default: "off",
-		Meaning: "The main switch: without it, every rule, route and endpoint of mptcpctl is removed."},
-	{Section: sectionGlobals, Name: "mptcp_watch", Words: boolWords, Default: "0",
-		Meaning: "Whether the watch service runs, which notices what netifd does not tell of, such as the carrier of a static line."},
-	{Section: sectionGlobals, Name: "mptcp_subflows", Values: limitValues, Default: "raised to the number of endpoints",
-		Meaning: "How many subflows a connection may have beside its first."},
-	{Section: sectionGlobals, Name: "mptcp_add_addr_accepted", Values: limitValues, Default: unsetSysctl,
-		Meaning: "How many addresses that the peer announces a connection uses."},
-	{Section: sectionGlobals, Name: "mptcp_path_manager", Words: []string{"fullmesh", "default"}, Default: "default",
-		Meaning: "With fullmesh, each line gets a subflow to each address of the peer."},
-	{Section: sectionGlobals, Name: "mptcp_scheduler", Values: "the name of a scheduler that the kernel has", Default: unsetSysctl, Sysctl: "net.mptcp.scheduler",
-		Meaning: "Which algorithm chooses the subflow that sends next."},
-	{Section: sectionGlobals, Name: "mptcp_checksum", Words: switchWords, Default: unsetSysctl, Sysctl: "net.mptcp.checksum_enabled",
-		Meaning: "Whether the data of connections has checksums of MPTCP's own, against middleboxes that change it."},
-	{Section: sectionGlobals, Name: "mptcp_add_addr_timeout", Values: "a number of seconds, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.add_addr_timeout",
-		Meaning: "How long to wait for the echo of an announced address before it is announced again."},
-	{Section: sectionGlobals, Name: "mptcp_stale_loss_cnt", Values: "a number of retransmission timeouts, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.stale_loss_cnt",
-		Meaning: "After how many of them without an answer a subflow counts as stale and is left aside."},
-	{Section: sectionGlobals, Name: "mptcp_allow_join_initial_addr_port", Words: switchWords, Default: unsetSysctl, Sysctl: "net.mptcp.allow_join_initial_addr_port",
-		Meaning: "Whether peers may open further subflows to the address and port of the first."},
-	{Section: sectionGlobals, Name: "mptcp_close_timeout", Values: "a number of seconds", Default: unsetSysctl, Sysctl: "net.mptcp.close_timeout",
-		Meaning: "How long a connection without any subflow lives on."},
-	{Section: sectionGlobals, Name: "mptcp_blackhole_timeout", Values: "a number of seconds, 0: never", Default: unsetSysctl, Sysctl: "net.mptcp.blackhole_timeout",
-		Meaning: "How long the kernel does without MPTCP at first after its SYNs were lost and plain ones were not."},
-	{Section: sectionGlobals, Name: "congestion", Values: "the name of a congestion control that the kernel has", Default: unsetSysctl, Sysctl: "net.ipv4.tcp_congestion_control",
-		Meaning: "Which congestion control new connections use."},
+	{Section: sectionInterface, Name: OptionMultipath, Words: modeWords[:]},
+	{Section: sectionInterface, Name: optionTable, Values: "2 to 4294967295 but 253 to 255"},
+	{Section: sectionGlobals, Name: OptionMultipath, Words: switchWords},
+	{Section: sectionGlobals, Name: "mptcp_watch", Words: boolWords},
+	{Section: sectionGlobals, Name: "mptcp_subflows", Values: limitValues},
+	{Section: sectionGlobals, Name: "mptcp_add_addr_accepted", Values: limitValues},
+	{Section: sectionGlobals, Name: "mptcp_path_manager", Words: []string{"fullmesh", "default"}},
+	{Section: sectionGlobals, Name: "mptcp_scheduler", Values: "the name of a scheduler that the kernel has", Sysctl: "net.mptcp.scheduler"},
+	{Section: sectionGlobals, Name: "mptcp_checksum", Words: switchWords, Sysctl: "net.mptcp.checksum_enabled"},
+	{Section: sectionGlobals, Name: "mptcp_add_addr_timeout", Values: "a number of seconds, 0: never", Sysctl: "net.mptcp.add_addr_timeout"},
+	{Section: sectionGlobals, Name: "mptcp_stale_loss_cnt", Values: "a number of retransmission timeouts, 0: never", Sysctl: "net.mptcp.stale_loss_cnt"},
+	{Section: sectionGlobals, Name: "mptcp_allow_join_initial_addr_port", Words: switchWords, Sysctl: "net.mptcp.allow_join_initial_addr_port"},
+	{Section: sectionGlobals, Name: "mptcp_close_timeout", Values: "a number of seconds", Sysctl: "net.mptcp.close_timeout"},
+	{Section: sectionGlobals, Name: "mptcp_blackhole_timeout", Values: "a number of seconds, 0: never", Sysctl: "net.mptcp.blackhole_timeout"},
+	{Section: sectionGlobals, Name: "congestion", Values: "the name of a congestion control that the kernel has", Sysctl: "net.ipv4.tcp_congestion_control"},
+}
+
+// documented is what people read of each option, in the same order. It is apart from
+// options, so that the program, which shows none of it, does not carry it.
+func documented() [][2]string {
+	return [][2]string{
+		{"off", "How the line takes part in Multipath TCP."},
+		{"1 + the position of the section", "The number of the line's routing table."},
+		{"off", "The main switch: without it, every rule, route and endpoint of mptcpctl is removed."},
+		{"0", "Whether the watch service runs, which notices what netifd does not tell of, such as the carrier of a static line."},
+		{"raised to the number of endpoints", "How many subflows a connection may have beside its first."},
+		{unsetSysctl, "How many addresses that the peer announces a connection uses."},
+		{"default", "With fullmesh, each line gets a subflow to each address of the peer."},
+		{unsetSysctl, "Which algorithm chooses the subflow that sends next."},
+		{unsetSysctl, "Whether the data of connections has checksums of MPTCP's own, against middleboxes that change it."},
+		{unsetSysctl, "How long to wait for the echo of an announced address before it is announced again."},
+		{unsetSysctl, "After how many of them without an answer a subflow counts as stale and is left aside."},
+		{unsetSysctl, "Whether peers may open further subflows to the address and port of the first."},
+		{unsetSysctl, "How long a connection without any subflow lives on."},
+		{unsetSysctl, "How long the kernel does without MPTCP at first after its SYNs were lost and plain ones were not."},
+		{unsetSysctl, "Which congestion control new connections use."},
+	}
 }
 
 // Options are all options that only mptcpctl reads, those of interfaces first.
 // Parse reads these, and further ones that belong to netifd.
-func Options() []Option { return slices.Clone(options) }
+func Options() []Option {
+	all := slices.Clone(options)
+	for i, words := range documented() {
+		all[i].Default, all[i].Meaning = words[0], words[1]
+	}
+	return all
+}
+
+// Names are the names of those in sections of a type.
+func Names(section string) (names []string) {
+	for i := range options {
+		if options[i].Section == section {
+			names = append(names, options[i].Name)
+		}
+	}
+	return names
+}
 
 // option finds an option of the table.
 func option(section, name string) Option {

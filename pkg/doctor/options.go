@@ -35,14 +35,12 @@ func (e *examination) options() {
 // meant is the option that a name stands for, by two letters at most; empty: none.
 // read is false for sections of which none is read.
 func meant(section, name string) (option string, read bool) {
-	for _, o := range config.Options() {
+	for _, known := range config.Names(section) {
 		switch {
-		case o.Section != section:
-			continue
-		case o.Name == name:
+		case known == name:
 			return name, true
-		case distance(o.Name, name, 2) <= 2:
-			option = o.Name
+		case distance(known, name, 2) <= 2:
+			option = known
 		}
 		read = true
 	}

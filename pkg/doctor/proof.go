@@ -66,7 +66,7 @@ func (p *proof) prove() (err error) {
 	for i := range p.lines {
 		l := &p.lines[i]
 		right := func(q explain.Query, a explain.Answer) bool {
-			return l.carries(a) || a.Matched.Bits() > everywhere && p.wide(a.Device) || p.ruleBefore(q, l)
+			return l.carries(a) || a.Matched.Bits() > plan.Everywhere && p.wide(a.Device) || p.ruleBefore(q, l)
 		}
 		if err := p.ownSources(l, p.far, l.Device, right); err != nil {
 			return err
@@ -143,7 +143,7 @@ func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a expl
 	switch {
 	case len(p.Result.Ops) > 0:
 		mend = "mptcpctl apply"
-	case a.Matched.Bits() > everywhere && (q.Dst == p.far || a.Device == p.many):
+	case a.Matched.Bits() > plan.Everywhere && (q.Dst == p.far || a.Device == p.many):
 		mend = "# one default route by " + a.Device + " in the place of its many routes"
 	case foreign(rule) && rule.Others:
 		mend = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
@@ -161,10 +161,6 @@ func (p *proof) winner(q explain.Query, a explain.Answer) *explain.AnyRule {
 	}
 	return nil
 }
-
-// everywhere is the length of the longest prefix that may stand for all destinations: of a
-// VPN's halves and quarters, or 2000::/3 and fc00::/7. Rule 501 leaves them out.
-const everywhere = 7
 
 // protocolKernel marks the kernel's own rules (RTPROT_KERNEL,
 // include/uapi/linux/rtnetlink.h).

@@ -120,7 +120,7 @@ func (p *proof) policy(q explain.Query) *Rule {
 // right, and so is whatever a foreign rule has decided.
 func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	a, err := p.Router.Lookup(q)
-	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > everywhere {
+	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > plan.Everywhere {
 		return err // refused for its source
 	}
 	winner := p.winner(q, a)

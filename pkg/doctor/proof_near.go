@@ -26,7 +26,7 @@ func (p *proof) near(l *provedLine) error {
 		for k := range o.Netifd.Routes {
 			network := o.Netifd.Routes[k].Target
 			networks = append(networks, network)
-			many = many || network.Bits() > 0 && network.Bits() <= everywhere
+			many = many || network.Bits() > 0 && network.Bits() <= plan.Everywhere
 		}
 		for _, network := range networks {
 			if err := p.reaches(l, o.Device, network, many); err != nil {
@@ -46,7 +46,7 @@ func (p *proof) reaches(l *provedLine, device string, network netip.Prefix, many
 	if !ok {
 		to = network.Addr()
 	}
-	if plan.FamilyOf(to) != p.family || !to.IsGlobalUnicast() || network.Bits() <= everywhere {
+	if plan.FamilyOf(to) != p.family || !to.IsGlobalUnicast() || network.Bits() <= plan.Everywhere {
 		return nil
 	}
 	near, err := p.Router.Lookup(explain.Query{Dst: to})

@@ -76,17 +76,13 @@ var farAway = [2][]string{
 	plan.IPv6: {"2001:db8::1", "3fff::1", "2001:db8:ffff:ffff::1", "100::1"},
 }
 
-// Everywhere is the length of the longest prefix that stands for all destinations of a
-// family: of a VPN's 0.0.0.0/1, or 2000::/3 and fc00::/7.
-var Everywhere = [2]int{plan.IPv4: 1, plan.IPv6: 7}
-
 // FarAway is a destination that only default routes lead to, as far as the
 // unmarked packets of this machine show.
 func FarAway(k asker, f plan.Family) (to netip.Addr, err error) {
 	for _, text := range farAway[f] {
 		to = netip.MustParseAddr(text)
 		a, err := k.Lookup(Query{Dst: to})
-		if err != nil || a.Refused != 0 || a.Matched.Bits() <= Everywhere[f] {
+		if err != nil || a.Refused != 0 || a.Matched.Bits() <= plan.Everywhere {
 			return to, err
 		}
 	}

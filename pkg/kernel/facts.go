@@ -100,8 +100,8 @@ func (k *Kernel) final(r explain.AnyRule) (bool, error) {
 		// local has none.
 		return r.Table == plan.Main, nil
 	}
-	// A VPN's two halves lead everywhere too.
-	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= 1 })
+	// The routes by which a VPN takes everything lead everywhere too.
+	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= plan.Everywhere })
 	return len(routes) > 0, err
 }
 

@@ -9,11 +9,11 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// suppressLocal is the prefix length, in bits, up to which rule 501 ignores a route: it
-// is a default route, or one of those by which a VPN takes its place (0.0.0.0/1,
+// Everywhere is the prefix length, in bits, up to which a route stands for all
+// destinations, so that rule 501 ignores it: it is a default route, or one of those by which a VPN takes its place (0.0.0.0/1,
 // 64.0.0.0/2, 2000::/3). No LAN is that wide: the widest private network is 10.0.0.0/8
 // (RFC 1918).
-const suppressLocal = 7
+const Everywhere = 7
 
 // wanted is a rule or route that should be there, with the words for a plan.
 type wanted struct {
@@ -104,10 +104,10 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
 				l.Name, "its networks are on another line too")
 		}
-		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: suppressLocal},
+		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: Everywhere},
 			l.Name, "answers to the LAN stay on the LAN")
 		for _, table := range p.tables {
-			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: suppressLocal},
+			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: Everywhere},
 				l.Name, "answers to a LAN that netifd has put into a table of its own")
 		}
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},

@@ -24,13 +24,7 @@ var netifds = map[string]string{
 // for sections that nothing is kept of.
 func kept(kind string) (names []string, ok bool) {
 	words, ok := netifds[kind]
-	names = strings.Fields(words)
-	for _, o := range config.Options() {
-		if o.Section == kind {
-			names = append(names, o.Name)
-		}
-	}
-	return names, ok
+	return append(strings.Fields(words), config.Names(kind)...), ok
 }
 
 // Complaint is what was to say about a line that could not be read, without
