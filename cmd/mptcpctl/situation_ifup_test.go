@@ -101,7 +101,7 @@ func (r *reported) kernelAddress(a reportAddress) []string {
 	}
 	connected := reportRoute{Target: p.Masked().Addr().String(), Mask: a.Mask, Nexthop: everything(p.Addr()).Addr().String()}
 	family := familyFlag(p.Addr())
-	commands := []string{add, fmt.Sprintf("ip %s route del %s dev %s proto kernel", family, p.Masked(), r.L3Device), r.kernelRoute(connected)}
+	commands := []string{add, fmt.Sprintf("ip %s route flush exact %s dev %s proto kernel", family, p.Masked(), r.L3Device), r.kernelRoute(connected)}
 	if table != 0 {
 		commands = append(commands, fmt.Sprintf("ip %s rule add pref 10000 from %s lookup %d", family, a.Address, table),
 			fmt.Sprintf("ip %s rule add pref 20000 to %s lookup %d", family, address, table))

@@ -104,11 +104,16 @@ const ubusNotFound = 4
 
 func (s *script) dumpPath() string { return filepath.Join(s.dir, "dump.json") }
 
-// writeDump writes the whole answer, in netifd's order: by name.
+// writeDump writes the whole answer, in netifd's order: by name. A dynamic interface
+// is not in it while the one that made it is down (netifd, interface.c,
+// interface_handle_config_change).
 func (n *situation) writeDump(s *script) error {
 	slices.SortFunc(n.reports, func(a, b *reported) int { return cmp.Compare(a.Interface, b.Interface) })
 	all := make([]reported, 0, len(n.reports))
 	for _, r := range n.reports {
+		if r.down && n.orphan(r) {
+			continue
+		}
 		one := *r
 		one.Up = !r.down
 		if r.down {
@@ -118,6 +123,13 @@ func (n *situation) writeDump(s *script) error {
 	}
 	text, err := json.MarshalIndent(map[string][]reported{"interface": all}, "", "\t")
 	return errors.Join(err, os.WriteFile(s.dumpPath(), text, 0o644))
+}
+
+// orphan reports whether an interface is dynamic, and the one that it is named after
+// is not up.
+func (n *situation) orphan(r *reported) bool {
+	cut := strings.LastIndexByte(r.Interface, '_')
+	return r.Dynamic && cut > 0 && !slices.ContainsFunc(n.reports, func(p *reported) bool { return p.Interface == r.Interface[:cut] && !p.down })
 }
 
 // cmdReport changes what netifd reports.
@@ -135,7 +147,7 @@ func cmdReport(ts *testscript.TestScript, neg bool, args []string) {
 // IPv4 address), "prefix P" (delegated), "assigned A/BITS" (given to this interface
 // out of a delegated prefix), "gateway A,..." and "route P,A,..." with "from=P",
 // "metric=N" and "mtu=N" for the dots, and "dynamic", "nodefault" (defaultroute 0),
-// "noroutes", "noaddresses", "down", "up" and "gone".
+// "noroutes", "noaddresses", "noprefixes" (assigned ones too), "down", "up" and "gone".
 func (n *situation) change(name string, words []string) error {
 	i := slices.IndexFunc(n.reports, func(r *reported) bool { return r.Interface == name })
 	if i < 0 {
@@ -180,6 +192,8 @@ func (r *reported) flag(word string) int {
 		r.Routes, r.Inactive.Routes = []reportRoute{}, []reportRoute{}
 	case "noaddresses":
 		r.IPv4, r.IPv6 = []reportAddress{}, []reportAddress{}
+	case "noprefixes":
+		r.Prefixes, r.Assigned = []reportAddress{}, []reportAssigned{}
 	default:
 		return 0
 	}

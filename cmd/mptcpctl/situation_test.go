@@ -28,6 +28,8 @@ import (
 //	netifd NAME WORD...       changes what netifd reports of an interface
 //	mptcpctl ARG..., exit CODE
 //	                          the program; whatever it does, foreign objects stay
+//	converge                  mptcpctl apply; the next run has nothing to do, and each
+//	                          endpoint's address leaves by its device
 //	way FAMILY QUERY WORDS... the route that `ip route get` finds has all of WORDS
 //	onlink FAMILY QUERY       the destination is found on the link
 //	source ADDRESS SOURCE     what a socket that is not bound sends from
@@ -36,7 +38,7 @@ import (
 //	eventually PATTERN PROGRAM ARG...
 //	                          runs a program until what it prints matches
 //	finds PATTERN             doctor says something
-//	invariants [3]            what holds in every situation; the last command of each
+//	invariants [3|twice]      what holds in every situation; the last command of each
 //
 // CONFIG names the configuration file that is in use.
 func TestSituations(t *testing.T) {
@@ -48,7 +50,7 @@ func TestSituations(t *testing.T) {
 		Setup: setupSituation,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"link": cmdLink, "ip": cmdIP, "router": cmdRouter, "sysctl": cmdSysctl, "netifd": cmdReport, "ifup": cmdIfup, "ifdown": cmdIfdown,
-			"mptcpctl": cmdMptcpctlAmongOthers, "exit": cmdExit, "way": cmdWay, "onlink": cmdOnLink, "source": cmdSource,
+			"mptcpctl": cmdMptcpctlAmongOthers, "exit": cmdExit, "converge": cmdConverge, "way": cmdWay, "onlink": cmdOnLink, "source": cmdSource,
 			"endpoint": cmdEndpoint, "eventually": cmdEventually, "finds": cmdFinds, "invariants": cmdInvariants,
 		},
 		Condition:          scriptCondition,

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdConverge runs the program, and asserts that the next run has nothing to do and
+// that what is sent from the address of an endpoint leaves by its device, unless
+// that is down, and the last endpoint has been kept.
+func cmdConverge(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	cmdMptcpctlAmongOthers(ts, false, []string{"apply"})
+	cmdMptcpctlAmongOthers(ts, false, []string{"plan", "--exit-code"})
+	s := of(ts)
+	endpoints, err := s.endpointLines()
+	ts.Check(err)
+	for _, line := range endpoints {
+		words := strings.Fields(line)
+		at := slices.Index(words, "dev")
+		if at < 0 || slices.ContainsFunc(situationOf(ts).reports, func(r *reported) bool { return r.down && r.L3Device == words[at+1] }) {
+			continue
+		}
+		family, far := "4", farAway[0]
+		if netip.MustParseAddr(words[0]).Is6() {
+			family, far = "6", farAway[1]
+		}
+		cmdWay(ts, false, []string{family, far.String() + " from " + words[0], "dev " + words[at+1]})
+	}
+}
+
+// cmdInvariants asserts what holds in every situation: the next run has nothing
+// to do, flush removes every managed object, and a run that finds nothing gives the
+// kernel what all the runs before gave it. With a bad value in the configuration the
+// argument is 3, the exit code: what such a section has is left as it is, and so
+// depends on what was there. It is "twice" where main cannot be asked before a run
+// has made the rule for that.
+func cmdInvariants(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: invariants [3|twice]")
+	}
+	s := of(ts)
+	bad, twice := slices.Contains(args, "3"), slices.Contains(args, "twice")
+	before, err := s.kernel("")
+	ts.Check(err)
+	if !strings.Contains(before, " proto 77") {
+		ts.Fatalf("no managed object is there, so that nothing is proved:\n%s", before)
+	}
+	amongOthers(ts, func() { cmdMptcpctl(ts, bad, []string{"plan"}) })
+	amongOthers(ts, func() { cmdMptcpctl(ts, bad, []string{"apply"}) })
+	after, err := s.kernel("")
+	ts.Check(err)
+	if diff := gocmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); diff != "" {
+		ts.Fatalf("a second run wrote to the kernel, -before +after:\n%s", diff)
+	}
+	managed := s.managed(ts)
+	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"flush"}) })
+	nothingLeft(ts)
+	if bad {
+		return
+	}
+	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"apply"}) })
+	if twice {
+		amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"apply"}) })
+	}
+	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"plan", "--exit-code"}) })
+	sameAsFromNothing(ts, managed, s.managed(ts))
+	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"flush"}) })
+	nothingLeft(ts)
+}
+
+// sameAsFromNothing compares what the runs of a script have made with what a run
+// makes that finds nothing, which does not know what is kept for a line that is down.
+func sameAsFromNothing(ts *testscript.TestScript, steps, nothing []string) {
+	if slices.ContainsFunc(situationOf(ts).reports, func(r *reported) bool { return r.down }) {
+		steps = slices.DeleteFunc(steps, func(line string) bool { return !slices.Contains(nothing, line) && keptWhileDown(line, nothing) })
+	}
+	if diff := gocmp.Diff(steps, nothing); diff != "" {
+		ts.Fatalf("a run from nothing gives another result, -after the steps +from nothing:\n%s", diff)
+	}
+}
+
+// keptWhileDown reports whether an object may be of a line that is down: its
+// sources keep their place in the list, and in a family without a usable line
+// the last endpoint stays, with the rule for its device.
+func keptWhileDown(line string, nothing []string) bool {
+	family, _, _ := strings.Cut(line, " ")
+	usable := slices.ContainsFunc(nothing, func(other string) bool { return strings.HasPrefix(other, family+" 502: ") })
+	return listedSource.MatchString(line) || !usable && (lastEndpoint.MatchString(line) || lastDevice.MatchString(line))
+}
+
+var (
+	// listedSource is an entry of the list for the sources of one line.
+	listedSource = regexp.MustCompile(`^-[46] 32765: from [0-9a-f]`)
+	lastEndpoint = regexp.MustCompile(`^-[46] \S+ .*\bsubflow\b`)
+	lastDevice   = regexp.MustCompile(`^-[46] 503: from all oif `)
+	// selector is all of a rule that decides which packets it is for.
+	selector = regexp.MustCompile(`^.*?(?: lookup |$)`)
+)
+
+// managed is what the program has made, with its family, and without what may depend
+// on the order of the runs: the ids of endpoints, the places of rules that select other
+// packets, and those of two lines with the same sources.
+func (s *script) managed(ts *testscript.TestScript) (all []string) {
+	for _, list := range kernelLists[:3] {
+		for _, command := range list.commands {
+			text, err := s.ip(command)
+			ts.Check(err)
+			part := managedLines(list.name, command, text)
+			slices.SortStableFunc(part, func(a, b string) int {
+				if list.name != "rules" || listedSource.MatchString(a) && listedSource.MatchString(b) {
+					return cmp.Compare(a, b)
+				}
+				return cmp.Compare(selector.FindString(a), selector.FindString(b))
+			})
+			all = append(all, part...)
+		}
+	}
+	return all
+}
+
+func managedLines(list, command, text string) (managed []string) {
+	for line := range strings.Lines(text) {
+		line = canonical(list, line)
+		if list != "endpoints" && !strings.Contains(line, " proto 77") {
+			continue
+		}
+		family := "-4 "
+		if strings.Contains(command, " -6 ") || list == "endpoints" && strings.Contains(line, ":") {
+			family = "-6 "
+		}
+		managed = append(managed, family+endpointID.ReplaceAllString(line+" ", " "))
+	}
+	return managed
+}
+
+// nothingLeft asserts that the kernel holds no managed object once flush has run.
+func nothingLeft(ts *testscript.TestScript) {
+	s := of(ts)
+	left, err := s.kernel("")
+	ts.Check(err)
+	if strings.Contains(left, " proto 77") {
+		ts.Fatalf("after flush there is still\n%s", left)
+	}
+	endpoints, err := s.endpointLines()
+	ts.Check(err)
+	if diff := gocmp.Diff(situationOf(ts).handmade, endpoints); diff != "" {
+		ts.Fatalf("the endpoints before the first run and after flush:\n%s", diff)
+	}
+	settings, err := s.ip("sysctl -ar ignore_routes_with_linkdown")
+	ts.Check(err)
+	if strings.Contains(settings, "= 1") || !strings.Contains(settings, "= 0") {
+		ts.Fatalf("after flush there is still\n%s", settings)
+	}
+}
