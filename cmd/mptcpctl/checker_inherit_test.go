@@ -48,16 +48,7 @@ func (c *checkedConfig) owner(l *checkedLine) *checkedLine {
 	if l.options["proto"] == "" {
 		return nil
 	}
-	var on *checkedLine
-	for _, other := range c.lines {
-		if other == l || !other.own || other.device != l.device || l.device == "" {
-			continue
-		}
-		if on != nil {
-			return nil
-		}
-		on = other
-	}
+	on := c.setsFor(l)
 	if on == nil {
 		return nil
 	}
@@ -74,6 +65,25 @@ func (c *checkedConfig) owner(l *checkedLine) *checkedLine {
 		return nil
 	}
 	return on
+}
+
+// setsFor is the only section of a line's device that has a mode of its own. One that
+// is off for good does not count beside those that are not.
+func (c *checkedConfig) setsFor(l *checkedLine) *checkedLine {
+	var on []*checkedLine
+	for _, other := range c.lines {
+		if other != l && other.own && other.device == l.device && l.device != "" {
+			on = append(on, other)
+		}
+	}
+	off := func(other *checkedLine) bool { return other.mode == "off" && other.saved == "" && !other.bad }
+	if slices.ContainsFunc(on, func(other *checkedLine) bool { return !off(other) }) {
+		on = slices.DeleteFunc(on, off)
+	}
+	if len(on) == 0 || len(on) > 1 && !off(on[0]) {
+		return nil
+	}
+	return on[0]
 }
 
 // may reports whether a section can have a family, by its protocol or, if that is

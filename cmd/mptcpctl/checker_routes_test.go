@@ -37,10 +37,21 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 		}
 		r := base
 		r.Dst, r.Via, r.OnLink = route.Target.String(), route.Via.String(), !reach(route.Via)
-		add(r)
+		throw := dumpedRoute{Type: throwRoute, Table: base.Table, Metric: base.Metric}
 		for _, inside := range k.throws(route.Target, f) {
-			add(dumpedRoute{Type: throwRoute, Dst: inside.String(), Table: l.tables[f], Metric: 1024 * f})
+			throw.Dst = inside.String()
+			if inside == route.Target { // DESIGN leaves open who has it
+				r.optional, throw.optional = true, true
+				want = append(want, throw)
+				continue
+			}
+			add(throw)
 		}
+		if r.optional {
+			want = append(want, r)
+			continue
+		}
+		add(r)
 	}
 	r := base
 	r.Dst, r.Src = "default", u.address.source()
@@ -75,15 +86,29 @@ func (k *checking) neighbours(l *checkedLine, f int) (all []dumpedAddress) {
 	return all
 }
 
-// throws are the networks on devices that are no line, within a route.
+// throws are the networks on devices that are no line, and the routes of interfaces
+// that are none, within a route.
 func (k *checking) throws(route netip.Prefix, f int) (all []netip.Prefix) {
+	add := func(p netip.Prefix) {
+		if p.IsValid() && route.Addr().Is4() == p.Addr().Is4() && route.Contains(p.Addr()) && route.Bits() <= p.Bits() && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	line := func(l *checkedLine) bool { return l.mode != "off" || l.bad }
 	for _, link := range k.now.links {
-		if slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool { return l.takesPart() && l.device == link.Name }) {
+		if slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool { return line(l) && l.device == link.Name }) {
 			continue
 		}
 		for _, a := range link.Addresses {
-			if p := a.connected(); familyIndex(a.Local) == f && p.IsValid() && route.Contains(p.Addr()) && route.Bits() <= p.Bits() && a.Scope == "0" {
-				all = append(all, p)
+			if familyIndex(a.Local) == f && a.Scope == "0" {
+				add(a.connected())
+			}
+		}
+	}
+	for _, l := range k.c.lines {
+		for _, other := range l.Routes {
+			if l.Up && !line(l) && familyIndex(other.Target.Addr()) == f {
+				add(other.Target)
 			}
 		}
 	}
