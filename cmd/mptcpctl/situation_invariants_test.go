@@ -18,8 +18,7 @@ import (
 // that is down, and the last endpoint has been kept.
 func cmdConverge(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
-	cmdMptcpctlAmongOthers(ts, false, []string{"apply"})
-	cmdMptcpctlAmongOthers(ts, false, []string{"plan", "--exit-code"})
+	amongOthers(ts, runs(ts, "apply"), runs(ts, "plan", "--exit-code"))
 	s := of(ts)
 	endpoints, err := s.endpointLines()
 	ts.Check(err)
@@ -54,27 +53,36 @@ func cmdInvariants(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(before, " proto 77") {
 		ts.Fatalf("no managed object is there, so that nothing is proved:\n%s", before)
 	}
-	amongOthers(ts, func() { cmdMptcpctl(ts, bad, []string{"plan"}) })
-	amongOthers(ts, func() { cmdMptcpctl(ts, bad, []string{"apply"}) })
+	if bad {
+		amongOthers(ts, fails(ts, "plan"), fails(ts, "apply"))
+	} else {
+		amongOthers(ts, runs(ts, "plan", "--exit-code"), runs(ts, "apply"))
+	}
 	after, err := s.kernel("")
 	ts.Check(err)
 	if diff := gocmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); diff != "" {
 		ts.Fatalf("a second run wrote to the kernel, -before +after:\n%s", diff)
 	}
 	managed := s.managed(ts)
-	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"flush"}) })
+	amongOthers(ts, runs(ts, "flush"))
 	nothingLeft(ts)
 	if bad {
 		return
 	}
-	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"apply"}) })
 	if twice {
-		amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"apply"}) })
+		amongOthers(ts, runs(ts, "apply"))
 	}
-	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"plan", "--exit-code"}) })
-	sameAsFromNothing(ts, managed, s.managed(ts))
-	amongOthers(ts, func() { cmdMptcpctl(ts, false, []string{"flush"}) })
+	amongOthers(ts, runs(ts, "apply"), runs(ts, "plan", "--exit-code"), func() { sameAsFromNothing(ts, managed, s.managed(ts)) }, runs(ts, "flush"))
 	nothingLeft(ts)
+}
+
+// runs is a run of the program that must succeed; one of fails must not.
+func runs(ts *testscript.TestScript, args ...string) func() {
+	return func() { cmdMptcpctl(ts, false, args) }
+}
+
+func fails(ts *testscript.TestScript, args ...string) func() {
+	return func() { cmdMptcpctl(ts, true, args) }
 }
 
 // sameAsFromNothing compares what the runs of a script have made with what a run
