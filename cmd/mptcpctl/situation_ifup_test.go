@@ -76,7 +76,7 @@ func (r *reported) kernel() (commands []string) {
 	}
 	for _, a := range r.Assigned {
 		commands = append(commands,
-			fmt.Sprintf("ip addr add %s/%d dev %s noprefixroute", a.Local.Address, a.Local.Mask, r.L3Device),
+			fmt.Sprintf("ip addr add %s/%d dev %s noprefixroute nodad", a.Local.Address, a.Local.Mask, r.L3Device),
 			fmt.Sprintf("ip -6 route replace %s/%d dev %s proto static metric 1024", a.Address, a.Mask, r.L3Device))
 	}
 	for _, p := range r.Prefixes {
@@ -95,6 +95,9 @@ func (r *reported) kernelAddress(a reportAddress) []string {
 	}
 	add := fmt.Sprintf("ip addr add %s dev %s", address, r.L3Device)
 	p := netip.MustParsePrefix(address)
+	if p.Addr().Is6() {
+		add += " nodad" // else it is tentative for a moment, whatever accept_dad says
+	}
 	table := r.table(p.Addr())
 	if p.IsSingleIP() || r.Metric == 0 && table == 0 {
 		return []string{add}
