@@ -3,9 +3,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -40,43 +37,16 @@ func amongOthers(ts *testscript.TestScript, runs ...func()) {
 	}
 }
 
-// foreignBatches are what lists foreign objects, by the options of ip(8).
-var foreignBatches = []struct{ options, lists string }{
-	{"-4", "rule\nroute show table all\n"}, {"-6", "rule\nroute show table all\n"}, {"", "nexthop\nmptcp endpoint\n"},
-}
-
 // others are the foreign objects, in the kernel's order. What the kernel makes for
 // an address is not among them, and neither is the state of a device.
 func (s *script) others(handmade []string) (all []string, err error) {
-	file := filepath.Join(s.dir, "batch")
-	for _, batch := range foreignBatches {
-		if err := os.WriteFile(file, []byte(batch.lists), 0o600); err != nil {
-			return nil, err
-		}
-		text, err := s.ip("ip -d -N " + batch.options + " -batch " + file)
-		if err != nil {
-			return nil, err
-		}
-		for line := range strings.Lines(text) {
-			if list := listOf(line, batch.options); list == "endpoints" && slices.Contains(handmade, line) || list != "endpoints" && isForeign(list, line, nil) {
-				all = append(all, batch.options+" "+list+" "+strings.TrimSpace(ipNoise.ReplaceAllString(line, "")))
-			}
+	listed, err := s.listed("-d -N")
+	for _, o := range listed {
+		switch {
+		case o.list == "limits", o.list == "endpoints" && !slices.Contains(handmade, o.line), o.list != "endpoints" && !isForeign(o.list, o.line, nil):
+		default:
+			all = append(all, o.family+" "+o.list+" "+strings.TrimSpace(ipNoise.ReplaceAllString(o.line, "")))
 		}
 	}
-	return all, nil
+	return all, err
 }
-
-// listOf tells from which list of a batch a line is.
-func listOf(line, options string) string {
-	switch {
-	case options == "" && strings.HasPrefix(line, "id "):
-		return "nexthops"
-	case options == "":
-		return "endpoints"
-	case ruleLine.MatchString(line):
-		return "rules"
-	}
-	return "routes"
-}
-
-var ruleLine = regexp.MustCompile(`^[0-9]+:\s`)

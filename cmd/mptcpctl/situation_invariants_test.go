@@ -48,31 +48,29 @@ func cmdInvariants(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s := of(ts)
 	bad, twice := slices.Contains(args, "3"), slices.Contains(args, "twice")
-	before, err := s.kernel("")
-	ts.Check(err)
-	if !strings.Contains(before, " proto 77") {
-		ts.Fatalf("no managed object is there, so that nothing is proved:\n%s", before)
+	before := s.managed(ts)
+	if !slices.ContainsFunc(before, isMarked) {
+		ts.Fatalf("no managed object is there, so that nothing is proved:\n%s", strings.Join(before, "\n"))
 	}
 	if bad {
 		amongOthers(ts, fails(ts, "plan"), fails(ts, "apply"))
 	} else {
 		amongOthers(ts, runs(ts, "plan", "--exit-code"), runs(ts, "apply"))
 	}
-	after, err := s.kernel("")
-	ts.Check(err)
-	if diff := gocmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); diff != "" {
+	after := s.managed(ts)
+	if diff := gocmp.Diff(before, after); diff != "" {
 		ts.Fatalf("a second run wrote to the kernel, -before +after:\n%s", diff)
 	}
-	managed := s.managed(ts)
-	amongOthers(ts, runs(ts, "flush"))
-	nothingLeft(ts)
+	amongOthers(ts, runs(ts, "flush"), func() { nothingLeft(ts) })
 	if bad {
 		return
 	}
 	if twice {
 		amongOthers(ts, runs(ts, "apply"))
 	}
-	amongOthers(ts, runs(ts, "apply"), runs(ts, "plan", "--exit-code"), func() { sameAsFromNothing(ts, managed, s.managed(ts)) }, runs(ts, "flush"))
+	amongOthers(ts, runs(ts, "apply"), runs(ts, "plan", "--exit-code"))
+	sameAsFromNothing(ts, after, s.managed(ts))
+	amongOthers(ts, runs(ts, "flush"))
 	nothingLeft(ts)
 }
 
@@ -88,6 +86,7 @@ func fails(ts *testscript.TestScript, args ...string) func() {
 // sameAsFromNothing compares what the runs of a script have made with what a run
 // makes that finds nothing, which does not know what is kept for a line that is down.
 func sameAsFromNothing(ts *testscript.TestScript, steps, nothing []string) {
+	steps, nothing = withoutHistory(steps), withoutHistory(nothing)
 	if slices.ContainsFunc(situationOf(ts).reports, func(r *reported) bool { return r.down }) {
 		steps = slices.DeleteFunc(steps, func(line string) bool { return !slices.Contains(nothing, line) && keptWhileDown(line, nothing) })
 	}
@@ -110,56 +109,58 @@ var (
 	listedSource = regexp.MustCompile(`^-[46] 32765: from [0-9a-f]`)
 	lastEndpoint = regexp.MustCompile(`^-[46] \S+ .*\bsubflow\b`)
 	lastDevice   = regexp.MustCompile(`^-[46] 503: from all oif `)
+	isRule       = regexp.MustCompile(`^-[46] [0-9]+: `)
 	// selector is all of a rule that decides which packets it is for.
 	selector = regexp.MustCompile(`^.*?(?: lookup |$)`)
 )
 
-// managed is what the program has made, with its family, and without what may depend
-// on the order of the runs: the ids of endpoints, the places of rules that select other
-// packets, and those of two lines with the same sources.
+// managed is what the program has made, with its family, and the endpoints and the
+// limits, whoever made them.
 func (s *script) managed(ts *testscript.TestScript) (all []string) {
-	for _, list := range kernelLists[:3] {
-		for _, command := range list.commands {
-			text, err := s.ip(command)
-			ts.Check(err)
-			part := managedLines(list.name, command, text)
-			slices.SortStableFunc(part, func(a, b string) int {
-				if list.name != "rules" || listedSource.MatchString(a) && listedSource.MatchString(b) {
-					return cmp.Compare(a, b)
-				}
-				return cmp.Compare(selector.FindString(a), selector.FindString(b))
-			})
-			all = append(all, part...)
+	objects, err := s.listed("-N")
+	ts.Check(err)
+	for _, o := range objects {
+		if line := o.family + " " + canonical("", o.line); isMarked(line) || o.list == "endpoints" || o.list == "limits" {
+			all = append(all, line)
 		}
 	}
 	return all
 }
 
-func managedLines(list, command, text string) (managed []string) {
-	for line := range strings.Lines(text) {
-		line = canonical(list, line)
-		if list != "endpoints" && !strings.Contains(line, " proto 77") {
-			continue
+func isMarked(line string) bool { return strings.Contains(line, " proto 77") }
+
+// withoutHistory leaves out of managed objects what may depend on the order of the
+// runs: the ids of endpoints, the limits, which are never lowered, the places of rules
+// that select other packets, and those of two lines with the same sources.
+func withoutHistory(managed []string) (all []string) {
+	for _, line := range managed {
+		if !strings.HasPrefix(line, " ") {
+			all = append(all, endpointID.ReplaceAllString(line+" ", " "))
 		}
-		family := "-4 "
-		if strings.Contains(command, " -6 ") || list == "endpoints" && strings.Contains(line, ":") {
-			family = "-6 "
-		}
-		managed = append(managed, family+endpointID.ReplaceAllString(line+" ", " "))
 	}
-	return managed
+	slices.SortStableFunc(all, func(a, b string) int {
+		if !isRule.MatchString(a) || !isRule.MatchString(b) || listedSource.MatchString(a) && listedSource.MatchString(b) {
+			return cmp.Compare(a, b)
+		}
+		return cmp.Compare(selector.FindString(a), selector.FindString(b))
+	})
+	return all
 }
 
 // nothingLeft asserts that the kernel holds no managed object once flush has run.
 func nothingLeft(ts *testscript.TestScript) {
 	s := of(ts)
-	left, err := s.kernel("")
+	objects, err := s.listed("-N")
 	ts.Check(err)
-	if strings.Contains(left, " proto 77") {
-		ts.Fatalf("after flush there is still\n%s", left)
+	var endpoints []string
+	for _, o := range objects {
+		switch {
+		case isMarked(o.line):
+			ts.Fatalf("after flush there is still\n%s", o.line)
+		case o.list == "endpoints":
+			endpoints = append(endpoints, o.line)
+		}
 	}
-	endpoints, err := s.endpointLines()
-	ts.Check(err)
 	if diff := gocmp.Diff(situationOf(ts).handmade, endpoints); diff != "" {
 		ts.Fatalf("the endpoints before the first run and after flush:\n%s", diff)
 	}
