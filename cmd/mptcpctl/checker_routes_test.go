@@ -22,7 +22,8 @@ func (k *checking) wantRoutes(l *checkedLine, f int) (want []dumpedRoute) {
 	for _, a := range append(slices.Clone(u.addresses), k.neighbours(l, f)...) {
 		if network := k.network(a, l.device); network.IsValid() {
 			r := base
-			r.Dst, r.Src, r.optional = network.String(), a.source(), a.Deprecated || a.Failed || a.Temporary
+			r.Dst, r.Src = network.String(), a.source()
+			r.optional = a.Deprecated || a.Failed || a.Temporary || a.NoPrefix && !u.carries // its network cannot be looked up
 			add(r)
 		}
 	}
