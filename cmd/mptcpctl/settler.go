@@ -80,7 +80,7 @@ func (s *settler) once(ctx context.Context) (done bool) {
 	lock, err := s.enter(ctx)
 	if err != nil {
 		s.log.run("settle", reconciled{}, err)
-		return ctx.Err() != nil
+		return !errors.Is(err, errLocked) // where it cannot be had, no run has it either
 	}
 	defer lock.release()
 	if !s.called(s.alone) {
