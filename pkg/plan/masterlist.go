@@ -126,12 +126,12 @@ func (p *planner) bearsMaster(f Family) bool {
 }
 
 // bears reports whether the line has the family by an interface that netifd makes
-// ("wan_6" of PPPoE, "wan6_4" of DS-Lite) and that is away: it goes with the line, and
-// returns a moment after it. The list in the kernel tells that it was there: it exists
-// only if some master had the family. In IPv6 the line must have entries by source in
-// it, which stay while the line is away.
+// ("wan_6" of PPPoE or of DHCP's 6rd, "wan6_4" of DS-Lite) and that is away: it goes
+// with the line, and returns a moment after it. The list in the kernel tells that it was
+// there: it exists only if some master had the family. In IPv6 the line must have
+// entries by source in it, which stay while the line is away.
 func (p *planner) bears(l *LineUse, f Family) bool {
-	if !config.BearsChildren(l.Proto) && (f == IPv6 || l.Proto != "dhcpv6") {
+	if !config.BearsChildren(l.Proto) && l.Proto != [...]string{IPv4: "dhcpv6", IPv6: "dhcp"}[f] {
 		return false
 	}
 	if !slices.ContainsFunc(p.standingList(f), func(r Rule) bool { return f == IPv4 || r.Src.IsValid() && r.Table == l.Tables[f] }) {
