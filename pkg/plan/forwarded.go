@@ -145,7 +145,7 @@ func containsAddr(networks []netip.Prefix, a netip.Addr) bool {
 // orderForwarded puts the rules that the kernel has first, in the order in which it has
 // them, so that few are written. If a network would then come after one that contains
 // it, all are put in the wished order, the longest prefixes first.
-func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
+func (p *planner) orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 	wish, stands := make(map[Rule]int, len(rules)), make(map[Rule]int, len(rules))
 	order := make([]*wantedRule, len(rules))
 	for i := range rules {
@@ -159,7 +159,7 @@ func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 		return cmp.Or(cmp.Compare(b.Src.Bits(), a.Src.Bits()), cmp.Compare(wish[a.Rule], wish[b.Rule]))
 	}
 	slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(cmp.Compare(stands[a.Rule], stands[b.Rule]), wished(a, b)) })
-	if misplaced(order, wish) {
+	if p.misplaced(order, wish) {
 		slices.SortFunc(order, wished)
 	}
 	ordered := make([]wantedRule, len(order))
@@ -170,11 +170,13 @@ func orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
 }
 
 // misplaced reports whether a network comes before one that lies within it, or whether
-// two lines with the same network are not in the wished order.
-func misplaced(order []*wantedRule, wish map[Rule]int) bool {
+// two lines with the same network are not in the wished order. That of a line that is
+// absent may come first, where it leads nowhere.
+func (p *planner) misplaced(order []*wantedRule, wish map[Rule]int) bool {
 	for i, r := range order {
 		for _, later := range order[i+1:] {
-			if r.Src.Contains(later.Src.Addr()) && (r.Src.Bits() < later.Src.Bits() || r.Src == later.Src && wish[later.Rule] < wish[r.Rule]) {
+			if r.Src.Bits() < later.Src.Bits() && r.Src.Contains(later.Src.Addr()) ||
+				r.Src == later.Src && wish[later.Rule] < wish[r.Rule] && p.absentLine(r.Table) == nil {
 				return true
 			}
 		}

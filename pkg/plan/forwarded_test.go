@@ -74,6 +74,37 @@ func TestALineThatLeavesAndReturnsWritesFewIPv6Rules(t *testing.T) {
 	wantText(t, "list", s.listOf(), before)
 }
 
+// An entry that leads nowhere may precede that of the other line, but a line that comes
+// anew does not follow one that is behind it in the configuration.
+func TestLinesInOneIPv6Network(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.ipv6Line("wan2", "2001:db8:1::3/64", "")
+	s.settled()
+	s.ipv6Line("wan1", "2001:db8:1::2/64", "")
+	s.settled()
+	both := s.listOf()
+	wantText(t, "list", both, `
+		lookup main suppress_prefixlength 0
+		from 2001:db8:1::/64 lookup 3
+		from 2001:db8:1::/64 lookup 4
+		lookup 3 suppress_ifgroup 2147483647
+		lookup 4 suppress_ifgroup 2147483647
+	`)
+	whole := *s.iface("wan1")
+	addresses := slices.Clone(s.state.Addresses)
+	s.down("wan1")
+	s.settled()
+	wantText(t, "list", s.listOf(), `
+		lookup main suppress_prefixlength 0
+		from 2001:db8:1::/64 lookup 3
+		from 2001:db8:1::/64 lookup 4
+		lookup 4 suppress_ifgroup 2147483647
+	`)
+	*s.iface("wan1"), s.state.Addresses = whole, addresses
+	s.settled()
+	wantText(t, "list", s.listOf(), both)
+}
+
 func TestALineThatReturnsWithAnotherPrefix(t *testing.T) {
 	s := dualScene(t, "master", "on")
 	s.settled()

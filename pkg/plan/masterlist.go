@@ -31,7 +31,7 @@ func (p *planner) masterList(f Family) {
 	p.wantRule(Rule{Family: f, Priority: PriorityList, Table: Main, Suppress: 0}, "",
 		"LAN, VPN and static routes before the master list")
 	if f == IPv6 {
-		for _, r := range orderForwarded(p.forwardedRules(), p.standingList(f)) {
+		for _, r := range p.orderForwarded(p.forwardedRules(), p.standingList(f)) {
 			p.wantRule(r.Rule, r.iface, r.reason)
 		}
 	}
