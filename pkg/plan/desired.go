@@ -10,9 +10,9 @@ import (
 )
 
 // Everywhere is the prefix length, in bits, up to which a route stands for all
-// destinations, so that rule 501 ignores it: it is a default route, or one of those by which a VPN takes its place (0.0.0.0/1,
-// 64.0.0.0/2, 2000::/3). No LAN is that wide: the widest private network is 10.0.0.0/8
-// (RFC 1918).
+// destinations, so that rule 501 ignores it: it is a default route, or one of those by
+// which a VPN takes its place (0.0.0.0/1, 64.0.0.0/2, 2000::/3). No LAN is that wide:
+// the widest private network is 10.0.0.0/8 (RFC 1918).
 const Everywhere = 7
 
 // wanted is a rule or route that should be there, with the words for a plan.
