@@ -5,7 +5,6 @@ package main
 import (
 	"slices"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -55,6 +54,8 @@ func candidates(lines []*plan.Line, word string) (all []*plan.Line) {
 			return (base.Netifd.Device == word || base.Interface.Device == word) && (base == l || base.Device != "" && base.Device == l.Device)
 		})
 	}
+	wanted := func(l *plan.Line) bool { return l.Wanted() }
+	takesPart := func(l *plan.Line) bool { return !l.Outside() }
 	for _, counts := range []func(*plan.Line) bool{wanted, takesPart, func(*plan.Line) bool { return true }} {
 		for _, on := range []func(*plan.Line) bool{above, below} {
 			for _, l := range lines {
@@ -69,13 +70,6 @@ func candidates(lines []*plan.Line, word string) (all []*plan.Line) {
 	}
 	return nil
 }
-
-// wanted reports whether an interface is a line that somebody wants, though it may
-// be switched off for a while.
-func wanted(l *plan.Line) bool { return l.Mode != config.Off || l.Saved != config.Off || l.Frozen }
-
-// takesPart reports whether an interface is one of the lines that status shows.
-func takesPart(l *plan.Line) bool { return l.HasMode() || l.Frozen }
 
 // shareFamily reports whether two interfaces have addresses of one family, so that
 // they cannot be the two families of one line.

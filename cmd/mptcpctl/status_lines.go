@@ -21,7 +21,7 @@ func shownLines(lines []plan.LineUse, words []string) ([]*plan.LineUse, error) {
 	}
 	var shown []*plan.LineUse
 	for i := range lines {
-		if l := &lines[i]; slices.Contains(names, l.Name) || len(words) == 0 && takesPart(&l.Line) {
+		if l := &lines[i]; slices.Contains(names, l.Name) || len(words) == 0 && !l.Outside() {
 			shown = append(shown, l)
 		}
 	}

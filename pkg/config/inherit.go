@@ -25,12 +25,12 @@ func (c *Config) inherit() {
 		if _, seen := byName[section.Name]; !seen {
 			byName[section.Name] = i
 		}
-		if device := section.Device; section.Own && section.wanted() && device != "" {
+		if device := section.Device; section.Own && section.Wanted() && device != "" {
 			owners[device] = append(owners[device], i)
 		}
 	}
 	for i := range c.Interfaces {
-		if section := &c.Interfaces[i]; section.Own && !section.wanted() && len(owners[section.Device]) == 0 {
+		if section := &c.Interfaces[i]; section.Own && !section.Wanted() && len(owners[section.Device]) == 0 {
 			owners[section.Device] = []int{i}
 		}
 	}
@@ -64,10 +64,10 @@ func (c *Config) inherit() {
 	}
 }
 
-// wanted reports whether the user wants a section to be a line, though it may be off
+// Wanted reports whether the user wants a section to be a line, though it may be off
 // until the next reboot. One that is off for good is not: that is how one says that a
 // section on the device of a line is for the modem's page.
-func (i *Interface) wanted() bool { return i.Mode != Off || i.Saved != Off || i.Frozen }
+func (i *Interface) Wanted() bool { return i.Mode != Off || i.Saved != Off || i.Frozen }
 
 const (
 	noParent      = -1

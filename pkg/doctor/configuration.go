@@ -52,11 +52,11 @@ func (e *examination) configuration() {
 // twoMasters finds masters of one family. wan and wan6 on one device are one line.
 func (e *examination) twoMasters(masters []*plan.LineUse) {
 	var names []string
-	for i, l := range masters {
+	for _, l := range masters {
 		if slices.ContainsFunc(masters, func(o *plan.LineUse) bool {
 			return o != l && o.Families.Overlap(l.Families) && (o.Device != l.Device || o.Device == "")
 		}) {
-			names = append(names, masters[i].Name)
+			names = append(names, l.Name)
 		}
 	}
 	if len(names) > 1 {

@@ -46,7 +46,7 @@ func (e *examination) outside() {
 func (e *examination) shares(outside *plan.LineUse, f plan.Family, metric uint32) bool {
 	return slices.ContainsFunc(e.participants(), func(l *plan.LineUse) bool {
 		r, ok := defaultInMain(l, f)
-		return (l.Device == outside.Device || l.Interface.Device == outside.Device) && l.Has(f) && (!ok || inForce(f, r.Metric) <= inForce(f, metric))
+		return (l.Device == outside.Device || l.Interface.Device == outside.Device) && l.Has(f) && (!ok || plan.MetricOf(f, r.Metric) <= plan.MetricOf(f, metric))
 	})
 }
 
@@ -69,7 +69,7 @@ func (e *examination) offFirst(off *plan.LineUse, f plan.Family, metric uint32) 
 		if !l.Use[f].Usable || !ok {
 			continue
 		}
-		if inForce(f, r.Metric) <= inForce(f, metric) {
+		if plan.MetricOf(f, r.Metric) <= plan.MetricOf(f, metric) {
 			return
 		}
 		if first == "" {
@@ -80,15 +80,6 @@ func (e *examination) offFirst(off *plan.LineUse, f plan.Family, metric uint32) 
 		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, and its default route (metric %d) comes before that of %s in the main table", metric, first),
 			setting(fmt.Sprintf("%s.metric=%d", off.Name, e.freeMetric()))...)
 	}
-}
-
-// inForce is what the kernel makes of a metric: of 0 in IPv6 1024
-// (IP6_RT_PRIO_USER of include/net/ip6_fib.h).
-func inForce(f plan.Family, metric uint32) uint32 {
-	if f == plan.IPv6 && metric == 0 {
-		return 1024
-	}
-	return metric
 }
 
 // devices finds sections that name a device which does not exist. What has a

@@ -5,8 +5,6 @@ package plan
 import (
 	"net/netip"
 	"slices"
-
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
 // Everywhere is the prefix length, in bits, up to which a route stands for all
@@ -85,7 +83,7 @@ func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices
 func (p *planner) localTables(f Family) (tables []uint32) {
 	for i := range p.lines {
 		l := &p.lines[i]
-		if table := l.NetifdTable(f); l.Mode == config.Off && !l.Frozen && l.Netifd.Up && table != 0 && !slices.Contains(tables, table) {
+		if table := l.NetifdTable(f); l.off() && l.Netifd.Up && table != 0 && !slices.Contains(tables, table) {
 			tables = append(tables, table)
 		}
 	}
@@ -174,7 +172,7 @@ func (p *planner) outsiders() {
 	belongs := p.lineNetworks()
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || l.Frozen || !l.Netifd.Up {
+		if !l.off() || !l.Netifd.Up {
 			continue
 		}
 		for _, a := range l.Netifd.Addresses {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
@@ -27,7 +26,7 @@ func (l *Line) forwardedNetworks(s *State, index int) []netip.Prefix {
 	for _, prefix := range l.Netifd.Prefixes {
 		add(prefix)
 	}
-	if _, uplink := l.defaultRoute(IPv6); !uplink && l.Mode == config.Off && !l.Frozen {
+	if _, uplink := l.defaultRoute(IPv6); !uplink && l.off() {
 		return all
 	}
 	for i := range s.Addresses {
@@ -94,7 +93,7 @@ func (p *planner) forwardedRules() []wantedRule {
 	belongs := p.lineNetworks()
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || l.Frozen || !l.Netifd.Up {
+		if !l.off() || !l.Netifd.Up {
 			continue
 		}
 		for _, network := range l.Use[IPv6].Forwarded {
@@ -131,7 +130,7 @@ func (p *planner) absentLine(table uint32) *LineUse {
 func (p *planner) lineNetworks() []netip.Prefix {
 	var all []netip.Prefix
 	for i := range p.lines {
-		if l := &p.lines[i]; l.Netifd.Up && (l.Mode != config.Off || l.Frozen) {
+		if l := &p.lines[i]; l.Netifd.Up && !l.off() {
 			all = append(all, l.Use[IPv6].Forwarded...)
 		}
 	}

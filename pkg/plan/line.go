@@ -25,6 +25,9 @@ type Line struct {
 // Participates reports whether the line has rules, a table and endpoints.
 func (l *Line) Participates() bool { return l.Mode != config.Off && !l.Frozen }
 
+// off reports whether an interface takes no part, and that not for a bad value.
+func (l *Line) off() bool { return l.Mode == config.Off && !l.Frozen }
+
 // NetifdTable is the table that netifd itself fills ("ip4table", "ip6table"), 0 for
 // none. It is never a line's.
 func (l *Line) NetifdTable(f Family) uint32 {

@@ -216,7 +216,7 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	seen := make(map[string]bool)
 	for i := range lines {
 		l := &lines[i]
-		if l.outside() {
+		if l.Outside() {
 			continue
 		}
 		req.Default = req.Default || l.Mode == config.Master || l.Saved == config.Master

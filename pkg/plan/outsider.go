@@ -23,7 +23,7 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	}
 	// A line whose default route is not in the main table cannot win there: its
 	// metric decides.
-	if first.heldBack(f) && metricOf(f, first.Use[f].route.Metric) < metricOf(f, main.Metric) {
+	if first.heldBack(f) && MetricOf(f, first.Use[f].route.Metric) < MetricOf(f, main.Metric) {
 		return ""
 	}
 	name := ""
@@ -55,11 +55,11 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	}
 	for _, l := range here {
 		if p.hasDefaultBy(l, f, hop) {
-			return l.Name, l.outside()
+			return l.Name, l.Outside()
 		}
 	}
 	for _, l := range here {
-		if !l.outside() {
+		if !l.Outside() {
 			return l.Name, false
 		}
 		name = l.Name
@@ -73,9 +73,9 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	return name, true
 }
 
-// outside reports whether an interface has nothing to do with multipath: it has no
+// Outside reports whether an interface has nothing to do with multipath: it has no
 // multipath option of its own and takes none over.
-func (l *Line) outside() bool { return !l.HasMode() && !l.Frozen }
+func (l *Line) Outside() bool { return !l.HasMode() && !l.Frozen }
 
 // hasDefaultBy reports whether netifd has a default route by the gateway on the
 // interface.
@@ -85,8 +85,8 @@ func (p *planner) hasDefaultBy(l *LineUse, f Family, hop Hop) bool {
 	})
 }
 
-// metricOf is a metric of netifd's as the kernel stores it: in IPv6, 0 becomes 1024.
-func metricOf(f Family, metric uint32) uint32 {
+// MetricOf is a metric of netifd's as the kernel stores it: in IPv6, 0 becomes 1024.
+func MetricOf(f Family, metric uint32) uint32 {
 	if f == IPv6 && metric == 0 {
 		return metricIPv6
 	}
@@ -101,14 +101,14 @@ func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	specific := first.Use[f].route.Source.Bits() > 0 && f == IPv6
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || !l.outside() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
+		if l.Mode != config.Off || !l.Outside() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {
 			if !r.Default() || !ordinary(r, f) || f == IPv6 && r.Source.IsValid() {
 				continue
 			}
-			if specific || metricOf(f, r.Metric) < metricOf(f, first.Use[f].route.Metric) {
+			if specific || MetricOf(f, r.Metric) < MetricOf(f, first.Use[f].route.Metric) {
 				return l.Name
 			}
 		}

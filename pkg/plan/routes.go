@@ -170,7 +170,7 @@ func (p *planner) localNetworks(f Family) []netip.Prefix {
 	lines := make(map[int]bool)
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || l.Frozen {
+		if !l.off() {
 			lines[p.State.deviceByName(l.Device).Index] = true
 			continue
 		}
