@@ -2,19 +2,35 @@
 
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
+)
 
 func newApplyCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "apply",
-		Short: "Make everything true, once",
+		Short: "Apply the configuration once",
 		Long: `Reads the configuration, netifd and the kernel, and applies the difference. What
 was done is printed as "plan" would have shown it; nothing is printed when
 nothing was to do.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := o.reconcile(c.Context())
-			return worst(err, o.showRun(r, false))
+			outcome, err := o.apply(c.Context())
+			return errors.Join(err, outcome.Problems, o.showRun(outcome, false))
 		},
 	}
+}
+
+// apply is one run of a process that ends after it.
+func (o *options) apply(ctx context.Context) (reconcile.Outcome, error) {
+	// Short, and waiting for the children and the kernel all the time: a second
+	// processor would be woken at every message, for nothing.
+	runtime.GOMAXPROCS(1)
+	return o.runner.Run(ctx, reconcile.Request{})
 }

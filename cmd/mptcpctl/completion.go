@@ -14,7 +14,7 @@ import (
 // completeNames offers the names of interfaces and devices to the shell, but for
 // those that stand there already.
 func (o *options) completeNames(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, err := o.readConfig(c.Context())
+	cfg, err := o.runner.Config(c.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
@@ -32,6 +33,7 @@ func (l *connectionList) readNames(ctx context.Context) error {
 // each calls fn for the connections that the filter lets pass.
 func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
 	l.connections, l.subflows = 0, 0
+	var failed error
 	err := sockdiag.Each(func(c sockdiag.Connection) error {
 		l.connections++
 		l.subflows += len(c.Subflows)
@@ -39,11 +41,11 @@ func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
 			return nil
 		}
 		inOrder(c.Subflows)
-		return fn(&c)
+		failed = fn(&c)
+		return failed
 	})
-	var coded exitError
-	if err == nil || errors.As(err, &coded) {
-		return err
+	if err == nil || failed != nil {
+		return failed
 	}
 	return listFailed(err)
 }
@@ -51,7 +53,7 @@ func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
 // listFailed says what the kernel lacks, MPTCP or only the list of its sockets.
 func listFailed(err error) error {
 	if !errors.Is(err, sockdiag.ErrNoMPTCPDiag) && !errors.Is(err, sockdiag.ErrNoTCPDiag) {
-		return wrapFailed("listing the connections", err)
+		return wrap("listing the connections", err)
 	}
 	if _, ok, _ := kernel.Sysctl("net/mptcp/enabled"); !ok {
 		err = errors.New("this kernel has no Multipath TCP")
@@ -62,9 +64,9 @@ func listFailed(err error) error {
 // hiddenText is why no connection has a subflow.
 const hiddenText = "subflows are not shown: kernels before 6.15 list them only to root"
 
-// hidden tells that the kernel keeps the subflows from us; see listSubflows.
+// hidden tells that the kernel keeps the subflows from us; see reconcile.Hidden.
 func (l *connectionList) hidden() bool {
-	return l.connections > 0 && l.subflows == 0 && needNetAdmin() != nil
+	return l.connections > 0 && l.subflows == 0 && reconcile.NeedNetAdmin() != nil
 }
 
 // warnHidden says so.

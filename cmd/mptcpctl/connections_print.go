@@ -39,7 +39,7 @@ func (l *connectionList) flush(t *text, length int) error {
 	}
 	_, err := l.out.Write(*t)
 	*t = (*t)[:0]
-	return wrapFailed("writing the output", err)
+	return wrap("writing the output", err)
 }
 
 // none says that there is no connection to show.

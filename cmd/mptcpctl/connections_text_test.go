@@ -102,11 +102,11 @@ func TestAKernelThatCannotListIsNamed(t *testing.T) {
 		fmt.Errorf("subflows: %w", sockdiag.ErrNoTCPDiag):            "kmod-inet-diag",
 	} {
 		var b strings.Builder
-		if code := report(&b, listFailed(err)); code != exitNoMPTCP || !strings.Contains(b.String(), want) || strings.Count(b.String(), "\n") != 1 {
+		if code := report(&b, coded(listFailed(err))); code != exitNoMPTCP || !strings.Contains(b.String(), want) || strings.Count(b.String(), "\n") != 1 {
 			t.Errorf("exit code %d, %q, want %d and a line with %s", code, &b, exitNoMPTCP, want)
 		}
 	}
-	if code := report(io.Discard, listFailed(io.ErrUnexpectedEOF)); code != exitFailed {
+	if code := report(io.Discard, coded(listFailed(io.ErrUnexpectedEOF))); code != exitFailed {
 		t.Errorf("exit code %d, want %d", code, exitFailed)
 	}
 }

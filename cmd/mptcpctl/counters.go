@@ -46,7 +46,7 @@ func (o *options) showCounters(c counters, since string) (err error) {
 		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it was built without Multipath TCP")}
 	}
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	if since != "" {
 		old, err := readCounters(since)

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
 func newDoctorCmd(o *options) *cobra.Command {
@@ -24,12 +25,12 @@ come last and do not count. Exits with 6 when there are findings.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		k, err := openKernel()
+		k, err := kernel.Open()
 		if err != nil {
 			return err
 		}
 		defer k.Close()
-		facts, failed := o.facts(c.Context(), k)
+		facts, failed := o.runner.Facts(c.Context(), k)
 		findings := doctor.Examine(facts)
 		if facts.Config != nil {
 			o.warn(facts.Result.Warnings)

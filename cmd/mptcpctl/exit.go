@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // Exit codes.
@@ -40,6 +44,46 @@ func usage(format string, args ...any) error {
 	return exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// exitCode is the exit code of the error of a command. Of several that are joined,
+// the first one's counts.
+func exitCode(err error) int {
+	var answer exitError
+	joined, many := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return 0
+	case many:
+		return exitCode(joined.Unwrap()[0])
+	case errors.As(err, &answer):
+		return answer.code
+	case errors.Is(err, reconcile.ErrLocked):
+		return exitLocked
+	case errors.Is(err, reconcile.ErrConfig):
+		return exitConfig
+	case errors.Is(err, reconcile.ErrNoPathManager):
+		return exitNoMPTCP
+	}
+	return exitFailed
+}
+
+// withExitCodes lets the errors of a command have their exit codes. Those of the
+// command line, which cobra finds before, have none.
+func withExitCodes(c *cobra.Command) *cobra.Command {
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return coded(run(c, args))
+	}
+	return c
+}
+
+// coded gives an error its exit code. No error stays none.
+func coded(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exitError{exitCode(err), err}
+}
+
 // report prints an error, one line for each that is joined in it, and gives
 // the exit code. An error without a code is one of cobra's, about the command
 // line.
@@ -47,9 +91,9 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	var coded exitError
-	if !errors.As(err, &coded) {
-		coded = exitError{exitUsage, nil}
+	var answer exitError
+	if !errors.As(err, &answer) {
+		answer = exitError{exitUsage, nil}
 		err = fmt.Errorf("%w; see mptcpctl --help", err)
 	}
 	if text := err.Error(); text != "" {
@@ -57,5 +101,5 @@ func report(w io.Writer, err error) int {
 			fmt.Fprintf(w, "mptcpctl: %s\n", strings.TrimRight(line, "\n"))
 		}
 	}
-	return coded.code
+	return answer.code
 }

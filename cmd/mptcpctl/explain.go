@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/explain"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
 func newExplainCmd(o *options) *cobra.Command {
@@ -59,7 +60,7 @@ func (o *options) explain(ctx context.Context, word, to string) (*explanation, e
 			return nil, usage("--to %q is no address of a host out there", to)
 		}
 	}
-	k, err := openKernel()
+	k, err := kernel.Open()
 	if err != nil {
 		return nil, err
 	}

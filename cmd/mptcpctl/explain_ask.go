@@ -11,6 +11,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // explanation is what one call has to say.
@@ -21,17 +22,14 @@ type explanation struct {
 
 // explainFacts observes all that an explanation is made from.
 func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.Facts, error) {
-	v, err := o.newView(ctx)
+	seen, err := o.runner.Observe(ctx, k, reconcile.Request{})
 	if err != nil {
 		return nil, err
 	}
-	if err := v.plan(k, request{hint: o.peekHint()}); err != nil {
-		return nil, err
-	}
-	facts := &explain.Facts{Config: &v.cfg, Result: v.result, State: v.state, Router: k}
+	facts := &explain.Facts{Config: &seen.Config, Result: seen.Result, State: seen.State, Router: k}
 	for _, f := range plan.Families {
 		if facts.Rules[f], err = k.AllRules(f); err != nil {
-			return nil, wrapFailed("reading the rules", err)
+			return nil, wrap("reading the rules", err)
 		}
 	}
 	return facts, nil
@@ -55,7 +53,7 @@ func (e *explanation) explain(word string) error {
 		if e.to.IsValid() {
 			return usage(toText)
 		}
-		return lookedUp(e.Table(uint32(table)))
+		return e.Table(uint32(table))
 	}
 	addr, err := netip.ParseAddr(word)
 	if err != nil || addr.Zone() != "" {
@@ -67,7 +65,7 @@ func (e *explanation) explain(word string) error {
 func (e *explanation) interfaces(names []string) error {
 	for i := range e.Result.Lines {
 		if l := &e.Result.Lines[i]; slices.Contains(names, l.Name) {
-			if err := lookedUp(e.Line(l, netip.Addr{}, e.to)); err != nil {
+			if err := e.Line(l, netip.Addr{}, e.to); err != nil {
 				return err
 			}
 		}
@@ -77,23 +75,15 @@ func (e *explanation) interfaces(names []string) error {
 
 func (e *explanation) address(addr netip.Addr) error {
 	if l := e.LineOf(addr); l != nil {
-		return lookedUp(e.Line(l, addr, e.to))
+		return e.Line(l, addr, e.to)
 	}
 	switch {
 	case slices.ContainsFunc(e.State.Addresses, func(a plan.Address) bool { return a.Prefix.Addr() == addr }):
-		return lookedUp(e.Own(addr, e.to))
+		return e.Own(addr, e.to)
 	case !explain.Routable(addr):
 		return usage("%q is no address of this router, nor one of a host out there", addr)
 	case e.to.IsValid():
 		return usage(toText)
 	}
-	return lookedUp(e.Destination(addr))
-}
-
-// lookedUp gives an error of the kernel its exit code.
-func lookedUp(err error) error {
-	if err == nil {
-		return nil
-	}
-	return exitError{exitFailed, err}
+	return e.Destination(addr)
 }

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"cmp"
-	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
 func newFlushCmd(o *options) *cobra.Command {
@@ -21,41 +18,11 @@ others stay. With a configuration that cannot be read, only what is marked as
 ours in the kernel is removed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			lock, err := o.enter(c.Context())
-			if err != nil {
-				return err
-			}
-			defer lock.release()
-			if o.watched(c.Context()) {
+			if o.runner.Watched(c.Context()) {
 				o.warn([]string{"watch runs, and puts everything back: end it first"})
 			}
-			r, err := o.flush(c.Context(), lock)
-			return worst(err, o.showRun(r, false))
+			outcome, err := o.runner.Flush(c.Context())
+			return errors.Join(err, outcome.Problems, o.showRun(outcome, false))
 		},
 	}
-}
-
-// flush reconciles towards a configuration in which nobody takes part.
-func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error) {
-	if err := o.stopSettle(); err != nil {
-		return reconciled{}, exitError{exitFailed, err}
-	}
-	v, err := o.newView(ctx)
-	if err != nil {
-		o.warn([]string{err.Error() + "; only what is marked as ours is removed"})
-		v = &view{netifd: true}
-	}
-	v.cfg.Globals = config.Globals{}
-	v.cfg.Problems, v.cfg.Warnings = nil, nil
-	for i := range v.cfg.Interfaces {
-		one := &v.cfg.Interfaces[i]
-		one.Saved = cmp.Or(one.Saved, one.Mode) // it was one of the lines
-		one.Mode, one.Frozen = config.Off, false
-	}
-	k, err := openKernel()
-	if err != nil {
-		return reconciled{}, err
-	}
-	defer k.Close()
-	return v.reconcile(k, lock, request{search: true})
 }

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // FuzzEnvironment gives an event of netifd any names: the log must have one line
@@ -32,9 +34,8 @@ func FuzzEnvironment(f *testing.F) {
 			t.Fatal(err)
 		}
 		var terminal bytes.Buffer
-		log := newLogger(&options{syslog: socket, streams: streams{err: &terminal}})
-		defer log.close()
-		log.run(strings.TrimSpace(action+" "+name), reconciled{}, errors.New(problem))
+		o := options{syslog: socket, streams: streams{err: &terminal}}
+		o.logRun(strings.TrimSpace(action+" "+name), reconcile.Outcome{}, errors.New(problem))
 		buffer := make([]byte, 1<<20)
 		lines := max(1, len(slices.Collect(strings.Lines(problem))))
 		if problem == "" {
@@ -55,37 +56,6 @@ func FuzzEnvironment(f *testing.F) {
 		}
 		if strings.ContainsFunc(strings.ReplaceAll(terminal.String(), "\n", ""), unicode.IsControl) {
 			t.Errorf("terminal %q", terminal.String())
-		}
-	})
-}
-
-// FuzzHint: what stands in the lock file is read in bounds, and what is written is
-// read again.
-func FuzzHint(f *testing.F) {
-	f.Add("2 3 4\n")
-	f.Add("255 4294967295 7")
-	f.Add("256\n")
-	f.Add("\x00 1\n")
-	f.Add("7 3 4 limit=5\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		h := parseHint(text)
-		if !h.known && (h.lastID != 0 || h.tables != nil) {
-			t.Errorf("%+v of %q", h, text)
-		}
-		lock, err := acquire(t.Context(), filepath.Join(t.TempDir(), "lock"), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer lock.release()
-		if err := lock.write(hint{}, h); err != nil {
-			t.Fatal(err)
-		}
-		again, err := lock.read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.known && len(text) < maxHint/2 && (again.lastID != h.lastID || again.limit != h.limit || !slices.Equal(again.tables, h.tables)) {
-			t.Errorf("%+v came back as %+v", h, again)
 		}
 	})
 }

@@ -19,23 +19,13 @@ INTERFACE in the environment; they are only named in the log, for everything is
 read again. Changes go to the system log, tag mptcpctl.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := o.reconcile(c.Context())
-			log := newLogger(o)
-			defer log.close()
-			log.run(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), r, err)
-			return silent(err)
+			outcome, err := o.apply(c.Context())
+			err = errors.Join(err, outcome.Problems)
+			o.logRun(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), outcome, err)
+			if err != nil {
+				return exitError{code: exitCode(err)} // its text is in the log
+			}
+			return nil
 		},
 	}
-}
-
-// silent keeps the code of an error that was logged already.
-func silent(err error) error {
-	if err == nil {
-		return nil
-	}
-	var coded exitError
-	if !errors.As(err, &coded) {
-		coded.code = exitFailed
-	}
-	return exitError{code: coded.code}
 }

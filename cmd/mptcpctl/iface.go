@@ -3,7 +3,6 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,5 +59,3 @@ A mode is then set for the one that the other follows.`,
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
-
-func (o *options) configFile() string { return filepath.Join(o.configDir, uciPackage) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // TestHealLooksAgainUnderTheLock lets a subflow come to life on the line between
@@ -43,7 +44,7 @@ func TestHealLooksAgainUnderTheLock(t *testing.T) {
 	}
 	poll("dead subflow", subflows("0"))
 	path := filepath.Join(lab.LockDir(), "lock")
-	lock, err := acquire(t.Context(), path, time.Second)
+	lock, err := reconcile.Acquire(t.Context(), path, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestHealLooksAgainUnderTheLock(t *testing.T) {
 	}
 	defer func() { cancel(); _, _ = more.Wait() }() // It is broken off.
 	poll("new subflow", subflows("1"))
-	if err := lock.release(); err != nil {
+	if err := lock.Release(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()

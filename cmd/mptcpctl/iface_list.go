@@ -4,16 +4,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) error {
-	cfg, err := o.readConfig(ctx)
+	cfg, err := o.runner.Config(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,7 +30,7 @@ func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) er
 	if asJSON {
 		print = func(list []config.Interface) error { return o.printJSON(ifacesJSON(list)) }
 	}
-	return worst(print(list), configProblems(&cfg))
+	return errors.Join(print(list), reconcile.Problems(&cfg))
 }
 
 func (o *options) printIfaces(list []config.Interface) error {
@@ -37,7 +39,7 @@ func (o *options) printIfaces(list []config.Interface) error {
 	for _, i := range list {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.Name, modeText(i), dash(i.From), dash(i.Device))
 	}
-	return wrapFailed("writing the output", w.Flush())
+	return wrap("writing the output", w.Flush())
 }
 
 func modeText(i config.Interface) string {

@@ -17,7 +17,7 @@ import (
 func interfaces(ctx context.Context, cfg *config.Config) ([]*plan.Line, error) {
 	known, err := netifd.Ask(ctx).Answer()
 	if err != nil && !errors.Is(err, netifd.ErrNoUbus) {
-		return nil, exitError{exitFailed, err}
+		return nil, err
 	}
 	lines := plan.Resolve(cfg, known)
 	all := make([]*plan.Line, len(lines))
@@ -84,7 +84,7 @@ func (o *options) oneSection(ctx context.Context, cfg *config.Config, word strin
 func (o *options) noSection(cfg *config.Config, name string) error {
 	parent, ok := cfg.Dynamic(name, "")
 	if !ok || parent.From == "" {
-		return usage("interface %q has no section in %s", name, o.configFile())
+		return usage("interface %q has no section in %s", name, o.runner.ConfigFile())
 	}
-	return usage("interface %q has no section in %s: it follows %q, set that one", name, o.configFile(), parent.From)
+	return usage("interface %q has no section in %s: it follows %q, set that one", name, o.runner.ConfigFile(), parent.From)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
@@ -22,12 +23,12 @@ type modeChoice struct {
 
 // setIface notes the choice and applies it, under one lock.
 func (o *options) setIface(ctx context.Context, choice modeChoice) error {
-	lock, err := o.enter(ctx)
+	lock, err := o.runner.Lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer lock.release()
-	cfg, err := o.readConfig(ctx)
+	defer lock.Release()
+	cfg, err := o.runner.Config(ctx)
 	if err != nil {
 		return err
 	}
@@ -37,39 +38,39 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 	if err := o.store(ctx, choice); err != nil {
 		return err
 	}
-	r, err := o.reconcileLocked(ctx, lock, request{})
+	outcome, err := o.runner.RunLocked(ctx, lock, reconcile.Request{})
 	if !choice.whole {
-		r.warnings = append(r.warnings, otherHalf(r.result.Lines, choice)...)
+		outcome.Warnings = append(outcome.Warnings, otherHalf(outcome.Result.Lines, choice)...)
 	}
-	return worst(err, o.showRun(r, choice.asJSON))
+	return errors.Join(err, outcome.Problems, o.showRun(outcome, choice.asJSON))
 }
 
 func (o *options) store(ctx context.Context, choice modeChoice) error {
-	source := o.source()
+	source := o.runner.Source()
 	if choice.save {
 		if err := o.savePermanently(ctx, source, choice); err != nil {
-			return exitError{exitFailed, err}
+			return err
 		}
 	}
 	if choice.save || choice.reset {
-		return wrapFailed("dropping the runtime choice", source.UnsetState(ctx, uciPackage, choice.name, config.OptionMultipath))
+		return wrap("dropping the runtime choice", source.UnsetState(ctx, reconcile.Package, choice.name, config.OptionMultipath))
 	}
-	return wrapFailed("noting the runtime choice", source.SetState(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode))
+	return wrap("noting the runtime choice", source.SetState(ctx, reconcile.Package, choice.name, config.OptionMultipath, choice.mode))
 }
 
-// savePermanently refuses to commit what somebody else has not yet committed.
+// savePermanently refuses to commit uncommitted changes of another program.
 func (o *options) savePermanently(ctx context.Context, source uci.Source, choice modeChoice) error {
-	changes, err := source.Changes(ctx, uciPackage)
+	changes, err := source.Changes(ctx, reconcile.Package)
 	if errors.Is(err, uci.ErrNoProgram) {
 		return fmt.Errorf("--save needs uci, which is not here: put \"option multipath '%s'\" into the section '%s' of %s by hand",
-			choice.mode, choice.name, o.configFile())
+			choice.mode, choice.name, o.runner.ConfigFile())
 	}
 	if err != nil {
 		return err
 	}
 	if len(changes) > 0 {
 		return fmt.Errorf("uncommitted changes in %s would be committed too: %s; commit or revert them first",
-			uciPackage, strings.Join(changes, ", "))
+			reconcile.Package, strings.Join(changes, ", "))
 	}
-	return source.Commit(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode)
+	return source.Commit(ctx, reconcile.Package, choice.name, config.OptionMultipath, choice.mode)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -16,7 +17,7 @@ import (
 const module = "github.com/mptcpctl/mptcpctl/"
 
 // order is the direction of the data; a package imports only from its left.
-var order = []string{"pkg/batch", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/doctor", "pkg/kernel", "cmd/mptcpctl"}
+var order = []string{"pkg/batch", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/kernel", "pkg/doctor", "pkg/reconcile", "cmd/mptcpctl"}
 
 // imports maps each package of the tree to what its files import, tests left
 // aside.
@@ -96,6 +97,50 @@ func TestJudgesOnlyJudge(t *testing.T) {
 	}
 	if !slices.ContainsFunc(all["pkg/kernel"], acts) || !slices.ContainsFunc(all["cmd/mptcpctl"], acts) {
 		t.Error("the packages that act import nothing for it: what is looked for is wrong")
+	}
+}
+
+// TestTheEngineHasNoOutput holds the engine apart from the command line: it returns
+// what it has done, and the commands print it.
+func TestTheEngineHasNoOutput(t *testing.T) {
+	t.Parallel()
+	prints := func(dir string) (all []string) {
+		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok {
+					switch what := source(s.X) + "." + s.Sel.Name; what {
+					case "fmt.Print", "fmt.Printf", "fmt.Println", "fmt.Fprint", "fmt.Fprintf", "fmt.Fprintln", "os.Stdout", "os.Stderr", "os.Exit", "os.Args":
+						all = append(all, filepath.Base(name)+" has "+what)
+					}
+				}
+				return true
+			})
+		}
+		return all
+	}
+	if found := prints("pkg/reconcile"); len(found) > 0 {
+		t.Errorf("the engine: %s", strings.Join(found, ", "))
+	}
+	if len(prints("cmd/mptcpctl")) == 0 {
+		t.Error("the commands print nothing: what is looked for is wrong")
+	}
+	isOutput := func(name string) bool {
+		return strings.HasPrefix(name, "github.com/spf13/") || strings.HasPrefix(name, "github.com/valyala/") || name == "text/tabwriter"
+	}
+	all := imports(t)
+	if slices.ContainsFunc(all["pkg/reconcile"], isOutput) || !slices.ContainsFunc(all["cmd/mptcpctl"], isOutput) {
+		t.Errorf("the engine imports %v", all["pkg/reconcile"])
 	}
 }
 

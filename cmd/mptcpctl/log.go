@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // Severities of a log line (RFC 5424 section 6.2.1), facility daemon (3).
@@ -49,18 +51,22 @@ func newLogger(o *options) *logger {
 	return l
 }
 
-// run logs one reconcile: nothing when nothing was to do.
-func (l *logger) run(event string, r reconciled, err error) {
+// logRun logs one run: nothing when there was nothing to do. The system log is opened
+// for each, since it may have been started again in between.
+func (o *options) logRun(event string, r reconcile.Outcome, err error) {
+	if len(r.Done) == 0 && err == nil {
+		return
+	}
 	if event == "" {
 		event = "run by hand"
 	}
-	for _, op := range r.done {
+	l := newLogger(o)
+	defer l.close()
+	for _, op := range r.Done {
 		l.log(logInfo, "%s: %s", event, op)
 	}
-	if len(r.done) > 0 || err != nil {
-		for _, w := range r.warnings {
-			l.log(logWarning, "%s: warning: %s", event, w)
-		}
+	for _, w := range r.Warnings {
+		l.log(logWarning, "%s: warning: %s", event, w)
 	}
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {

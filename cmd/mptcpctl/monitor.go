@@ -15,6 +15,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newMonitorCmd(o *options) *cobra.Command {
@@ -39,8 +40,8 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	if buffer < 0 || buffer > math.MaxInt32 {
 		return usage("--buffer %d: expected a number from 0 to %d", buffer, math.MaxInt32)
 	}
-	if err := needNetAdmin(); err != nil {
-		return exitError{exitFailed, err}
+	if err := reconcile.NeedNetAdmin(); err != nil {
+		return err
 	}
 	events, err := mptcp.DialEvents()
 	if errors.Is(err, mptcp.ErrNotSupported) {
@@ -50,7 +51,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 		err = events.SetBuffer(buffer)
 	}
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	// Closing ends Receive; a socket that is closed has nothing to report.
 	stop := context.AfterFunc(ctx, func() { _ = events.Close() })
@@ -64,7 +65,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return exitError{exitFailed, err}
+			return err
 		}
 	}
 }

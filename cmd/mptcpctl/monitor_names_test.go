@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // Two lines that lose their addresses at once end thousands of subflows in any
 // order: the names are not read for each of them.
 func TestUnknownAddressesInTurnsReadTheNamesOnce(t *testing.T) {
 	t.Parallel()
-	m := monitor{options: &options{configDir: t.TempDir()}}
+	m := monitor{options: &options{runner: reconcile.Runner{ConfigDir: t.TempDir()}}}
 	closed := func(addr string) bool {
 		// Somebody has read the names just now, however slow this machine is.
 		recent := time.Now().Add(time.Hour)

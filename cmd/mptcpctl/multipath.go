@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // multipathName is the name under which the program is the old tool.
@@ -79,14 +81,14 @@ func (o *options) deviceModes(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	v, err := o.look(ctx)
+	seen, err := o.observe(ctx, reconcile.Request{})
 	if err != nil {
 		return err
 	}
-	d := devices{options: o, view: v, names: all}
+	d := devices{options: o, seen: seen, names: all}
 	switch len(args) {
 	case 0:
-		return worst(d.list(all), configProblems(&v.cfg))
+		return errors.Join(d.list(all), reconcile.Problems(&seen.Config))
 	case 1:
 		return d.one(args[0])
 	}

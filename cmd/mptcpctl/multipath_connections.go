@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
@@ -24,7 +25,7 @@ func (o *options) oldConnections(ctx context.Context) error {
 	if err != nil {
 		return listFailed(err)
 	}
-	if hidden(connections) {
+	if reconcile.Hidden(connections) {
 		o.warn([]string{hiddenText})
 	}
 	names, err := o.namesOrDevices(ctx)
@@ -51,7 +52,7 @@ func (o *options) oldConnections(ctx context.Context) error {
 		n++
 	}
 	if err := w.Flush(); err != nil {
-		return wrapFailed("writing the output", err)
+		return wrap("writing the output", err)
 	}
 	return o.printf("%s", &old)
 }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // devices are the network devices of the namespace with the lines on them.
 type devices struct {
 	*options
-	view  *view
+	seen  *reconcile.Observation
 	names []string
 }
 
@@ -52,7 +53,7 @@ func (d *devices) phrase(name string) string {
 	best := len(phrases) - 1
 	for _, l := range d.lines(name) {
 		switch {
-		case !d.view.cfg.Globals.Multipath || !l.Participates():
+		case !d.seen.Config.Globals.Multipath || !l.Participates():
 		case l.Mode == config.Handover:
 			best = min(best, 2)
 		case l.Mode == config.Backup:
@@ -65,8 +66,8 @@ func (d *devices) phrase(name string) string {
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {
-	for i := range d.view.result.Lines {
-		if l := &d.view.result.Lines[i]; l.Device == name {
+	for i := range d.seen.Result.Lines {
+		if l := &d.seen.Result.Lines[i]; l.Device == name {
 			on = append(on, l)
 		}
 	}
@@ -79,7 +80,7 @@ func (d *devices) one(name string) error {
 	}
 	for _, l := range d.lines(name) {
 		if l.Frozen {
-			return configProblems(&d.view.cfg)
+			return reconcile.Problems(&d.seen.Config)
 		}
 	}
 	return d.list([]string{name})

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
@@ -40,8 +41,8 @@ func (o *options) fullmesh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(m.subflows) == 0 && needNetAdmin() != nil {
-		if connections, err := sockdiag.Connections(); err != nil || hidden(connections) {
+	if len(m.subflows) == 0 && reconcile.NeedNetAdmin() != nil {
+		if connections, err := sockdiag.Connections(); err != nil || reconcile.Hidden(connections) {
 			o.warn([]string{hiddenText})
 		}
 	}
@@ -61,7 +62,7 @@ func (o *options) fullmesh(ctx context.Context) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t-\tnone\n", line, r.local, r.id)
 		}
 	}
-	return wrapFailed("writing the output", w.Flush())
+	return wrap("writing the output", w.Flush())
 }
 
 func countText(n int) string {

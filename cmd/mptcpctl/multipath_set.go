@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // set sets the mode of the interfaces that decide about a device.
@@ -20,12 +21,12 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 		return fmt.Errorf("unknown mode %q: one of on, off, backup, handover", word)
 	case !slices.Contains(d.names, name):
 		return fmt.Errorf("no network device %q", name)
-	case !d.view.cfg.Globals.Multipath && mode != config.Off:
-		return fmt.Errorf("multipath is switched off: set option multipath 'enable' in the section globals of %s", d.configFile())
+	case !d.seen.Config.Globals.Multipath && mode != config.Off:
+		return fmt.Errorf("multipath is switched off: set option multipath 'enable' in the section globals of %s", d.runner.ConfigFile())
 	}
 	owners := d.owners(name)
 	if len(owners) == 0 {
-		return fmt.Errorf("%s is the device of no interface: give one in %s option device '%s'", name, d.configFile(), name)
+		return fmt.Errorf("%s is the device of no interface: give one in %s option device '%s'", name, d.runner.ConfigFile(), name)
 	}
 	// The old tool says nothing when all is well.
 	quiet := *d.options
@@ -64,10 +65,10 @@ func (d *devices) owners(name string) (owners []string) {
 // isMaster reports whether the configuration, runtime choices left aside, makes an
 // interface a master.
 func (d *devices) isMaster(ctx context.Context, name string) (bool, error) {
-	pkg, err := d.source().Saved(ctx, uciPackage)
+	pkg, err := d.runner.Source().Saved(ctx, reconcile.Package)
 	if err != nil {
 		return false, err
 	}
-	word, _ := ownMode(pkg, name)
+	word, _ := reconcile.ModeOf(pkg, name)
 	return word == config.Master.String(), nil
 }

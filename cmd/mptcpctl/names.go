@@ -8,6 +8,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // lineNames says to which line an address or a device belongs.
@@ -26,10 +27,10 @@ type lineName struct {
 	own          bool
 }
 
-// names takes the names from a view that was planned.
-func (v *view) names(k *kernel.Kernel) (lineNames, error) {
+// newLineNames takes the names from what a plan was made from.
+func newLineNames(k *kernel.Kernel, seen *reconcile.Observation) (lineNames, error) {
 	n := lineNames{
-		lines:  v.result.Lines,
+		lines:  seen.Result.Lines,
 		byAddr: make(map[netip.Addr]lineName), byDevice: make(map[string]string),
 		devices: make(map[int]string), holders: make(map[netip.Addr]int),
 	}
@@ -52,17 +53,17 @@ func (v *view) names(k *kernel.Kernel) (lineNames, error) {
 			}
 		}
 	}
-	for _, d := range v.state.Devices {
+	for _, d := range seen.State.Devices {
 		n.devices[d.Index] = d.Name
 	}
-	for _, a := range v.state.Addresses {
+	for _, a := range seen.State.Addresses {
 		n.holders[a.Prefix.Addr()] = a.Index
 		if _, known := n.devices[a.Index]; known {
 			continue
 		}
 		name, err := k.DeviceName(a.Index)
 		if err != nil {
-			return n, wrapFailed("naming the devices", err)
+			return n, wrap("naming the devices", err)
 		}
 		n.devices[a.Index] = name
 	}

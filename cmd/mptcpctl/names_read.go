@@ -5,28 +5,27 @@ package main
 import (
 	"context"
 
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // readNames reads what lineNames needs. Without a readable configuration the
 // names are those of the devices, and the error says why.
 func (o *options) readNames(ctx context.Context) (lineNames, error) {
-	k, err := openKernel()
+	k, err := kernel.Open()
 	if err != nil {
 		return lineNames{}, err
 	}
 	defer k.Close()
-	v, failed := o.newView(ctx)
-	if failed == nil {
-		failed = v.plan(k, request{hint: o.peekHint()})
-	}
+	seen, failed := o.runner.Observe(ctx, k, reconcile.Request{})
 	if failed != nil {
-		v = &view{}
-		if v.state, err = k.Observe(plan.Request{}); err != nil {
-			return lineNames{}, wrapFailed("reading the addresses", err)
+		seen = &reconcile.Observation{}
+		if seen.State, err = k.Observe(plan.Request{}); err != nil {
+			return lineNames{}, wrap("reading the addresses", err)
 		}
 	}
-	names, err := v.names(k)
+	names, err := newLineNames(k, seen)
 	if err != nil {
 		return names, err
 	}

@@ -10,17 +10,19 @@ import (
 
 	"github.com/valyala/fastjson"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func (o *options) printf(format string, args ...any) error {
 	_, err := fmt.Fprintf(o.out, format, args...)
-	return wrapFailed("writing the output", err)
+	return wrap("writing the output", err)
 }
 
 // printJSON writes one JSON document on a line of its own.
 func (o *options) printJSON(v *fastjson.Value) error {
 	_, err := o.out.Write(append(strictJSON(v.MarshalTo(nil)), '\n'))
-	return wrapFailed("writing the output", err)
+	return wrap("writing the output", err)
 }
 
 // strictJSON puts JSON's escape sequences for those of Go that fastjson writes for
@@ -54,11 +56,12 @@ func strictJSON(b []byte) []byte {
 	return out
 }
 
-func wrapFailed(what string, err error) error {
+// wrap says what was being done. No error stays none.
+func wrap(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return exitError{exitFailed, fmt.Errorf("%s: %w", what, err)}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // terminal reports whether a stream is a terminal (ioctl TCGETS).
@@ -99,10 +102,10 @@ func (o *options) warn(warnings []string) {
 }
 
 // showRun prints what a run by hand has done.
-func (o *options) showRun(r reconciled, asJSON bool) error {
-	o.warn(r.warnings)
+func (o *options) showRun(r reconcile.Outcome, asJSON bool) error {
+	o.warn(r.Warnings)
 	if asJSON {
-		return o.printJSON(planJSON(r.done))
+		return o.printJSON(planJSON(r.Done))
 	}
-	return o.printf("%s", planText(r.done))
+	return o.printf("%s", planText(r.Done))
 }

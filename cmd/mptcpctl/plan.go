@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -11,10 +12,11 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newPlanCmd(o *options) *cobra.Command {
-	var asJSON, exitCode bool
+	var asJSON, code bool
 	var from string
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -27,26 +29,26 @@ anything of this machine.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		look := func() (*view, error) { return o.look(c.Context()) }
+		observe := func() (*reconcile.Observation, error) { return o.observe(c.Context(), reconcile.Request{}) }
 		if from != "" {
-			look = func() (*view, error) { return o.replay(from) }
+			observe = func() (*reconcile.Observation, error) { return o.replay(from) }
 		}
-		v, err := look()
+		seen, err := observe()
 		if err != nil {
 			return err
 		}
-		if err := o.printPlan(v.result, asJSON); err != nil {
+		if err := o.printPlan(seen.Result, asJSON); err != nil {
 			return err
 		}
 		pending := error(nil)
-		if exitCode && len(v.result.Ops) > 0 {
+		if code && len(seen.Result.Ops) > 0 {
 			pending = exitError{code: exitPending}
 		}
-		return worst(v.problems(), pending)
+		return errors.Join(seen.Problems(), pending)
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&from, "from", "", "plan from the snapshot in `FILE`; - is the standard input")
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 5 when changes are pending")
+	cmd.Flags().BoolVar(&code, "exit-code", false, "exit with 5 when changes are pending")
 	return cmd
 }
 

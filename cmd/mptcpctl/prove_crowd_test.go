@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // A crowd is crowdSize runs at once, of which one in crowdKilled is killed within
@@ -82,12 +87,12 @@ func (c *crowd) round() {
 	c.alone(1, awaitTimeout)
 	_, err = c.Plug("wan5")
 	c.must(err)
-	c.alone(0, settleLifetime+awaitTimeout)
+	c.alone(0, reconcile.SettleLifetime+awaitTimeout)
 	c.mptcpctl("plan", "--exit-code")
 	got := c.state()
 	c.mptcpctl("flush")
 	c.mptcpctl("apply")
-	c.alone(0, settleLifetime+awaitTimeout)
+	c.alone(0, reconcile.SettleLifetime+awaitTimeout)
 	if want := c.state(); want != got {
 		c.Fatalf("after the crowd\n%s\nof a flushed router\n%s", got, want)
 	}
@@ -141,9 +146,10 @@ func (c *crowd) locksAreFree() {
 	c.Helper()
 	files, err := filepath.Glob(filepath.Join(c.LockDir(), "*"))
 	c.must(err)
-	for _, file := range append(files, filepath.Join(c.StateDir(), uciPackage)) {
-		lock, err := acquireThere(c.Context(), file, 0)
+	for _, file := range append(files, filepath.Join(c.StateDir(), reconcile.Package)) {
+		f, err := os.Open(file)
 		c.must(err)
-		c.must(lock.release())
+		c.must(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB))
+		c.must(f.Close())
 	}
 }

@@ -110,22 +110,42 @@ func attend(pid int, o obstacle) (calls int, err error) {
 			return 0, fmt.Errorf("no listener: %w", err)
 		}
 	}
-	defer unix.Close(listener)
 	for {
 		ready := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
 		if _, err := unix.Poll(ready, -1); err != nil {
 			if errors.Is(err, unix.EINTR) {
 				continue
 			}
-			return calls, err
+			return calls, errors.Join(err, unix.Close(listener))
 		}
 		switch {
 		case ready[0].Revents&unix.POLLIN != 0:
 			if err := answer(listener, pid, &calls, o); err != nil {
-				return calls, err
+				return calls, errors.Join(err, unix.Close(listener))
 			}
 		case ready[1].Revents != 0:
+			go letPass(listener)
 			return calls, nil
+		}
+	}
+}
+
+// letPass answers for what a process has started before it ended: settle is under the
+// same filter, and would wait while it holds the lock. The listener hangs up with
+// the last of them.
+func letPass(listener int) {
+	defer unix.Close(listener)
+	nothing := func(int, int32) (unix.Errno, bool) { return 0, false }
+	for calls := 0; ; {
+		ready := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
+		_, err := unix.Poll(ready, -1)
+		if err == nil && ready[0].Revents&unix.POLLIN != 0 {
+			err = answer(listener, 0, &calls, nothing)
+		} else if err == nil {
+			return
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // How often lines flap. PROVE_FLAPS sets another number for the long form of
@@ -89,11 +90,10 @@ func median[T cmp.Ordered](all []T) T {
 // life is a program that goes on and on.
 type life struct {
 	*proofRouter
-	options *options
-	view    *view
-	took    []time.Duration
-	lastID  uint8 // of the endpoint that was made last
-	wraps   int
+	runner reconcile.Runner
+	took   []time.Duration
+	lastID uint8 // of the endpoint that was made last
+	wraps  int
 }
 
 func newLife(t *testing.T) *life {
@@ -101,12 +101,8 @@ func newLife(t *testing.T) *life {
 	// Without netifd the lines are what the kernel says of them.
 	l.must(os.Remove(filepath.Join(l.BinDir(), "ubus")))
 	l.must(os.Remove(filepath.Join(l.BinDir(), "uci")))
-	l.options = &options{configDir: l.ConfigDir(), stateDir: l.StateDir(), lock: l.lock(), lockTimeout: time.Second}
 	// The PATH of a test has neither program.
-	v, err := l.options.newView(t.Context())
-	l.must(err)
-	l.view = v
-	l.view.netifd = false
+	l.runner = reconcile.Runner{ConfigDir: l.ConfigDir(), StateDir: l.StateDir(), LockFile: l.lock(), LockTimeout: time.Second}
 	l.run()
 	return l
 }
@@ -144,7 +140,7 @@ func (l *life) compare(fresh *life) {
 
 // flap takes a line's address away and brings it back.
 func (l *life) flap(n int) {
-	number := 1 + n%len(l.view.cfg.Interfaces[:4])
+	number := 1 + n%4
 	device := fmt.Sprintf("eth%d", number)
 	link, err := l.Router.Netlink.LinkByName(device)
 	l.must(err)
@@ -164,17 +160,7 @@ func (l *life) run() {
 	l.Helper()
 	began := time.Now()
 	l.must(l.Router.Do(func() error {
-		lock, err := l.options.enter(context.Background())
-		if err != nil {
-			return err
-		}
-		defer lock.release()
-		k, err := openKernel()
-		if err != nil {
-			return err
-		}
-		defer k.Close()
-		_, err = l.view.reconcile(k, lock, request{})
+		_, err := l.runner.Run(context.Background(), reconcile.Request{})
 		return err
 	}))
 	l.took = append(l.took, time.Since(began))

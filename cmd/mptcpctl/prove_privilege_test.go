@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // nobody is a user who owns nothing.
@@ -113,7 +114,7 @@ func (r *proofRouter) lateCarrier(apply func(), uid int) {
 	_, err := r.Plug("wan2")
 	r.must(err)
 	r.own(uid)
-	r.alone(0, settleLifetime+awaitTimeout)
+	r.alone(0, reconcile.SettleLifetime+awaitTimeout)
 	if after := r.ran(r.Command(r.Context(), "ip", "mptcp", "endpoint")); after == before || !strings.Contains(after, "eth2") {
 		r.Errorf("settle renewed nothing:\n%s", after)
 	}
@@ -316,7 +317,7 @@ func (r *proofRouter) trap(file string, trap func(victim, path string) error) {
 			r.Fatalf("%s wrote into somebody else's %s", words, filepath.Base(file))
 		}
 	}
-	r.alone(0, settleLifetime+awaitTimeout)
+	r.alone(0, reconcile.SettleLifetime+awaitTimeout)
 	r.must(errors.Join(os.RemoveAll(file), os.Remove(victim)))
 }
 
@@ -325,8 +326,8 @@ func (r *proofRouter) trap(file string, trap func(victim, path string) error) {
 func TestNoShellIsEverStarted(t *testing.T) {
 	t.Parallel()
 	// By file: what stands in the place of the program.
-	want := map[string]string{"pkg/uci/run.go": "path", "pkg/netifd/ubus.go": "path", "cmd/mptcpctl/settle_file.go": `"/proc/self/exe"`,
-		"cmd/mptcpctl/doctor_ruleset.go": `"nft"`,
+	want := map[string]string{"pkg/uci/run.go": "path", "pkg/netifd/ubus.go": "path", "cmd/mptcpctl/settle.go": `"/proc/self/exe"`,
+		"pkg/reconcile/facts_ruleset.go": `"nft"`,
 	}
 	wantLooked := []string{`"ubus"`, `"uci"`}
 	got, looked := make(map[string]string), []string{}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 const (
@@ -53,14 +55,14 @@ func (s *script) walkHold(ts *testscript.TestScript) {
 	if s.lock != nil {
 		return
 	}
-	lock, err := acquire(context.Background(), s.lockPath(), commandTimeout)
+	lock, err := reconcile.Acquire(context.Background(), s.lockPath(), commandTimeout)
 	ts.Check(err)
 	s.lock = lock
 }
 
 func (s *script) walkLetGo(ts *testscript.TestScript) {
 	if s.lock != nil {
-		ts.Check(s.lock.release())
+		ts.Check(s.lock.Release())
 		s.lock = nil
 	}
 }

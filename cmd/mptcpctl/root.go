@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // options are the global flags.
 type options struct {
 	streams
-	configDir, stateDir string
-	lock                string
-	lockTimeout         time.Duration
-	syslog              string
+	runner reconcile.Runner
+	syslog string
 }
 
 // newRootCmd makes the command line. If asked is the name of a command, that one is
 // all it knows: an event pays for no help text of others.
 func newRootCmd(s streams, asked string) *cobra.Command {
 	o := &options{streams: s}
+	o.runner.StartSettle = o.startSettle
 	root := &cobra.Command{
 		Use:   "mptcpctl",
 		Short: "Keeps routing and Multipath TCP true for every line of a router",
@@ -39,21 +40,21 @@ lock is held.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	f := root.PersistentFlags()
-	f.StringVar(&o.configDir, "config-dir", "/etc/config", "directory of the UCI `configuration`")
-	f.StringVar(&o.stateDir, "state-dir", "", "`directory` of runtime choices (default /var/state, or /run/mptcpctl where that is missing)")
-	f.StringVar(&o.lock, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
-	f.DurationVar(&o.lockTimeout, "lock-timeout", 30*time.Second, "how long to wait for the lock")
+	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "directory of the UCI `configuration`")
+	f.StringVar(&o.runner.StateDir, "state-dir", "", "`directory` of runtime choices (default /var/state, or /run/mptcpctl where that is missing)")
+	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
+	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "how long to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
 	for _, c := range commands() {
 		if c.name == asked {
 			root.CompletionOptions.DisableDefaultCmd = true
-			root.AddCommand(c.make(o))
+			root.AddCommand(withExitCodes(c.make(o)))
 			return root
 		}
 	}
 	for _, c := range commands() {
-		root.AddCommand(c.make(o))
+		root.AddCommand(withExitCodes(c.make(o)))
 	}
 	refuseOtherShells(root)
 	refuseOtherTopics(root)

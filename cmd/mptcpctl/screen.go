@@ -41,7 +41,7 @@ func (o *options) live(ctx context.Context, interval time.Duration, draw func(wi
 	}
 	restore, err := unbuffered(o.in)
 	if err != nil {
-		return wrapFailed("preparing the terminal", err)
+		return wrap("preparing the terminal", err)
 	}
 	go awaitQuit(o.in, stop)
 	resized := make(chan os.Signal, 1)
@@ -68,7 +68,7 @@ func (o *options) live(ctx context.Context, interval time.Duration, draw func(wi
 	if ctx.Err() != nil {
 		err = nil // What draw says of an interrupt is no news.
 	}
-	return errors.Join(err, o.printf(mainScreen), wrapFailed("restoring the terminal", restore()))
+	return errors.Join(err, o.printf(mainScreen), wrap("restoring the terminal", restore()))
 }
 
 // every calls print in each interval until it fails or is interrupted, which is

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // commandTimeout bounds each program that a script starts.
@@ -102,7 +103,7 @@ type script struct {
 	dir    string
 	syslog *scriptLog
 	heard  *listener
-	lock   *lockFile
+	lock   *reconcile.Lock
 	connections
 	background background
 	code       int // of the last mptcpctl
@@ -143,7 +144,7 @@ func (s *script) close() error {
 		problems = append(problems, s.heard.close())
 	}
 	if s.lock != nil {
-		problems = append(problems, s.lock.release())
+		problems = append(problems, s.lock.Release())
 	}
 	if s.Lab != nil {
 		problems = append(problems, s.Close())
@@ -250,7 +251,7 @@ func cmdUbus(ts *testscript.TestScript, neg bool, args []string) {
 func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
 	s := of(ts)
-	lock, err := acquire(context.Background(), s.lockPath(), commandTimeout)
+	lock, err := reconcile.Acquire(context.Background(), s.lockPath(), commandTimeout)
 	ts.Check(err)
 	s.lock = lock
 }
@@ -258,7 +259,7 @@ func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
 func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
 	s := of(ts)
-	ts.Check(s.lock.release())
+	ts.Check(s.lock.Release())
 	s.lock = nil
 }
 

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
-	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/snapshot"
-	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 func newSnapshotCmd(o *options) *cobra.Command {
@@ -34,9 +30,9 @@ IPv4 addresses and all names stay.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
-		s, err := o.takeSnapshot(c.Context())
+		s, err := o.runner.Snapshot(c.Context(), version)
 		if err == nil && redact {
-			err = wrapFailed("masking the addresses", s.Redact())
+			err = wrap("masking the addresses", s.Redact())
 		}
 		if err != nil {
 			return err
@@ -47,69 +43,18 @@ IPv4 addresses and all names stay.`,
 	return cmd
 }
 
-// takeSnapshot looks as plan does. It plans to see that a plan can be made.
-func (o *options) takeSnapshot(ctx context.Context) (snapshot.Snapshot, error) {
-	h := o.peekHint()
-	v, err := o.newView(ctx)
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	k, err := openKernel()
-	if err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	defer k.Close()
-	if err := v.plan(k, request{hint: h}); err != nil {
-		return snapshot.Snapshot{}, err
-	}
-	s := snapshot.Snapshot{
-		Program: version, Release: kernel.Release(),
-		File: o.configFile(), Config: snapshot.Keep(v.pkg),
-		Netifd: v.netifd, Interfaces: v.known, State: v.state,
-		HintKnown: h.known, LastID: h.lastID, Tables: h.tables,
-		Privileged: needNetAdmin() == nil,
-	}
-	for _, i := range v.cfg.Interfaces {
-		if i.Saved != config.Off && i.Own {
-			s.Saved = append(s.Saved, snapshot.SavedMode{Interface: i.Name, Mode: i.Saved.String()})
-		}
-	}
-	for _, w := range v.pkg.Warnings {
-		s.Complaints = append(s.Complaints, snapshot.Complaint(w.String()))
-	}
-	if !v.state.SubflowsAsked {
-		s.State.Subflows, s.State.SubflowsKnown, err = kernel.Subflows()
-	}
-	return s, wrapFailed("listing the subflows", err)
-}
-
-// replay makes the view that plan had when the snapshot in a file was taken,
-// "-" for the standard input. It asks nothing of this machine.
-func (o *options) replay(file string) (*view, error) {
+// replay is what plan found when the snapshot in a file was taken, "-" for the
+// standard input. It asks nothing of this machine.
+func (o *options) replay(file string) (*reconcile.Observation, error) {
 	s, err := o.readSnapshot(file)
 	if err != nil {
 		return nil, usage("%s: %w", file, err)
 	}
-	pkg, err := uci.Parse(uciPackage, []byte(s.Config))
+	seen, err := reconcile.Replay(&s)
 	if err != nil {
-		return nil, usage("%s: config: %w", file, err)
+		return nil, usage("%s: %w", file, err)
 	}
-	for _, text := range s.Complaints {
-		pkg.Warnings = append(pkg.Warnings, uci.Warning{Text: text})
-	}
-	v := &view{pkg: pkg, netifd: s.Netifd, known: s.Interfaces, state: s.State}
-	if v.cfg, err = parseConfig(s.File, pkg, s.Release); err != nil {
-		return nil, usage("%s: config: %w", file, err)
-	}
-	for _, saved := range s.Saved {
-		if mode, ok := config.ParseMode(saved.Mode); ok {
-			v.cfg.SetSaved(saved.Interface, mode)
-		}
-	}
-	subflows, known := v.state.Subflows, v.state.SubflowsKnown
-	v.state.Subflows, v.state.SubflowsKnown = nil, false
-	return v, v.decide(plan.Resolve(&v.cfg, v.known), request{hint: hint{lastID: s.LastID}},
-		func() ([]plan.Subflow, bool, error) { return subflows, known, nil })
+	return seen, nil
 }
 
 func (o *options) readSnapshot(file string) (snapshot.Snapshot, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newStatusCmd(o *options) *cobra.Command {
@@ -45,7 +46,7 @@ status again every second.`,
 // statusInterval is how often --watch looks.
 const statusInterval = time.Second
 
-// status is what is known from one look to the next.
+// status is what is known from one observation to the next.
 type status struct {
 	*options
 	words   []string // of the command line
@@ -53,39 +54,37 @@ type status struct {
 	traffic lineTraffic
 }
 
-// look reads everything. The subflows are listed once, for the plan, their number
+// observe reads everything. The subflows are listed once, for the plan, their number
 // and what they carry.
-func (s *status) look(ctx context.Context) (*view, error) {
-	v, err := s.lookAt(ctx, request{subflows: s.traffic.list})
+func (s *status) observe(ctx context.Context) (*reconcile.Observation, error) {
+	seen, err := s.options.observe(ctx, reconcile.Request{Subflows: s.traffic.list, ListSubflows: true})
 	if err != nil {
 		return nil, err
 	}
-	if s.shown, err = shownLines(v.result.Lines, s.words); err != nil {
-		return nil, err
-	}
-	return v, v.listSubflows(s.traffic.list)
+	s.shown, err = shownLines(seen.Result.Lines, s.words)
+	return seen, err
 }
 
 // once prints the status and what is wrong with the configuration.
 func (s *status) once(ctx context.Context, asJSON bool) error {
-	v, err := s.look(ctx)
+	seen, err := s.observe(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.traffic.measure(ctx, &v.state); err != nil {
+	if err := s.traffic.measure(ctx, &seen.State); err != nil {
 		return err
 	}
-	if err := s.print(v, asJSON); err != nil {
+	if err := s.print(seen, asJSON); err != nil {
 		return err
 	}
-	return v.problems()
+	return seen.Problems()
 }
 
 // next prints one of many. What cannot be read at the moment is a warning, but for
 // the first: a configuration that is just being written is no reason to end.
 func (s *status) next(ctx context.Context, asJSON bool) error {
 	first := s.traffic.rates.at.IsZero()
-	v, err := s.look(ctx)
+	seen, err := s.observe(ctx)
 	if err != nil && (ctx.Err() != nil || first) {
 		return err
 	}
@@ -93,12 +92,12 @@ func (s *status) next(ctx context.Context, asJSON bool) error {
 		s.warn([]string{err.Error()})
 		return nil
 	}
-	return s.print(v, asJSON)
+	return s.print(seen, asJSON)
 }
 
-func (s *status) print(v *view, asJSON bool) error {
+func (s *status) print(seen *reconcile.Observation, asJSON bool) error {
 	if asJSON {
-		return s.printJSON(statusJSON(v, s.shown, &s.traffic))
+		return s.printJSON(statusJSON(seen, s.shown, &s.traffic))
 	}
-	return s.printf("%s", statusText(v, s.shown, &s.traffic))
+	return s.printf("%s", statusText(seen, s.shown, &s.traffic))
 }

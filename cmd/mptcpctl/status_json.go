@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // statusJSON is what status --json prints: "enabled", "path_manager" ("kernel",
@@ -15,34 +16,34 @@ import (
 // "pending", the number of operations that apply would do. An interface has
 // "subflows" by family only where the kernel can list them, and
 // "out_bits_per_second" and "in_bits_per_second" where they were measured.
-func statusJSON(v *view, shown []*plan.LineUse, t *lineTraffic) *fastjson.Value {
+func statusJSON(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraffic) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
-	doc.Set("enabled", jsonBool(a, v.cfg.Globals.Multipath))
-	doc.Set("path_manager", a.NewString(v.state.PathManager.String()))
+	doc.Set("enabled", jsonBool(a, seen.Config.Globals.Multipath))
+	doc.Set("path_manager", a.NewString(seen.State.PathManager.String()))
 	lines := a.NewArray()
 	for i, l := range shown {
-		lines.SetArrayItem(i, lineJSON(a, &v.state, t, l))
+		lines.SetArrayItem(i, lineJSON(a, &seen.State, t, l))
 	}
 	doc.Set("interfaces", lines)
 	list, reasons := a.NewObject(), a.NewObject()
 	for _, f := range plan.Families {
-		list.Set(f.String(), jsonStrings(a, v.result.MasterList[f]))
-		reasons.Set(f.String(), a.NewString(v.result.NoList[f]))
+		list.Set(f.String(), jsonStrings(a, seen.Result.MasterList[f]))
+		reasons.Set(f.String(), a.NewString(seen.Result.NoList[f]))
 	}
 	doc.Set("master_list", list)
 	doc.Set("no_master_list", reasons)
 	endpoints := a.NewArray()
-	for i, e := range v.result.Endpoints {
+	for i, e := range seen.Result.Endpoints {
 		endpoints.SetArrayItem(i, endpointJSON(a, e))
 	}
 	doc.Set("endpoints", endpoints)
 	limits := a.NewObject()
-	limits.Set("subflows", a.NewNumberInt(int(v.state.Limits.Subflows)))
-	limits.Set("add_addr_accepted", a.NewNumberInt(int(v.state.Limits.AddAddrAccepted)))
+	limits.Set("subflows", a.NewNumberInt(int(seen.State.Limits.Subflows)))
+	limits.Set("add_addr_accepted", a.NewNumberInt(int(seen.State.Limits.AddAddrAccepted)))
 	doc.Set("limits", limits)
-	doc.Set("warnings", jsonStrings(a, v.result.Warnings))
-	doc.Set("pending", a.NewNumberInt(len(v.result.Ops)))
+	doc.Set("warnings", jsonStrings(a, seen.Result.Warnings))
+	doc.Set("pending", a.NewNumberInt(len(seen.Result.Ops)))
 	return doc
 }
 

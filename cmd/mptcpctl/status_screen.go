@@ -10,7 +10,7 @@ import (
 // watch is the screen. What cannot be read at the moment is said in its place.
 func (s *status) watch(ctx context.Context) error {
 	if len(s.words) > 0 {
-		if _, err := s.look(ctx); err != nil {
+		if _, err := s.observe(ctx); err != nil {
 			return err // an unknown name is no reason for a screen
 		}
 		s.traffic = lineTraffic{}
@@ -20,12 +20,12 @@ func (s *status) watch(ctx context.Context) error {
 		if time.Since(s.traffic.rates.at) < statusInterval/2 {
 			return text, nil // only the size of the terminal has changed
 		}
-		v, err := s.look(ctx)
+		seen, err := s.observe(ctx)
 		if err != nil {
 			s.traffic.rates.at = time.Now()
 			text = "mptcpctl: " + err.Error() + "\n"
 		} else {
-			text = statusText(v, s.shown, &s.traffic)
+			text = statusText(seen, s.shown, &s.traffic)
 		}
 		return text, nil
 	})

@@ -7,36 +7,37 @@ import (
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // summary are the lines below the table.
-func summary(v *view) string {
+func summary(seen *reconcile.Observation) string {
 	var b strings.Builder
-	if !v.cfg.Globals.Multipath {
+	if !seen.Config.Globals.Multipath {
 		b.WriteString("multipath is switched off (option multipath of the section globals)\n")
 	} else {
 		for _, f := range plan.Families {
-			fmt.Fprintf(&b, "default route, %s: %s\n", f, listText(v, f))
+			fmt.Fprintf(&b, "default route, %s: %s\n", f, listText(seen, f))
 		}
 	}
-	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", v.state.Limits.Subflows, v.state.Limits.AddAddrAccepted)
-	for _, e := range v.result.Endpoints {
+	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", seen.State.Limits.Subflows, seen.State.Limits.AddAddrAccepted)
+	for _, e := range seen.Result.Endpoints {
 		if !e.Own {
 			fmt.Fprintf(&b, "endpoint of somebody else: %s id %d %s\n", e.Addr, e.ID, e.Flags)
 		}
 	}
-	for _, w := range v.result.Warnings {
+	for _, w := range seen.Result.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
-	if n := len(v.result.Ops); n > 0 {
+	if n := len(seen.Result.Ops); n > 0 {
 		fmt.Fprintf(&b, "%d changes are pending: mptcpctl plan shows them, mptcpctl apply makes them\n", n)
 	}
 	return b.String()
 }
 
-func listText(v *view, f plan.Family) string {
-	if v.result.NoList[f] != "" {
-		return "left to the main table: " + v.result.NoList[f]
+func listText(seen *reconcile.Observation, f plan.Family) string {
+	if seen.Result.NoList[f] != "" {
+		return "left to the main table: " + seen.Result.NoList[f]
 	}
-	return strings.Join(v.result.MasterList[f], ", then ")
+	return strings.Join(seen.Result.MasterList[f], ", then ")
 }

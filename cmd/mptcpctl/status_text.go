@@ -9,19 +9,20 @@ import (
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // statusText is two or three lines for every shown line and family, and below
 // them what concerns all.
-func statusText(v *view, shown []*plan.LineUse, t *lineTraffic) string {
+func statusText(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraffic) string {
 	var rows, notes []string
 	for _, l := range shown {
 		for _, f := range shownFamilies(l) {
 			u := &l.Use[f]
 			state, note := stateText(u)
 			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
-				tableText(l, f), subflowsText(&v.state, u), rateColumns(t, u), state))
-			notes = append(notes, indented(pathText(v, l, f))+indented(note))
+				tableText(l, f), subflowsText(&seen.State, u), rateColumns(t, u), state))
+			notes = append(notes, indented(pathText(seen, l, f))+indented(note))
 		}
 	}
 	var b strings.Builder
@@ -31,7 +32,7 @@ func statusText(v *view, shown []*plan.LineUse, t *lineTraffic) string {
 			b.WriteString(notes[i-1])
 		}
 	}
-	return b.String() + "\n" + summary(v)
+	return b.String() + "\n" + summary(seen)
 }
 
 // rateColumns are two numbers at the right ends of their columns.
@@ -87,7 +88,7 @@ func addrText(a netip.Addr) string {
 }
 
 // pathText is how packets of a line leave, and its endpoints.
-func pathText(v *view, l *plan.LineUse, f plan.Family) string {
+func pathText(seen *reconcile.Observation, l *plan.LineUse, f plan.Family) string {
 	u := &l.Use[f]
 	var words []string
 	for _, p := range slices.Concat(u.Addresses, u.Prefixes) {
@@ -97,7 +98,7 @@ func pathText(v *view, l *plan.LineUse, f plan.Family) string {
 		words = append(words, "via "+u.Gateway.String())
 	}
 	text := strings.Join(words, " ")
-	for _, e := range v.result.Endpoints {
+	for _, e := range seen.Result.Endpoints {
 		if e.Interface == l.Name && plan.FamilyOf(e.Addr) == f {
 			text += fmt.Sprintf(", endpoint %d %s", e.ID, e.Flags)
 		}

@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
@@ -26,7 +26,7 @@ type lineTraffic struct {
 func (t *lineTraffic) list() ([]plan.Subflow, bool, error) {
 	t.rates.begin(time.Now())
 	t.byAddr = make(map[netip.Addr]traffic)
-	return kernel.SubflowsSeen(func(s *sockdiag.Subflow) {
+	return reconcile.SubflowsSeen(func(s *sockdiag.Subflow) {
 		if s.State != sockdiag.Established {
 			return
 		}
@@ -45,11 +45,11 @@ func (t *lineTraffic) measure(ctx context.Context, s *plan.State) error {
 	}
 	select {
 	case <-ctx.Done():
-		return exitError{exitFailed, ctx.Err()}
+		return ctx.Err()
 	case <-time.After(statusMeasured):
 	}
 	_, _, err := t.list()
-	return wrapFailed("listing the subflows", err)
+	return wrap("listing the subflows", err)
 }
 
 // of is what a line carries in a family, if that was measured.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func TestStatusOnATerminal(t *testing.T) {
@@ -50,10 +52,10 @@ func TestStatusIntoAFile(t *testing.T) {
 			t.Fatalf("%v after\n%s", err, text)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(lab.ConfigDir(), uciPackage), []byte("config interface 'wan"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(lab.ConfigDir(), reconcile.Package), []byte("config interface 'wan"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	warning := "mptcpctl: warning: " + filepath.Join(lab.ConfigDir(), uciPackage) + ": "
+	warning := "mptcpctl: warning: " + filepath.Join(lab.ConfigDir(), reconcile.Package) + ": "
 	if line, err := bufio.NewReader(complaints).ReadString('\n'); err != nil || !strings.HasPrefix(line, warning) {
 		t.Errorf("complained %q, %v, want %q", line, err, warning)
 	}

@@ -3,10 +3,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newWatchCmd(o *options) *cobra.Command {
@@ -19,29 +20,22 @@ comes and goes. The init script runs it with option mptcp_watch '1' of "globals"
 Changes go to the system log, tag mptcpctl. It ends with SIGTERM.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(needNetAdmin(), keepNetAdminOnly()); err != nil {
-				return exitError{exitFailed, err}
+			if err := errors.Join(reconcile.NeedNetAdmin(), reconcile.KeepNetAdminOnly()); err != nil {
+				return err
 			}
-			alone, err := acquire(c.Context(), o.watchFile(), 0)
-			if errors.Is(err, errLocked) {
-				return exitError{exitLocked, errors.New("another watch runs")}
-			}
-			if err != nil {
-				return exitError{exitFailed, err}
-			}
-			defer alone.release()
-			return o.watch(c.Context())
+			said := ""
+			return o.runner.Watch(c.Context(), func(outcome reconcile.Outcome, err error) {
+				// An error that the last run ended with too is not logged again.
+				err = errors.Join(err, outcome.Problems)
+				before := said
+				if said = ""; err != nil {
+					said = err.Error()
+				}
+				if said == before {
+					err = nil
+				}
+				o.logRun("watch", outcome, err)
+			})
 		},
 	}
-}
-
-func (o *options) watchFile() string { return o.lock + ".watch" }
-
-// watched reports whether a watch runs.
-func (o *options) watched(ctx context.Context) bool {
-	alone, err := acquireThere(ctx, o.watchFile(), 0)
-	if err == nil {
-		_ = alone.release()
-	}
-	return errors.Is(err, errLocked)
 }

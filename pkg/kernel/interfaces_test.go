@@ -3,9 +3,6 @@
 package kernel
 
 import (
-	"context"
-	"io"
-	"net"
 	"testing"
 
 	vnl "github.com/vishvananda/netlink"
@@ -150,63 +147,4 @@ func TestALongMainTableWithoutNetifd(t *testing.T) {
 	same(t, "default routes", want, got[0].Routes[:1])
 	same(t, "routes", 1+maxLineRoutes, len(got[0].Routes))
 	same(t, "warnings", []string{"line: 9001 of the routes on eth1 are left to the main table, its own table has room for 1000"}, warnings)
-}
-
-func TestSubflowsOfAConnection(t *testing.T) {
-	r := newRouter(t)
-	none, known, err := Subflows()
-	r.must(err)
-	same(t, "known", true, known)
-	same(t, "subflows", nil, none)
-
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(true)
-	l, err := lc.Listen(context.Background(), "tcp", "10.0.1.2:0")
-	r.must(err)
-	defer l.Close()
-	var d net.Dialer
-	d.SetMultipathTCP(true)
-	c, err := d.Dial("tcp", l.Addr().String())
-	r.must(err)
-	defer c.Close()
-	s, err := l.Accept()
-	r.must(err)
-	defer s.Close()
-
-	got, known, err := Subflows()
-	r.must(err)
-	same(t, "known", true, known)
-	if len(got) != 2 || got[0].Token == got[1].Token || got[0].Local != addr("10.0.1.2") || got[1].Local != addr("10.0.1.2") {
-		t.Fatalf("subflows %+v, want those of both ends", got)
-	}
-	if got[0].Opened == got[1].Opened || got[0].Plain || got[1].Plain || got[0].Stalled || got[1].Stalled {
-		t.Errorf("subflows %+v, want those of the client and of the server", got)
-	}
-}
-
-// TestSubflowOfAHalfClosedFallBack is about a connection that can still send.
-func TestSubflowOfAHalfClosedFallBack(t *testing.T) {
-	r := newRouter(t)
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	l, err := lc.Listen(context.Background(), "tcp", "10.0.1.2:0")
-	r.must(err)
-	defer l.Close()
-	var d net.Dialer
-	d.SetMultipathTCP(true)
-	c, err := d.Dial("tcp", l.Addr().String())
-	r.must(err)
-	defer c.Close()
-	s, err := l.Accept()
-	r.must(err)
-	defer s.Close()
-	r.must(s.(*net.TCPConn).CloseWrite())
-	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
-		t.Fatalf("read %d bytes, %v, want the end", n, err)
-	}
-	got, _, err := Subflows()
-	r.must(err)
-	if len(got) != 1 || !got[0].Plain || !got[0].Opened {
-		t.Errorf("subflows %+v, want that of the client, which does plain TCP", got)
-	}
 }

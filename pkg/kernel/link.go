@@ -28,6 +28,12 @@ func (k *Kernel) DeviceName(index int) (string, error) {
 	return d.Name, err
 }
 
+// HasDevice reports whether a link has the name, or has it as an alternative one.
+func (k *Kernel) HasDevice(name string) (bool, error) {
+	_, there, err := k.deviceByName(name)
+	return there, err
+}
+
 // deviceByName looks a link up by its name or an alternative one; ok is false when
 // there is none.
 func (k *Kernel) deviceByName(name string) (d plan.Device, ok bool, err error) {

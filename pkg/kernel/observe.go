@@ -17,7 +17,7 @@ import (
 // 6.15 on, pm_type from 5.18 on.
 const (
 	keyPMType      = "net/mptcp/pm_type"
-	keyPathManager = "net/mptcp/path_manager"
+	KeyPathManager = "net/mptcp/path_manager"
 )
 
 // observation is one call of Observe.
@@ -225,7 +225,7 @@ func (o *observation) endpoints() error {
 // each with the other (proc_pm_type and proc_path_manager in net/mptcp/ctrl.c).
 func steering() (plan.PathManager, error) {
 	kernels := "kernel"
-	value, ok, err := Sysctl(keyPathManager)
+	value, ok, err := Sysctl(KeyPathManager)
 	if err == nil && !ok {
 		kernels = "0"
 		value, ok, err = Sysctl(keyPMType)
@@ -246,6 +246,6 @@ func (o *observation) sysctls(keys []string) error {
 		}
 	}
 	var err error
-	o.Sysctls, err = readSysctls(keys)
+	o.Sysctls, err = Sysctls(keys)
 	return err
 }

@@ -62,8 +62,9 @@ func readWhole(path string) ([]byte, error) {
 	return b[:n], nil
 }
 
-// readSysctls reads settings; those that the kernel lacks are absent.
-func readSysctls(keys []string) (map[string]string, error) {
+// Sysctls reads settings by their keys, as Sysctl does; those that the kernel lacks are
+// absent.
+func Sysctls(keys []string) (map[string]string, error) {
 	values := make(map[string]string, len(keys))
 	for _, key := range keys {
 		value, ok, err := Sysctl(key)

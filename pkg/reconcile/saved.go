@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"context"
@@ -11,23 +11,23 @@ import (
 
 // readSaved notes which modes are runtime choices, and what the configuration says
 // below them. The file is read again only where there is one.
-func (o *options) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Config) error {
-	chosen, err := o.source().Chosen(ctx, pkg)
+func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Config) error {
+	chosen, err := r.Source().Chosen(ctx, pkg)
 	if err != nil {
-		return exitError{exitConfig, err}
+		return err
 	}
 	var saved *uci.Package
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
-		if _, one.Chosen = ownMode(chosen, one.Name); !one.Own || !one.Chosen {
+		if _, one.Chosen = ModeOf(chosen, one.Name); !one.Own || !one.Chosen {
 			continue
 		}
 		if saved == nil {
-			if saved, err = o.source().Saved(ctx, uciPackage); err != nil {
-				return exitError{exitConfig, err}
+			if saved, err = r.Source().Saved(ctx, Package); err != nil {
+				return err
 			}
 		}
-		word, _ := ownMode(saved, one.Name)
+		word, _ := ModeOf(saved, one.Name)
 		if mode, ok := config.ParseMode(word); ok {
 			cfg.SetSaved(one.Name, mode)
 		}
@@ -35,9 +35,9 @@ func (o *options) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.C
 	return nil
 }
 
-// ownMode is the option of a section; a section that is only staged stands in no
-// file yet.
-func ownMode(pkg *uci.Package, name string) (word string, ok bool) {
+// ModeOf is the mode that a section sets, as it is written. A section that is only
+// staged is in no file yet.
+func ModeOf(pkg *uci.Package, name string) (word string, ok bool) {
 	section, there := pkg.Section(name)
 	if !there {
 		return "", false

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"context"
@@ -13,28 +13,26 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// facts gathers all that findings are made from, as far as that can be seen. The
+// Facts gathers all that findings are made from, as far as that can be seen. The
 // error is that of the configuration, of netifd or of the kernel; what could be
-// seen without it is there all the same.
-func (o *options) facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
+// seen without it is there all the same. The kernel stays open as long as the facts
+// are used.
+func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
 	f := &doctor.Facts{Router: k}
-	v, failed := o.newView(ctx)
+	o, failed := r.Observe(ctx, k, Request{})
 	if failed == nil {
-		failed = v.plan(k, request{hint: o.peekHint()})
-	}
-	if failed == nil {
-		f.Config, f.Result, f.State = &v.cfg, v.result, v.state
-		f.Network = v.pkg
+		f.Config, f.Result, f.State = &o.Config, o.Result, o.State
+		f.Network = o.Package
 	} else if state, err := k.Observe(plan.Request{}); err != nil {
-		return f, worst(failed, wrapFailed("reading the kernel's state", err))
+		return f, errors.Join(failed, wrap("reading the kernel's state", err))
 	} else {
 		f.State = state
 	}
-	if err := k.Facts(f); err != nil {
-		failed = worst(failed, wrapFailed("reading the kernel's state", err))
+	if err := readKernel(f, k); err != nil {
+		failed = errors.Join(failed, wrap("reading the kernel's state", err))
 	}
-	o.readSurroundings(ctx, f)
-	return f, worst(failed, readConnections(ctx, f))
+	r.readSurroundings(ctx, f)
+	return f, errors.Join(failed, readConnections(ctx, f))
 }
 
 // joinTime is how long a connection that lacks a subflow, or has none, is looked
@@ -53,7 +51,7 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 	case err != nil:
 		f.Unseen = append(f.Unseen, err.Error())
 	}
-	if hidden(connections) {
+	if Hidden(connections) {
 		f.Unseen = append(f.Unseen, "subflows: this kernel shows them only to root")
 		return nil
 	}
@@ -63,7 +61,7 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 	}
 	select {
 	case <-ctx.Done():
-		return wrapFailed("waiting for joins", ctx.Err())
+		return wrap("waiting for joins", ctx.Err())
 	case <-time.After(joinTime):
 	}
 	older := make(map[uint32]bool)
@@ -71,7 +69,7 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 		older[connections[i].Token] = true
 	}
 	if connections, err = sockdiag.Connections(); err != nil {
-		return wrapFailed("listing the connections", err)
+		return wrap("listing the connections", err)
 	}
 	f.Connections = nil
 	for i := range connections {
@@ -82,15 +80,15 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 	return nil
 }
 
-// hidden reports whether the kernel has connections and shows no subflow of
+// Hidden reports whether the kernel has connections and shows no subflow of
 // any: before Linux 6.15 it does so to who has no CAP_NET_ADMIN.
-func hidden(connections []sockdiag.Connection) bool {
+func Hidden(connections []sockdiag.Connection) bool {
 	for i := range connections {
 		if len(connections[i].Subflows) > 0 {
 			return false
 		}
 	}
-	return len(connections) > 0 && needNetAdmin() != nil
+	return len(connections) > 0 && NeedNetAdmin() != nil
 }
 
 func lacking(f *doctor.Facts) bool {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ const hintLimit = "limit="
 // maxHint bounds what is read: 256 tables of eleven digits.
 const maxHint = 4096
 
-func (l *lockFile) read() (hint, error) {
+func (l *Lock) read() (hint, error) {
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
 	if err != nil {
 		return hint{}, fmt.Errorf("lock file: %w", err)
@@ -63,7 +63,7 @@ func parseHint(text string) hint {
 }
 
 // write replaces the hint where it differs from the old one.
-func (l *lockFile) write(old, h hint) error {
+func (l *Lock) write(old, h hint) error {
 	if old.known && old.lastID == h.lastID && old.limit == h.limit && slices.Equal(old.tables, h.tables) {
 		return nil
 	}
@@ -84,14 +84,14 @@ func (l *lockFile) write(old, h hint) error {
 }
 
 // peekHint reads the hint without the lock, for commands that only read.
-func (o *options) peekHint() hint {
+func (r *Runner) peekHint() hint {
 	// Without O_NONBLOCK a pipe in its place would be waited for.
-	f, err := os.OpenFile(o.lock, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(r.LockFile, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return hint{}
 	}
 	defer f.Close()
-	h, err := (&lockFile{f}).read()
+	h, err := (&Lock{f}).read()
 	if err != nil {
 		return hint{}
 	}

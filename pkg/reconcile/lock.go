@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"context"
@@ -12,29 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile is an flock that ends with the process. Its content is a hint for
-// the next run: the endpoint id that was given last and the tables that hold
-// routes of ours. Nothing depends on it but speed and the choice of ids.
-type lockFile struct{ f *os.File }
-
-var errLocked = errors.New("another run holds the lock")
+// Lock is an flock that ends with the process. Its content is a hint for the next
+// run: the endpoint id that was given last and the tables that hold managed routes.
+// Nothing depends on it but speed and the choice of ids.
+type Lock struct{ f *os.File }
 
 // pollInterval is how often a held lock is tried again; flock has no time
 // limit of its own.
 const pollInterval = 20 * time.Millisecond
 
-// acquire makes the file where it is missing and takes the lock, or gives
-// errLocked after the timeout.
-func acquire(ctx context.Context, path string, timeout time.Duration) (*lockFile, error) {
+// Acquire makes the file where it is missing and takes the lock, or gives ErrLocked
+// after the timeout.
+func Acquire(ctx context.Context, path string, timeout time.Duration) (*Lock, error) {
 	return acquireFlags(ctx, path, timeout, os.O_CREATE)
 }
 
-// acquireThere is acquire for a file that must be there.
-func acquireThere(ctx context.Context, path string, timeout time.Duration) (*lockFile, error) {
+// acquireExisting is Acquire for a file that must exist.
+func acquireExisting(ctx context.Context, path string, timeout time.Duration) (*Lock, error) {
 	return acquireFlags(ctx, path, timeout, 0)
 }
 
-func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags int) (*lockFile, error) {
+func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags int) (*Lock, error) {
 	f, err := openOwn(path, os.O_RDWR|flags)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -44,13 +42,13 @@ func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
-			return &lockFile{f}, nil
+			return &Lock{f}, nil
 		case errors.Is(err, unix.EINTR):
 			continue
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		case time.Now().After(deadline):
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, errLocked), f.Close())
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, ErrLocked), f.Close())
 		}
 		select {
 		case <-ctx.Done():
@@ -62,9 +60,9 @@ func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags
 
 var errNotOwn = errors.New("not a file of this user's own with one name")
 
-// openOwn opens a file that is written to. In a directory that is everybody's, as
-// /var/lock is on OpenWrt, somebody else may have put another file's name in its
-// place: a link, a pipe, or a file of his own.
+// openOwn opens a file that is written to. In a directory in which every user may
+// write, as /var/lock is on OpenWrt, there may be something else in its place: a link,
+// a pipe, or a file of another user.
 func openOwn(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -81,4 +79,5 @@ func openOwn(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-func (l *lockFile) release() error { return l.f.Close() }
+// Release gives the lock back.
+func (l *Lock) Release() error { return l.f.Close() }

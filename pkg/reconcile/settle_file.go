@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"errors"
@@ -9,43 +9,40 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-func (o *options) settleFile() string { return o.lock + ".settle" }
+func (r *Runner) settleFile() string { return r.LockFile + ".settle" }
 
 // callSettle tells settle that a run has looked, and starts one, detached, where
 // something waits and none is running: the queue of netifd waits for this
 // process, and must not wait for that one. The caller holds the lock.
-func (o *options) callSettle(r *plan.Result) error {
+func (r *Runner) callSettle(result *plan.Result) error {
 	flags := os.O_RDWR | os.O_APPEND
 	cuts, unknown := false, error(nil)
-	if r.Cuts() {
-		cuts, unknown = kernel.Connected()
+	if result.Cuts() {
+		cuts, unknown = connected()
 	}
-	wanted := len(r.Waiting) > 0 || cuts
+	wanted := len(result.Waiting) > 0 || cuts
 	if wanted {
 		flags |= os.O_CREATE
 	}
-	f, err := openOwn(o.settleFile(), flags)
+	f, err := openOwn(r.settleFile(), flags)
 	if errors.Is(err, fs.ErrNotExist) {
 		return unknown
 	}
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts, gone: r.Retracted()})
+	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, cuts: cuts, gone: result.Retracted()})
 	// Closed before settle starts, which wants the lock that was tried here.
-	if err = errors.Join(err, f.Close()); err == nil && wanted && !running {
-		err = o.startSettle()
+	if err = errors.Join(err, f.Close()); err == nil && wanted && !running && r.StartSettle != nil {
+		err = r.StartSettle()
 	}
 	return errors.Join(unknown, err)
 }
@@ -57,18 +54,18 @@ type settleCall struct {
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers []string
 	// cuts says that connections may have lost their last subflow, and gone are the
-	// addresses of which far ends were told that they are gone.
+	// addresses that were announced to peers as gone.
 	cuts bool
 	gone []netip.Addr
 }
 
-// settleCuts stands before each of settleCall.gone in the file, and alone for
+// settleCuts is before each of settleCall.gone in the file, and alone for
 // settleCall.cuts; no device's name begins so (net/core/dev.c, dev_valid_name).
 const settleCuts = "/"
 
 // call leaves it in settle's file, a line for each name; the event is the time of
 // the change. It reports whether a settle runs, which will look again.
-func (l *lockFile) call(c settleCall) (running bool, err error) {
+func (l *Lock) call(c settleCall) (running bool, err error) {
 	lines := append([]string{""}, c.carriers...)
 	if c.cuts {
 		lines = append(lines, settleCuts)
@@ -87,7 +84,7 @@ func (l *lockFile) call(c settleCall) (running bool, err error) {
 }
 
 // takeCall reads what runs have left, and takes it out.
-func (l *lockFile) takeCall() (c settleCall, err error) {
+func (l *Lock) takeCall() (c settleCall, err error) {
 	info, err := l.f.Stat()
 	if err != nil {
 		return c, fmt.Errorf("settle: %w", err)
@@ -116,34 +113,22 @@ func (l *lockFile) takeCall() (c settleCall, err error) {
 	return c, l.f.Truncate(0)
 }
 
-// startSettle starts it in a session of its own.
-func (o *options) startSettle() error {
-	cmd := exec.Command("/proc/self/exe", "settle", "--config-dir", o.configDir, "--state-dir", o.stateDir,
-		"--lock", o.lock, "--lock-timeout", o.lockTimeout.String(), "--syslog-socket", o.syslog)
-	cmd.Args[0] = "mptcpctl" // not the path below /proc
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	return cmd.Process.Release()
-}
-
 // stopSettle ends every settle, running or still starting: without its file it
 // does nothing any more. The caller holds the lock.
-func (o *options) stopSettle() error {
-	if err := os.Remove(o.settleFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (r *Runner) stopSettle() error {
+	if err := os.Remove(r.settleFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("settle: %w", err)
 	}
 	return nil
 }
 
 // called reports whether a settle that holds this file is still wanted: a run
-// may have taken the file away, or made it anew for another settle.
-func (o *options) called(alone *lockFile) bool {
-	mine, err := alone.f.Stat()
+// may have removed the file, or created it again for another settle.
+func (r *Runner) called(own *Lock) bool {
+	mine, err := own.f.Stat()
 	if err != nil {
 		return false
 	}
-	now, err := os.Stat(o.settleFile())
+	now, err := os.Stat(r.settleFile())
 	return err == nil && os.SameFile(mine, now)
 }

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hardwareAddress is the Ethernet address of a link in text, empty for links
+// HardwareAddress is the Ethernet address of a link in text, empty for links
 // of another kind and for one that is gone.
-func (k *Kernel) hardwareAddress(index int) (text string, err error) {
+func (k *Kernel) HardwareAddress(index int) (text string, err error) {
 	header := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(header[4:], uint32(index))
 	ae := netlink.NewAttributeEncoder()

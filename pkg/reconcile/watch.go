@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
-// How watch runs. A first change waits a moment for those that belong to it,
+// How Watch runs. A first change waits a moment for those that belong to it,
 // and lets netifd's hotplug go first. While changes do not cease the wait
 // doubles, so that a storm of any length costs little.
 const (
@@ -22,19 +22,40 @@ const (
 	watchLastRetry = time.Minute
 )
 
-// watcher is one life of watch.
+// watcher is one call of Watch.
 type watcher struct {
-	*options
+	*Runner
 	kernel *kernel.Kernel
 	wake   <-chan struct{}
+	report Report
 	// gather is how long the next change waits for others.
 	gather time.Duration
 	retry  time.Duration // 0: the last run did not fail
-	said   string        // the error that was logged last
 }
 
-// watch reconciles until ctx ends.
-func (o *options) watch(ctx context.Context) error {
+func (r *Runner) watchFile() string { return r.LockFile + ".watch" }
+
+// Watched reports whether a process watches.
+func (r *Runner) Watched(ctx context.Context) bool {
+	own, err := acquireExisting(ctx, r.watchFile(), 0)
+	if err == nil {
+		_ = own.Release()
+	}
+	return errors.Is(err, ErrLocked)
+}
+
+// Watch runs once, and again whenever the kernel reports a change, until ctx ends. The
+// error is ErrLocked where another process watches. What is wrong with a single run is
+// reported, and does not end it.
+func (r *Runner) Watch(ctx context.Context, report Report) error {
+	own, err := Acquire(ctx, r.watchFile(), 0)
+	if errors.Is(err, ErrLocked) {
+		return of(ErrLocked, errors.New("another watch is running"))
+	}
+	if err != nil {
+		return err
+	}
+	defer own.Release()
 	k, err := openKernel()
 	if err != nil {
 		return err
@@ -42,9 +63,9 @@ func (o *options) watch(ctx context.Context) error {
 	defer k.Close()
 	wake, err := k.Changes(ctx)
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
-	w := &watcher{options: o, kernel: k, wake: wake, gather: watchGather}
+	w := &watcher{Runner: r, kernel: k, wake: wake, report: report, gather: watchGather}
 	for {
 		w.once(ctx)
 		if err := w.wait(ctx); err != nil || ctx.Err() != nil {
@@ -67,7 +88,7 @@ func (w *watcher) wait(ctx context.Context) error {
 		return nil
 	case _, open := <-w.wake:
 		if !open && ctx.Err() == nil {
-			return exitError{exitFailed, errors.New("the kernel's notifications have ended")}
+			return errors.New("the kernel's notifications have ended")
 		}
 	}
 	if time.Since(rested) > watchQuiet {
@@ -82,41 +103,25 @@ func (w *watcher) wait(ctx context.Context) error {
 	return nil
 }
 
-// once is one reconcile, as for an event of netifd.
+// once is one run, as for an event of netifd.
 func (w *watcher) once(ctx context.Context) {
-	r, err := w.reconcile(ctx)
+	outcome, err := w.run(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	var coded exitError
-	if errors.As(err, &coded) && (coded.code == exitFailed || coded.code == exitLocked) {
+	if transient(err) {
 		w.retry = min(max(2*w.retry, watchRetry), watchLastRetry)
 	} else {
-		w.retry = 0 // what is wrong with a configuration stays so
+		w.retry = 0
 	}
-	w.tell(r, err)
+	w.report(outcome, err)
 }
 
-func (w *watcher) reconcile(ctx context.Context) (reconciled, error) {
-	lock, err := w.enter(ctx)
+func (w *watcher) run(ctx context.Context) (Outcome, error) {
+	lock, err := w.Lock(ctx)
 	if err != nil {
-		return reconciled{}, err
+		return Outcome{}, err
 	}
-	defer lock.release()
-	return w.reconcileBy(ctx, w.kernel, lock, request{})
-}
-
-// tell logs a run, but not the error that the last one ended with too.
-func (w *watcher) tell(r reconciled, err error) {
-	said := w.said
-	if w.said = ""; err != nil {
-		w.said = err.Error()
-	}
-	if w.said == said {
-		err = nil
-	}
-	// Opened for each run: the system log may have been started anew.
-	log := newLogger(w.options)
-	defer log.close()
-	log.run("watch", r, err)
+	defer lock.Release()
+	return w.runWith(ctx, w.kernel, lock, Request{})
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
-	"errors"
 	"fmt"
 	"syscall"
 	"unsafe"
@@ -11,26 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needNetAdmin says early and once what every operation would fail of.
-func needNetAdmin() error {
+// NeedNetAdmin says early and once what every operation would fail of: its error is
+// ErrNotPrivileged.
+func NeedNetAdmin() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {
 		return fmt.Errorf("capget: %w", err)
 	}
 	if data[0].Effective&(1<<unix.CAP_NET_ADMIN) == 0 {
-		return errors.New("no CAP_NET_ADMIN here: run it as root")
+		return ErrNotPrivileged
 	}
 	return nil
 }
 
-// keepNetAdminOnly gives up every other capability for the rest of this process
+// KeepNetAdminOnly gives up every other capability for the rest of this process
 // and for its children: no program that they execute can give one back
 // (PR_SET_NO_NEW_PRIVS; cap_bprm_creds_from_file in security/commoncap.c). All
 // calls are about one thread, so all threads make them; a program built with cgo
 // cannot do that, and keeps what it has. procd bounds a service only through ujail,
 // which not every router has (jail_run in its service/instance.c).
-func keepNetAdminOnly() error {
+func KeepNetAdminOnly() error {
 	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	if errno == syscall.ENOTSUP {
 		return nil

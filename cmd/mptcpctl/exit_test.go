@@ -4,12 +4,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // A kernel without Multipath TCP cannot be had in a namespace, so what is said of
@@ -33,14 +36,43 @@ func TestWithoutPathManagerOneLineAndItsExitCode(t *testing.T) {
 			"mptcpctl: network: section 'wan': option multipath 'x': expected off or on\n" + missing},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			v := view{cfg: config.Config{Globals: config.Globals{Multipath: tt.enabled}, Problems: tt.problems}}
-			v.state.PathManager = tt.manager
+			seen := reconcile.Observation{Config: config.Config{Globals: config.Globals{Multipath: tt.enabled}, Problems: tt.problems}}
+			seen.State.PathManager = tt.manager
 			var text bytes.Buffer
-			if code := report(&text, v.problems()); code != tt.code {
+			if code := report(&text, coded(seen.Problems())); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 			if diff := cmp.Diff(tt.text, text.String()); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheFirstOfSeveralErrorsHasTheExitCode(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("no such device")
+	bad := reconcile.Problems(&config.Config{Problems: []config.Problem{{Section: "wan"}}})
+	for _, tt := range []struct {
+		name string
+		err  error
+		code int
+	}{
+		{"none", nil, 0},
+		{"an operation", failure, exitFailed},
+		{"a bad value", bad, exitConfig},
+		{"an operation, and a bad value", errors.Join(failure, bad), exitFailed},
+		{"a bad value, and the output", errors.Join(nil, bad, failure), exitConfig},
+		{"joined twice", errors.Join(errors.Join(bad, failure), failure), exitConfig},
+		{"the lock", fmt.Errorf("lock /run/lock: %w", reconcile.ErrLocked), exitLocked},
+		{"no path manager", reconcile.ErrNoPathManager, exitNoMPTCP},
+		{"no privilege", reconcile.ErrNotPrivileged, exitFailed},
+		{"usage", usage("no mode %q", "x"), exitUsage},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if code := exitCode(tt.err); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 		})
 	}

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kernel
+package reconcile
 
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/explain"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
@@ -18,59 +20,48 @@ import (
 // Settings that findings are made from (Documentation/networking/ip-sysctl.rst,
 // mptcp-sysctl.rst). Those of the second list exist for each device.
 var (
-	factKeys   = []string{keyPathManager, keyBlackhole, "net/ipv4/ip_forward", "net/ipv4/tcp_available_congestion_control"}
+	factKeys   = []string{kernel.KeyPathManager, keyBlackhole, "net/ipv4/ip_forward", "net/ipv4/tcp_available_congestion_control"}
 	deviceKeys = []string{"rp_filter", "arp_ignore"}
 )
 
 // keyBlackhole is the time-out after lost SYNs, from Linux 6.12 on.
 const keyBlackhole = "net/mptcp/blackhole_timeout"
 
-// Facts adds to f what findings want of the kernel beside the State in it: the
-// rules of everybody, settings, counters, and the Ethernet addresses of the
-// devices in State. It needs no privilege, writes nothing and sends no packet.
-func (k *Kernel) Facts(f *doctor.Facts) error {
+// readKernel adds to f what findings need of the kernel beside the State in it: all
+// rules, settings, counters, and the Ethernet addresses of the devices in State. It
+// needs no privilege, writes nothing and sends no packet.
+func readKernel(f *doctor.Facts, k *kernel.Kernel) error {
 	for _, family := range plan.Families {
-		rules, err := k.factRules(family)
+		rules, err := readRules(k, family)
 		if err != nil {
 			return err
 		}
 		f.Rules[family] = rules
-		routes, err := k.factRoutes(family)
+		routes, err := k.MainExceptions(family)
 		if err != nil {
 			return err
 		}
-		f.Routes = append(f.Routes, routes...)
+		for _, r := range routes {
+			f.Routes = append(f.Routes, doctor.Route(r))
+		}
 	}
-	var err error
-	if f.Addresses, err = k.factAddresses(f.State.Addresses); err != nil {
+	if err := readAddresses(f, k); err != nil {
 		return err
 	}
-	if f.Missing, err = k.missing(f.Config); err != nil {
+	if err := readMissing(f, k); err != nil {
 		return err
 	}
-	if err := k.factDevices(f); err != nil {
+	if err := readDevices(f, k); err != nil {
 		return err
 	}
 	if f.State.PathManager == plan.PathManagerMissing {
 		return nil
 	}
-	counters, err := mptcp.Counters()
-	if err != nil && !errors.Is(err, mptcp.ErrNotSupported) {
-		return err
-	}
-	f.Counters = make(map[string]uint64, len(counters))
-	for _, c := range counters {
-		f.Counters[c.Name] = c.Value
-	}
-	if f.Blackhole, err = blackhole(f.Counters, f.Sysctls[keyBlackhole]); err != nil {
-		return err
-	}
-	f.NoIPv6 = noIPv6()
-	return nil
+	return readPathManager(f)
 }
 
-// factRules are all rules of a family with what their tables hold.
-func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
+// readRules reads all rules of a family with what their tables hold.
+func readRules(k *kernel.Kernel, family plan.Family) ([]doctor.Rule, error) {
 	all, err := k.AllRules(family)
 	if err != nil {
 		return nil, err
@@ -81,7 +72,7 @@ func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
 		if r.Protocol == plan.Protocol || r.Priority > plan.PriorityList {
 			continue
 		}
-		if rules[i].Final, err = k.final(r); err != nil {
+		if rules[i].Final, err = final(k, r); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +80,7 @@ func (k *Kernel) factRules(family plan.Family) ([]doctor.Rule, error) {
 }
 
 // final reports whether a packet that matches a rule comes to no later one.
-func (k *Kernel) final(r explain.AnyRule) (bool, error) {
+func final(k *kernel.Kernel, r explain.AnyRule) (bool, error) {
 	switch {
 	case r.Action == explain.ActionBlackhole, r.Action == explain.ActionUnreachable, r.Action == explain.ActionProhibit:
 		return true, nil
@@ -101,18 +92,57 @@ func (k *Kernel) final(r explain.AnyRule) (bool, error) {
 		return r.Table == plan.Main, nil
 	}
 	// The routes by which a VPN takes everything lead everywhere too.
-	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= plan.Everywhere })
-	return len(routes) > 0, err
+	return k.LeadsEverywhere(r.Family, r.Table)
 }
 
-// factDevices reads the settings, and the addresses of the devices.
-func (k *Kernel) factDevices(f *doctor.Facts) error {
+// readAddresses names the devices of all addresses.
+func readAddresses(f *doctor.Facts, k *kernel.Kernel) error {
+	there := f.State.Addresses
+	all := make([]doctor.Address, len(there))
+	for i, a := range there {
+		all[i].Address = a
+		if i > 0 && there[i-1].Index == a.Index {
+			all[i].Device = all[i-1].Device
+			continue
+		}
+		var err error
+		if all[i].Device, err = k.DeviceName(a.Index); err != nil {
+			return err
+		}
+	}
+	f.Addresses = all
+	return nil
+}
+
+// readMissing finds the devices of the configuration that do not exist. That of a VLAN
+// (eth1.2) does where its parent does: netifd makes it when it is needed.
+func readMissing(f *doctor.Facts, k *kernel.Kernel) error {
+	if f.Config == nil {
+		return nil
+	}
+	for _, i := range f.Config.Interfaces {
+		there, err := k.HasDevice(i.Device)
+		if parent, _, vlan := strings.Cut(i.Device, "."); vlan && !there && err == nil {
+			there, err = k.HasDevice(parent)
+		}
+		switch {
+		case err != nil:
+			return err
+		case !there && i.Device != "":
+			f.Missing = append(f.Missing, i.Device)
+		}
+	}
+	return nil
+}
+
+// readDevices reads the settings, and the hardware addresses of the devices.
+func readDevices(f *doctor.Facts, k *kernel.Kernel) error {
 	keys := append([]string(nil), factKeys...)
 	names := []string{"all"}
 	f.MACs = make(map[string]string)
 	for _, d := range f.State.Devices {
 		names = append(names, d.Name)
-		mac, err := k.hardwareAddress(d.Index)
+		mac, err := k.HardwareAddress(d.Index)
 		if err != nil {
 			return fmt.Errorf("device %s: %w", d.Name, err)
 		}
@@ -126,8 +156,25 @@ func (k *Kernel) factDevices(f *doctor.Facts) error {
 		}
 	}
 	var err error
-	f.Sysctls, err = readSysctls(keys)
+	f.Sysctls, err = kernel.Sysctls(keys)
 	return err
+}
+
+// readPathManager reads the counters, and finds out what the kernel's MPTCP lacks.
+func readPathManager(f *doctor.Facts) error {
+	counters, err := mptcp.Counters()
+	if err != nil && !errors.Is(err, mptcp.ErrNotSupported) {
+		return err
+	}
+	f.Counters = make(map[string]uint64, len(counters))
+	for _, c := range counters {
+		f.Counters[c.Name] = c.Value
+	}
+	if f.Blackhole, err = blackhole(f.Counters, f.Sysctls[keyBlackhole]); err != nil {
+		return err
+	}
+	f.NoIPv6 = noIPv6()
+	return nil
 }
 
 // noIPv6 reports whether the kernel has IPv6, but lacks CONFIG_MPTCP_IPV6: then

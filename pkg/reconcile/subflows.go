@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kernel
+package reconcile
 
 import (
 	"errors"
@@ -50,9 +50,9 @@ func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known b
 	return subflows, true, nil
 }
 
-// Connected reports whether the calling thread's namespace is known to have an
+// connected reports whether the calling thread's namespace is known to have an
 // established MPTCP connection.
-func Connected() (bool, error) {
+func connected() (bool, error) {
 	some, err := sockdiag.Any()
 	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
 		return false, nil
@@ -60,10 +60,10 @@ func Connected() (bool, error) {
 	return some, err
 }
 
-// Connections looks at the connections of the calling thread's namespace. Those count
+// connections looks at the connections of the calling thread's namespace. Those count
 // that were set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
-// CONFIG_INET_TCP_DIAG there is none that anybody would know of.
-func Connections(leaves func(local netip.Addr) bool) (all plan.Connections, err error) {
+// CONFIG_INET_TCP_DIAG there is none that is known of.
+func connections(leaves func(local netip.Addr) bool) (all plan.Connections, err error) {
 	err = sockdiag.Each(func(c sockdiag.Connection) error {
 		for i := range c.Subflows {
 			if a := c.Subflows[i].Local.Addr(); c.Subflows[i].State == sockdiag.Established && !slices.Contains(all.Locals, a) {

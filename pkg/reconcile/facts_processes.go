@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ func processes(f *doctor.Facts) []string {
 }
 
 // watches reports whether a process is "mptcpctl watch", and here: in which
-// network namespace others' processes are only root can see.
+// network namespace the processes of other users are only root can see.
 func watches(pid string, here uint64) bool {
 	text, err := os.ReadFile("/proc/" + pid + "/cmdline") // each word ends with a zero byte
 	words := strings.Split(string(text), "\x00")

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -16,7 +15,7 @@ import (
 const (
 	rescueLooks = 5 * time.Second // without finding any
 	rescuePause = time.Second     // between two attempts, one more each time
-	rescueTells = 5               // how often far ends hear of an address that is gone; each reaches about half of them
+	rescueTells = 5               // how often peers are told of an address that is gone; each time reaches about half of them
 )
 
 // rescue is the care for connections whose subflows were cut.
@@ -25,7 +24,7 @@ type rescue struct {
 	// look and attempt are the earliest times for the next one.
 	look, attempt  time.Time
 	attempts, told int
-	// gone are addresses of which far ends have been told so.
+	// gone are addresses that were announced to peers as gone.
 	gone []netip.Addr
 }
 
@@ -43,18 +42,18 @@ func (r *rescue) looks() bool { return time.Now().Before(r.until) }
 
 // lookAfter gives connections without any subflow another one, by a line that
 // carries, after a run that had nothing to do about endpoints.
-func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
+func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	now := time.Now()
-	if !s.rescue.looks() || now.Before(s.rescue.look) || slices.ContainsFunc(r.result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectEndpoint }) {
+	if !s.rescue.looks() || now.Before(s.rescue.look) || slices.ContainsFunc(r.Result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectEndpoint }) {
 		return nil
 	}
 	s.rescue.look = now.Add(settleInterval - settleDebounce) // notifications come at any time
-	state := &s.view.state
-	all, err := kernel.Connections(func(local netip.Addr) bool {
-		return r.result.Leaves(state, local) || slices.Contains(s.rescue.gone, local)
+	state := &s.seen.State
+	all, err := connections(func(local netip.Addr) bool {
+		return r.Result.Leaves(state, local) || slices.Contains(s.rescue.gone, local)
 	})
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	if all.Count == 0 {
 		s.rescue.until = now
@@ -63,7 +62,7 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	var ops []plan.Op
 	if s.rescue.told < rescueTells {
 		s.rescue.told++
-		ops = r.result.Retell(s.rescue.gone, &all)
+		ops = r.Result.Retell(s.rescue.gone, &all)
 	}
 	if all.Stranded == [2]plan.Stranded{} {
 		return s.apply(lock, r, ops)
@@ -74,35 +73,32 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	}
 	s.rescue.attempt = now.Add(time.Duration(s.rescue.attempts) * rescuePause)
 	// First, since its operations name each other by their places.
-	ops = append(r.result.Rescue(state, all.Stranded, s.rescue.attempts), ops...)
+	ops = append(r.Result.Rescue(state, all.Stranded, s.rescue.attempts), ops...)
 	s.rescue.attempts++
 	return s.apply(lock, r, ops)
 }
 
 // apply carries a rescue out. While it lasts, the lock file has the limit that a
 // kill would leave lowered.
-func (s *settler) apply(lock *lockFile, r *reconciled, ops []plan.Op) error {
+func (s *settler) apply(lock *Lock, r *Outcome, ops []plan.Op) error {
 	if len(ops) == 0 {
 		return nil
 	}
 	old, err := lock.read()
 	if err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
 	during := old
-	during.lastID, during.limit = r.result.LastID, s.view.state.Limits.Subflows
+	during.lastID, during.limit = r.Result.LastID, s.seen.State.Limits.Subflows
 	if err := lock.write(old, during); err != nil {
-		return exitError{exitFailed, err}
+		return err
 	}
-	result := reconciled{result: plan.Result{Ops: ops}}
-	err = result.sort(s.kernel.Apply(ops))
-	r.done = append(r.done, result.done...)
-	r.warnings = append(r.warnings, result.warnings...)
+	err = r.apply(s.kernel, ops)
 	if err == nil {
 		after := during
 		after.limit = 0
 		if err := lock.write(during, after); err != nil {
-			r.warnings = append(r.warnings, err.Error())
+			r.Warnings = append(r.Warnings, err.Error())
 		}
 	}
 	return err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kernel
+package reconcile
 
 import "testing"
 
@@ -29,12 +29,5 @@ func TestIPv6IsNotMissed(t *testing.T) {
 	t.Parallel()
 	if noIPv6() {
 		t.Error("this kernel lacks MPTCP over IPv6, or is taken to")
-	}
-}
-
-func TestMACText(t *testing.T) {
-	t.Parallel()
-	if got, want := macText([]byte{0x02, 0, 0xab, 0xff, 0x10, 9}), "02:00:ab:ff:10:09"; got != want {
-		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package reconcile
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // readSurroundings looks for other programs: their processes, their
 // configuration, what nftables marks, the package manager.
-func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
+func (r *Runner) readSurroundings(ctx context.Context, f *doctor.Facts) {
 	f.Processes = processes(f)
 	f.Networkd = configFiles("systemd", "networkd.conf", "networkd.conf.d")
 	f.NetworkManager = configFiles("NetworkManager", "NetworkManager.conf", "conf.d")
@@ -23,15 +23,15 @@ func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
 		readRuleset(ctx, f)
 	}
 	if _, err := exec.LookPath("uci"); err != nil {
-		f.File = o.configFile()
+		f.File = r.ConfigFile()
 	}
 	for _, manager := range [...][2]string{{"/usr/bin/apk", "apk add"}, {"/bin/opkg", "opkg install"}} {
 		if _, err := os.Stat(manager[0]); err == nil && f.Install == "" {
 			f.Install = manager[1]
 		}
 	}
-	f.Firewall = o.readIfThere(ctx, f, "firewall")
-	if pkg := o.readIfThere(ctx, f, "mwan3"); pkg != nil {
+	f.Firewall = r.readIfThere(ctx, f, "firewall")
+	if pkg := r.readIfThere(ctx, f, "mwan3"); pkg != nil {
 		for _, s := range pkg.Sections {
 			if word, _ := s.Get("enabled"); s.Type == "interface" && word == "1" {
 				f.Mwan3 = true
@@ -41,11 +41,11 @@ func (o *options) readSurroundings(ctx context.Context, f *doctor.Facts) {
 }
 
 // readIfThere reads a package of UCI; nil where there is none.
-func (o *options) readIfThere(ctx context.Context, f *doctor.Facts, name string) *uci.Package {
-	if _, err := os.Stat(filepath.Join(o.configDir, name)); err != nil {
+func (r *Runner) readIfThere(ctx context.Context, f *doctor.Facts, name string) *uci.Package {
+	if _, err := os.Stat(filepath.Join(r.ConfigDir, name)); err != nil {
 		return nil
 	}
-	pkg, err := o.source().Read(ctx, name)
+	pkg, err := r.Source().Read(ctx, name)
 	if err != nil {
 		f.Unseen = append(f.Unseen, err.Error())
 		return nil

@@ -6,19 +6,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// factRoutes reads the routes of the main table that doctor asks for: those that
-// refuse what all or half of a family is, and those to a host that netifd makes.
-func (k *Kernel) factRoutes(f plan.Family) (all []doctor.Route, err error) {
+// Exception is a route of the main table. Type is its rtnetlink type
+// (include/uapi/linux/rtnetlink.h).
+type Exception struct {
+	plan.Route
+	Type uint8
+}
+
+// MainExceptions reads the routes of the main table that change where most of a
+// family, or a single host, is reached: those that refuse all or half of the family, and
+// those to a host of protocol static, which is what netifd uses.
+func (k *Kernel) MainExceptions(f plan.Family) (all []Exception, err error) {
 	wide := func(r *route) bool { return r.Dst.Bits() <= 1 }
 	host := func(r *route) bool { return r.Dst.IsSingleIP() }
 	filter := routeFilter{table: plan.Main}
@@ -31,13 +36,21 @@ func (k *Kernel) factRoutes(f plan.Family) (all []doctor.Route, err error) {
 		for i := 0; i < len(routes) && err == nil; i++ {
 			r := &routes[i]
 			r.Device, err = k.DeviceName(r.Index)
-			all = append(all, doctor.Route{Route: r.Route, Type: typ})
+			all = append(all, Exception{Route: r.Route, Type: typ})
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// LeadsEverywhere reports whether a table has routes that take everything: a default
+// route, or those by which a VPN covers a family in parts. Those of a device without a
+// carrier do not count.
+func (k *Kernel) LeadsEverywhere(f plan.Family, table uint32) (bool, error) {
+	routes, err := k.liveRoutes(f, routeFilter{table: table}, 0, func(r *route) bool { return r.Dst.Bits() <= plan.Everywhere })
+	return len(routes) > 0, err
 }
 
 // liveRoutes lists some routes, of one type unless that is 0, without those whose device has no
@@ -63,43 +76,4 @@ func (k *Kernel) liveRoutes(f plan.Family, filter routeFilter, typ uint8, wanted
 		return nil, fmt.Errorf("%s routes of table %d: %w", f, filter.table, err)
 	}
 	return routes, nil
-}
-
-// factAddresses are the addresses of all devices, with their names.
-func (k *Kernel) factAddresses(there []plan.Address) ([]doctor.Address, error) {
-	all := make([]doctor.Address, len(there))
-	for i, a := range there {
-		all[i].Address = a
-		if i > 0 && there[i-1].Index == a.Index {
-			all[i].Device = all[i-1].Device
-			continue
-		}
-		var err error
-		if all[i].Device, err = k.DeviceName(a.Index); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// missing are the devices of the configuration that do not exist. That of a VLAN
-// (eth1.2) does where its parent does: netifd makes it when it is needed.
-func (k *Kernel) missing(cfg *config.Config) ([]string, error) {
-	if cfg == nil {
-		return nil, nil
-	}
-	var names []string
-	for _, i := range cfg.Interfaces {
-		_, there, err := k.deviceByName(i.Device)
-		if parent, _, vlan := strings.Cut(i.Device, "."); vlan && !there && err == nil {
-			_, there, err = k.deviceByName(parent)
-		}
-		switch {
-		case err != nil:
-			return nil, err
-		case !there && i.Device != "":
-			names = append(names, i.Device)
-		}
-	}
-	return names, nil
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// Package is the UCI package that holds the configuration.
+const Package = "network"
+
+// Runner holds what all runs on a machine have in common. It has no state.
+type Runner struct {
+	// ConfigDir is the directory of the UCI configuration.
+	ConfigDir string
+	// StateDir is the directory of the runtime choices; empty: /var/state, or
+	// /run/mptcpctl where that is missing.
+	StateDir string
+	// LockFile is held by every run that changes something. The files of Settle and
+	// Watch are beside it.
+	LockFile string
+	// LockTimeout is how long a run waits for the lock.
+	LockTimeout time.Duration
+	// StartSettle starts a process that calls Settle, and does not wait for it.
+	StartSettle func() error
+}
+
+// Source is where the configuration and the runtime choices are read and written.
+func (r *Runner) Source() uci.Source {
+	state := r.StateDir
+	if state == "" {
+		state = "/var/state"
+		if _, err := os.Stat(state); err != nil {
+			state = "/run/mptcpctl"
+		}
+	}
+	return uci.Source{ConfigDir: r.ConfigDir, StateDir: state}
+}
+
+// ConfigFile is the path of the configuration, for messages.
+func (r *Runner) ConfigFile() string { return filepath.Join(r.ConfigDir, Package) }
+
+// Config reads and checks the configuration. Its errors are ErrConfig; the bad values
+// of single interfaces are no error, but those of Problems.
+func (r *Runner) Config(ctx context.Context) (config.Config, error) {
+	_, cfg, err := r.readPackage(ctx)
+	return cfg, err
+}
+
+// readPackage gives the sections too.
+func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
+	pkg, err := r.Source().Read(ctx, Package)
+	if err != nil {
+		return nil, config.Config{}, of(ErrConfig, err)
+	}
+	cfg, err := parseConfig(r.ConfigFile(), pkg, kernel.Release())
+	if err == nil {
+		err = r.readSaved(ctx, pkg, &cfg)
+	}
+	return pkg, cfg, of(ErrConfig, err)
+}
+
+// parseConfig checks a configuration for a kernel of some release.
+func parseConfig(file string, pkg *uci.Package, release string) (config.Config, error) {
+	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(release))
+	if err != nil {
+		return config.Config{}, err
+	}
+	for _, w := range pkg.Warnings {
+		cfg.Warnings = append(cfg.Warnings, file+": "+w.String())
+	}
+	return cfg, nil
+}

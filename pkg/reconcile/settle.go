@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+)
+
+// SettleLifetime is how long Settle goes on after the last event.
+const SettleLifetime = 60 * time.Second
+
+// How Settle runs: it looks at the kernel once a second, and gives notifications
+// time to arrive together.
+const (
+	settleInterval = time.Second
+	settleDebounce = 100 * time.Millisecond
+)
+
+// Report is called after each run of Settle and Watch.
+type Report func(Outcome, error)
+
+// settler is one call of Settle.
+type settler struct {
+	*Runner
+	own    *Lock // of settle's file
+	kernel *kernel.Kernel
+	report Report
+	seen   *Observation // nil: read everything again
+	// event is when the last run for an event looked, by the settle file.
+	event time.Time
+	// carriers are the devices whose endpoints wait for a carrier.
+	carriers map[string]bool
+	rescue   rescue
+}
+
+// Settle applies what earlier runs have left waiting, until nothing waits any more or
+// a minute has passed since the last event. It returns at once where another process
+// settles, or nothing waits.
+func (r *Runner) Settle(ctx context.Context, report Report) error {
+	own, err := acquireExisting(ctx, r.settleFile(), 0)
+	if errors.Is(err, ErrLocked) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer own.Release()
+	k, err := openKernel()
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	wake, err := kernel.Notifications(ctx)
+	if err != nil {
+		return err
+	}
+	s := &settler{Runner: r, own: own, kernel: k, report: report, carriers: make(map[string]bool)}
+	tick := time.NewTicker(settleInterval)
+	defer tick.Stop()
+	for !s.once(ctx) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-wake:
+			if !ok {
+				wake = nil // the socket failed: the clock goes on
+				continue
+			}
+			s.seen = nil
+			time.Sleep(settleDebounce)
+			drain(wake)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func drain(wake <-chan struct{}) {
+	select {
+	case <-wake:
+	default:
+	}
+}
+
+// once is one run; done says that settle has nothing more to do. Whether
+// it goes on is decided under the lock, and so is its own lock given up: a run
+// that leaves something waiting finds either a settle that will look again, or
+// none.
+func (s *settler) once(ctx context.Context) (done bool) {
+	lock, err := s.Lock(ctx)
+	if err != nil {
+		s.report(Outcome{}, err)
+		return !errors.Is(err, ErrLocked) // where it cannot be had, no run has it either
+	}
+	defer lock.Release()
+	if !s.called(s.own) {
+		return true
+	}
+	outcome, err := s.run(ctx, lock)
+	if err == nil {
+		err = s.lookAfter(lock, &outcome)
+	}
+	if ctx.Err() == nil {
+		s.report(outcome, err)
+	}
+	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks()
+	if transient(err) {
+		s.seen, waiting = nil, true // it may do better next time
+	}
+	if done = !waiting || time.Since(s.event) > SettleLifetime; done {
+		_ = s.own.Release() // it would be closed by the end of the process too
+	}
+	return done
+}
+
+// transient reports whether the same run may do better at another time. What is wrong
+// with a configuration stays so.
+func transient(err error) bool { return err != nil && !errors.Is(err, ErrConfig) }
+
+// run applies what the kernel's state asks for. Configuration and netifd
+// are read again when a notification came, or another run was here.
+func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
+	called, err := s.own.takeCall()
+	if err != nil {
+		return Outcome{}, err
+	}
+	if called.event.After(s.event) {
+		s.event, s.seen = called.event, nil
+	}
+	for _, name := range called.carriers {
+		s.carriers[name] = true
+	}
+	if called.cuts {
+		s.rescue.begin(called.gone)
+	}
+	if s.seen == nil {
+		if s.seen, err = s.read(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
+	outcome, err := s.seen.run(s.kernel, lock, Request{settling: true, carriers: s.carriers})
+	if !transient(err) {
+		clear(s.carriers) // they are renewed, or not wanted any more
+	}
+	for _, name := range outcome.Result.NoCarrier {
+		s.carriers[name] = true
+	}
+	if outcome.Result.Cuts() {
+		s.rescue.begin(outcome.Result.Retracted())
+	}
+	return outcome, err
+}

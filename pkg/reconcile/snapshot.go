@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/snapshot"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
+)
+
+// Snapshot observes as a run does. It plans to see that a plan can be made. The
+// version is that of the program.
+func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapshot, error) {
+	h := r.peekHint()
+	k, err := openKernel()
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	defer k.Close()
+	o, err := r.Observe(ctx, k, Request{})
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	s := snapshot.Snapshot{
+		Program: version, Release: kernel.Release(),
+		File: r.ConfigFile(), Config: snapshot.Keep(o.Package),
+		Netifd: o.Netifd, Interfaces: o.Interfaces, State: o.State,
+		HintKnown: h.known, LastID: h.lastID, Tables: h.tables,
+		Privileged: NeedNetAdmin() == nil,
+	}
+	for _, i := range o.Config.Interfaces {
+		if i.Saved != config.Off && i.Own {
+			s.Saved = append(s.Saved, snapshot.SavedMode{Interface: i.Name, Mode: i.Saved.String()})
+		}
+	}
+	for _, w := range o.Package.Warnings {
+		s.Complaints = append(s.Complaints, snapshot.Complaint(w.String()))
+	}
+	if !o.State.SubflowsAsked {
+		s.State.Subflows, s.State.SubflowsKnown, err = Subflows()
+	}
+	return s, wrap("listing the subflows", err)
+}
+
+// Replay is what Observe found when a snapshot was taken. It asks nothing of this
+// machine.
+func Replay(s *snapshot.Snapshot) (*Observation, error) {
+	pkg, err := uci.Parse(Package, []byte(s.Config))
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	for _, text := range s.Complaints {
+		pkg.Warnings = append(pkg.Warnings, uci.Warning{Text: text})
+	}
+	o := &Observation{Package: pkg, Netifd: s.Netifd, Interfaces: s.Interfaces, State: s.State}
+	if o.Config, err = parseConfig(s.File, pkg, s.Release); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	for _, saved := range s.Saved {
+		if mode, ok := config.ParseMode(saved.Mode); ok {
+			o.Config.SetSaved(saved.Interface, mode)
+		}
+	}
+	subflows, known := o.State.Subflows, o.State.SubflowsKnown
+	o.State.Subflows, o.State.SubflowsKnown = nil, false
+	return o, o.decide(plan.Resolve(&o.Config, o.Interfaces), Request{
+		hint:     hint{lastID: s.LastID},
+		Subflows: func() ([]plan.Subflow, bool, error) { return subflows, known, nil },
+	})
+}
