@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -159,26 +158,6 @@ func TestRoutesOfOtherKindsAreForeignOrNotListed(t *testing.T) {
 	got := r.observe(5)
 	same(t, "routes", nil, got.Routes)
 	same(t, "foreign routes", []plan.Route{{Table: 5, Dst: prefix("0.0.0.0/0")}, {Table: 5, Dst: prefix("10.0.2.0/24")}}, got.Foreign)
-}
-
-func TestARouteByNexthopObjectIsNotTakenForOurs(t *testing.T) {
-	r := newRouter(t)
-	// RTM_NEWNEXTHOP with NHA_ID and NHA_OIF (include/uapi/linux/nexthop.h).
-	ae := netlink.NewAttributeEncoder()
-	ae.Uint32(1, 7)
-	ae.Uint32(5, uint32(r.index["eth1"]))
-	body, err := join([]byte{unix.AF_INET, 0, 0, 0, 0, 0, 0, 0}, ae)
-	r.must(err)
-	r.must(r.Kernel.route.write(unix.RTM_NEWNEXTHOP, netlink.Create, body))
-	ae = netlink.NewAttributeEncoder()
-	ae.Uint32(rtaNHID, 7)
-	ae.Uint32(unix.RTA_TABLE, 5)
-	body, err = join([]byte{unix.AF_INET, 0, 0, 0, 0, plan.Protocol, 0, unix.RTN_UNICAST, 0, 0, 0, 0}, ae)
-	r.must(err)
-	r.must(r.Kernel.route.write(unix.RTM_NEWROUTE, netlink.Create, body))
-	got := r.observe(5)
-	same(t, "routes", nil, got.Routes)
-	same(t, "foreign routes", 1, len(got.Foreign))
 }
 
 func TestRefusalsKeepTheErrnoAndTheKernelsWords(t *testing.T) {
