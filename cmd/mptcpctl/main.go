@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mptcpctl keeps policy rules, routes and MPTCP endpoints true for
-// every line of a router.
+// Command mptcpctl keeps policy rules, routing tables and MPTCP endpoints in step with
+// the lines of a router.
 package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 )
 
-// version is set by the linker.
-var version = "devel"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
-}
-
-// streams are what a command reads and where it writes.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
 }
 
 // run executes one command line and gives its exit code. Called by the name of the

@@ -7,16 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
-
-// options are the global flags.
-type options struct {
-	streams
-	runner reconcile.Runner
-	syslog string
-}
 
 // newRootCmd makes the command line. If asked is the name of a command, that one is
 // all it knows: an event pays for no help text of others.
@@ -99,16 +90,5 @@ func refuseOtherShells(root *cobra.Command) {
 		if c.Name() == "completion" {
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		}
-	}
-}
-
-func newVersionCmd(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return o.printf("mptcpctl %s\n", version)
-		},
 	}
 }
