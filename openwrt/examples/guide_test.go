@@ -99,8 +99,8 @@ func (g *guided) equip(r *recipe) *recipe {
 	r.Helper()
 	busybox, err := exec.LookPath("busybox")
 	r.must(err)
-	for _, name := range []string{"ping", "sysctl"} {
-		r.must(os.Symlink(busybox, filepath.Join(r.BinDir(), name)))
+	for name, program := range map[string]string{"ping": busybox, "sysctl": busybox, "ip": r.system("ip")} {
+		r.must(os.Symlink(program, filepath.Join(r.BinDir(), name)))
 	}
 	for _, dir := range []string{"etc/hotplug.d/iface", "etc/nftables.d", "usr/bin"} {
 		r.must(os.MkdirAll(filepath.Join(r.router.root, dir), 0o755))
@@ -150,11 +150,28 @@ const firewall = `table inet fw4 {
 }
 `
 
+// programsFirst has the router's shell find a program of its PATH before an applet
+// of the same name, as OpenWrt's does. Where busybox is built to prefer its applets
+// (FEATURE_SH_STANDALONE: Debian's busybox-static), a function still comes first.
+const programsFirst = `for program in "$1"/*; do eval "${program##*/}() { '$program' \"\$@\"; }"; done
+`
+
 // types types commands into the router's shell and returns what they print.
 func (r *recipe) types(commands string) string {
 	r.Helper()
 	here := strings.ReplaceAll(commands, "/usr/bin/", r.router.root+"/usr/bin/")
-	return r.router.run("busybox", "ash", "-ec", r.router.adapt(here))
+	return r.router.run("busybox", "ash", "-ec", programsFirst+r.router.adapt(here), "ash", r.BinDir())
+}
+
+// system finds a program of the machine, which a user's PATH may not have.
+func (r *recipe) system(name string) string {
+	r.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path, err = exec.LookPath(filepath.Join("/usr/sbin", name))
+	}
+	r.must(err)
+	return path
 }
 
 // follow types every block of the section.
@@ -195,11 +212,7 @@ func (r *recipe) refuseForeignAddresses() {
 
 func (r *recipe) nft(args ...string) string {
 	r.Helper()
-	nft, err := exec.LookPath("nft")
-	if err != nil {
-		nft = "/usr/sbin/nft"
-	}
-	text, err := r.Internet.Output(r.ctx, nft, args...)
+	text, err := r.Internet.Output(r.ctx, r.system("nft"), args...)
 	if err != nil {
 		r.Fatalf("nft %q: %v\n%s", args, err, text)
 	}
