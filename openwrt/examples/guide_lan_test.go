@@ -280,10 +280,14 @@ func followForwards(g *guided) {
 	r := g.lab("master", "on")
 	r.listen(r.LAN, netip.MustParseAddrPort("192.168.1.100:80"))
 	first, second := netip.MustParseAddrPort("10.0.1.2:8080"), netip.MustParseAddrPort("10.0.2.2:8080")
+	last := len(g.blocks) - 1
+	r.types(g.blocks[last])
 	r.must(r.dialTCP(r.Server, first).talk())
 	r.isRefused(second)
 
-	g.follow(r)
+	for _, block := range g.blocks[:last] {
+		r.types(block)
+	}
 	works := func() {
 		g.Helper()
 		r.must(r.dialTCP(r.Server, first).talk(), r.dialTCP(r.Server, second).talk())
