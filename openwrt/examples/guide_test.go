@@ -33,6 +33,8 @@ func TestTheGuideIsFollowed(t *testing.T) {
 		"LTE and 5G":                     followLTE,
 		"IPv6":                           followIPv6,
 		"A line that is up but dead":     followTracker,
+		"A tunnel of the router":         followTunnel,
+		"Names: which line is asked":     followNames,
 		"Port forwards on a second line": followForwards,
 		"In this order":                  followOrder,
 		"You are locked out? Then":       followLockedOut,
@@ -264,9 +266,15 @@ func (r *recipe) nft(args ...string) string {
 }
 
 // refused is how many packets of a line a provider has dropped for their address.
-func (r *recipe) refused(line int) (packets int) {
+func (r *recipe) refused(line int) int {
 	r.Helper()
-	text := r.nft("list", "counter", "inet", "providers", fmt.Sprintf("line%d", line))
+	return r.counted("counter", "inet", "providers", fmt.Sprintf("line%d", line))
+}
+
+// counted is what a counter of the internet's nftables says.
+func (r *recipe) counted(name ...string) (packets int) {
+	r.Helper()
+	text := r.nft(append([]string{"list"}, name...)...)
 	_, after, _ := strings.Cut(text, "packets ")
 	if _, err := fmt.Sscan(after, &packets); err != nil {
 		r.Fatalf("%v:\n%s", err, text)
