@@ -325,7 +325,7 @@ uci commit firewall`)
 	if r.types("cat /etc/config/network /etc/config/firewall") == before || r.reboots() != 0 {
 		g.Fatal("nothing has changed, or the router has rebooted before the way back")
 	}
-	r.types("/root/way-back")
+	r.types("sh /root/way-back")
 	if now := r.types("cat /etc/config/network /etc/config/firewall"); now != before || r.reboots() != 1 {
 		g.Errorf("%d reboots; the configuration was\n%s\nand is\n%s", r.reboots(), before, now)
 	}
