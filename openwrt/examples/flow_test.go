@@ -36,7 +36,7 @@ func (r *recipe) transfer(from *netlab.Namespace, to netip.AddrPort, tcp bool) *
 	return &flow{running, r}
 }
 
-// await waits till n bytes more have arrived each way.
+// await waits until n bytes more have arrived each way.
 func (f *flow) await(n uint64) {
 	f.r.Helper()
 	if err := f.Await(f.r.ctx, n); err != nil {
@@ -59,7 +59,7 @@ func (f *flow) carry(n uint64) carried {
 	return after
 }
 
-// stop ends a transfer that must have lived till now.
+// stop ends a transfer that must have lived until now.
 func (f *flow) stop() {
 	f.r.Helper()
 	result, err := f.Stop()

@@ -275,15 +275,35 @@ func (r *recipe) dialTCP(from *netlab.Namespace, to netip.AddrPort) *stream {
 	return &stream{r, conn}
 }
 
+// followTunnel and followNames see what is typed arrive in the configuration: it is
+// netifd and dnsmasq that read it.
+func followTunnel(g *guided) {
+	r := g.lab("master", "on")
+	r.types("uci set network.vpn=interface")
+	g.follow(r)
+	r.says(r.types("cat /etc/config/network"), "config interface 'vpn'\n\toption nohostroute '1'\n")
+}
+
+func followNames(g *guided) {
+	r := g.lab("master", "on")
+	g.follow(r)
+	r.says(r.types("cat /etc/config/network /etc/config/dhcp"), "list dns '9.9.9.9'", "list dns '149.112.112.112'", "option peerdns '0'",
+		"option noresolv '1'", "list server '192.0.2.53@eth1'", "list server '198.51.100.53@eth2'")
+}
+
 // followForwards comes in by the second line, before and after.
 func followForwards(g *guided) {
 	r := g.lab("master", "on")
 	r.listen(r.LAN, netip.MustParseAddrPort("192.168.1.100:80"))
 	first, second := netip.MustParseAddrPort("10.0.1.2:8080"), netip.MustParseAddrPort("10.0.2.2:8080")
+	last := len(g.blocks) - 1
+	r.types(g.blocks[last])
 	r.must(r.dialTCP(r.Server, first).talk())
 	r.isRefused(second)
 
-	g.follow(r)
+	for _, block := range g.blocks[:last] {
+		r.types(block)
+	}
 	works := func() {
 		g.Helper()
 		r.must(r.dialTCP(r.Server, first).talk(), r.dialTCP(r.Server, second).talk())

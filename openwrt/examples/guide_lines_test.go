@@ -42,7 +42,7 @@ func followPPPoE(g *guided) {
 func followLTE(g *guided) {
 	r := g.lab("master", "on")
 	g.follow(r)
-	r.says(r.types("mptcpctl iface wwan"), "backup")
+	r.says(r.types("mptcpctl iface wwan; uci get firewall.@zone[1].network"), "backup", "wan wan2 wwan")
 	r.says(r.types("mptcpctl status"), "wwan", "down")
 	// What netifd reports once the modem is connected.
 	r.types(`ip link add wwan0 type veth peer name modem
@@ -62,7 +62,7 @@ ip route add default via 100.64.1.8 dev wwan0 metric 30 onlink`)
 func followIPv6(g *guided) {
 	r := g.lab("master", "on")
 	g.follow(r)
-	r.says(r.types("mptcpctl iface wan26 --json"), `"mode":"on"`, `"from":"wan2"`)
+	r.says(r.types("mptcpctl iface wan26 --json; uci get firewall.@zone[1].network"), `"mode":"on"`, `"from":"wan2"`, "wan26")
 }
 
 // followTracker has the tracker find a black hole and its end, under a connection

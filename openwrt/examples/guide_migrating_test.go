@@ -10,6 +10,32 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
+// followOrder begins with a configuration that is there already, and nothing of it
+// in the kernel.
+func followOrder(g *guided) {
+	r := g.lab("master", "on")
+	r.types("mptcpctl flush")
+	r.says(r.types(g.blocks[0]), "+ ip route add default via 10.0.2.1", "+ ip rule add pref 502 from 10.0.1.2", "+ ip mptcp endpoint add 10.0.2.2")
+	if rules := r.types("ip rule"); strings.Contains(rules, "proto 77") {
+		g.Errorf("plan has written rules:\n%s", rules)
+	}
+	for _, block := range g.blocks[1:] {
+		r.says(r.types(block), "default route, ipv4: wan, then wan2", "nothing found\n")
+	}
+	r.says(r.types("ip rule"), "proto 77")
+}
+
+// followLockedOut sees OpenWrt's own routing again, and what has been wrong before.
+func followLockedOut(g *guided) {
+	r := g.lab("master", "on")
+	r.says(r.types("ip rule; ip mptcp endpoint"), "proto 77", "dev eth2")
+	g.follow(r)
+	if left := r.types("ip rule; ip mptcp endpoint"); strings.Contains(left, "proto 77") || strings.Contains(left, "dev eth2") {
+		g.Errorf("left:\n%s", left)
+	}
+	r.says(r.types("ip route get 10.99.0.2"), "dev eth1")
+}
+
 func followWiki(g *guided) {
 	r := g.lab("master", "on")
 	old := filepath.Join(r.router.root, "usr/bin/multipath")

@@ -56,14 +56,15 @@ func (m *machine) read(path string) string {
 	return m.adapt(string(text))
 }
 
-// adapt puts the lab's names and addresses in place of the example's.
-func (m *machine) adapt(text string) string {
-	return strings.NewReplacer(
+// adapt puts the lab's names and addresses in place of the example's, and more:
+// pairs of old and new words.
+func (m *machine) adapt(text string, more ...string) string {
+	return strings.NewReplacer(append([]string{
 		"203.0.113.10", netlab.Addr4.Addr().String(),
 		"198.51.100.1", netlab.ServerSecondGateway.String(),
 		"br-lan", "lan0",
-		"/etc/", m.root+"/etc/", "/usr/local/", m.root+"/usr/local/", "/var/run/", m.root+"/var/run/",
-	).Replace(text)
+		"/etc/", m.root + "/etc/", "/usr/local/", m.root + "/usr/local/", "/var/run/", m.root + "/var/run/",
+	}, more...)...).Replace(text)
 }
 
 // command returns a program to run on the machine, with a limit to its time.

@@ -21,6 +21,7 @@ func newVPN(t *testing.T, modes ...string) *recipe {
 	t.Helper()
 	r := newRecipe(t, modes...)
 	r.server.install("openvpn/server")
+	r.sysctl("91-mptcp-vpn.conf")
 	r.router.install("openvpn/router")
 	r.server.follow("openvpn/README.md", "openssl req", "etc/openvpn/server")
 	for _, file := range []string{"router.crt", "router.key", "server.fingerprint"} {
@@ -160,6 +161,47 @@ func (r *recipe) changesModes(f *flow) {
 	r.deliver(r.Plug("wan1"))
 	r.eventually("the handover line is given back", func() bool { return r.subflows("wan2") == 0 && r.subflows("wan1") == 1 })
 }
+
+// The server's firewall keeps the tunnel out until the commands of its page are typed.
+func TestVPNThroughTheServersFirewall(t *testing.T) {
+	t.Parallel()
+	r := newVPN(t, "master", "on")
+	config := r.configure()
+	r.boot()
+	file := filepath.Join(r.server.root, "nftables.conf")
+	r.must(os.WriteFile(file, []byte(debianFirewall), 0o644))
+	r.server.run("nft", "-f", file)
+
+	server := r.server.start("openvpn", r.server.unit("etc/systemd/system/openvpn-server@mptcp.service.d/mptcpize.conf"))
+	server.await(connected)
+	client := r.router.start("openvpn", r.router.service("etc/init.d/openvpn-mptcp"))
+	r.eventually("the firewall has dropped the client's packets", func() bool {
+		return !strings.Contains(r.server.run("nft", "list", "chain", "inet", "filter", "input"), "counter packets 0 ")
+	})
+	if strings.Contains(client.printed(), connected) {
+		t.Error("the tunnel is there in spite of the firewall")
+	}
+	r.server.follow("server/README.md", "nft insert rule", ".")
+	client.await(connected)
+	r.bringUp(config)
+	f := r.flow()
+	f.await(megabyte)
+	f.stop()
+}
+
+// debianFirewall is Debian's example (workstation.nft) with a chain for what is forwarded.
+const debianFirewall = `table inet filter {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		iif lo accept
+		ct state established,related accept
+		counter reject
+	}
+	chain forward {
+		type filter hook forward priority 0; policy drop;
+	}
+}
+`
 
 // The same tunnel without MPTCP: what joins the lines is MPTCP alone.
 func TestVPNWithoutMPTCPUsesOneLine(t *testing.T) {

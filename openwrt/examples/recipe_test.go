@@ -66,7 +66,8 @@ func newRecipeOn(t *testing.T, lines ...netlab.LineConfig) *recipe {
 		r.check(lab.Close())
 	})
 	r.router = &machine{recipe: r, at: lab.Router, root: filepath.Join(lab.Dir, "router"), path: lab.Path()}
-	r.server = &machine{recipe: r, at: lab.Server, root: filepath.Join(lab.Dir, "server"), path: os.Getenv("PATH") + ":/usr/sbin:/sbin"}
+	r.server = &machine{recipe: r, at: lab.Server, root: filepath.Join(lab.Dir, "server")}
+	r.server.path = filepath.Join(r.server.root, "usr/local/sbin") + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin"
 	r.router.path += ":/usr/sbin:/sbin"
 	r.installProgram(r.router, lab.BinDir(), lab.ConfigDir())
 	r.installProgram(r.server, filepath.Join(r.server.root, "usr/local/sbin"), filepath.Join(r.server.root, "etc/config"))
@@ -101,11 +102,22 @@ func (r *recipe) addFarHost() {
 	r.Cleanup(func() { r.check(r.farEnd.Close()) })
 }
 
-// setUpServer follows the example of the far server.
+// setUpServer follows the example of the server, on one that forwards nothing and
+// filters by the reverse path.
 func (r *recipe) setUpServer() {
 	r.Helper()
+	for name, value := range map[string]string{"net.ipv4.ip_forward": "0", "net.ipv4.conf.all.rp_filter": "1", "net.ipv4.conf.default.rp_filter": "1"} {
+		r.must(r.Server.Sysctl(name, value))
+	}
 	r.server.install("server")
-	text, err := os.ReadFile(filepath.Join(r.server.root, "etc/sysctl.d/90-mptcp.conf"))
+	r.sysctl("90-mptcp.conf")
+	r.server.run(r.server.unit("etc/systemd/system/mptcpctl.service")...)
+}
+
+// sysctl does with a file of the server's sysctl.d what sysctl --system does.
+func (r *recipe) sysctl(file string) {
+	r.Helper()
+	text, err := os.ReadFile(filepath.Join(r.server.root, "etc/sysctl.d", file))
 	r.must(err)
 	for line := range strings.Lines(string(text)) {
 		key, value, ok := strings.Cut(line, "=")
@@ -113,7 +125,6 @@ func (r *recipe) setUpServer() {
 			r.must(r.Server.Sysctl(strings.TrimSpace(key), strings.TrimSpace(value)))
 		}
 	}
-	r.server.run(r.server.unit("etc/systemd/system/mptcpctl.service")...)
 }
 
 // boot gives the router's hooks the events of a boot.

@@ -20,8 +20,8 @@ import (
 var errNoEntry = errors.New("Entry not found")
 
 // UciMain is the main function of the stand-in for OpenWrt's `uci`: export, show,
-// get, set, delete, changes, revert and commit, with -c, -P, -p, -t, -q, -S, -n
-// and -N. Without -c it reads the lab's configuration, and it stages changes in
+// get, set, add, add_list, del_list, delete, changes, revert and commit, with -c,
+// -P, -p, -t, -q, -S, -n and -N. Without -c it reads the lab's configuration, and it stages changes in
 // the lab's directory instead of /tmp/.uci. It returns the exit code.
 func UciMain() int {
 	c := uciCommand{out: os.Stdout, problems: os.Stderr, config: "/etc/config", save: "/tmp/.uci", strict: true, named: false}
@@ -53,7 +53,7 @@ func (c *uciCommand) main(args []string) int {
 		fmt.Fprintln(c.problems, "Usage: uci [<options>] <command> [<arguments>]")
 		return 1
 	}
-	if err := c.run(rest[0], strings.Join(rest[1:], "")); err != nil {
+	if err := c.run(rest[0], rest[1:]); err != nil {
 		if !c.quiet {
 			fmt.Fprintln(c.problems, "uci:", err)
 		}
@@ -104,8 +104,11 @@ func (c *uciCommand) directory(flag, dir string) {
 	}
 }
 
-func (c *uciCommand) run(command, argument string) error {
-	tuple, value, hasValue := strings.Cut(argument, "=")
+func (c *uciCommand) run(command string, arguments []string) error {
+	if command == "add" && len(arguments) == 2 {
+		return c.add(arguments[0], arguments[1])
+	}
+	tuple, value, hasValue := strings.Cut(strings.Join(arguments, ""), "=")
 	name, _, _ := strings.Cut(tuple, ".")
 	switch command {
 	case "changes":
@@ -119,6 +122,10 @@ func (c *uciCommand) run(command, argument string) error {
 	if err != nil {
 		return err
 	}
+	if tuple, err = resolve(p, tuple); err != nil {
+		return err
+	}
+	value = strings.ReplaceAll(value, "'", `'\''`)
 	switch {
 	case command == "export":
 		text := p.Unnamed()
@@ -131,7 +138,11 @@ func (c *uciCommand) run(command, argument string) error {
 	case command == "get":
 		err = c.get(p, tuple)
 	case command == "set" && hasValue:
-		err = c.stage(p, fmt.Sprintf("%s='%s'\n", tuple, strings.ReplaceAll(value, "'", `'\''`)))
+		err = c.stage(p, fmt.Sprintf("%s='%s'\n", tuple, value))
+	case command == "add_list" && hasValue:
+		err = c.stage(p, fmt.Sprintf("|%s='%s'\n", tuple, value))
+	case command == "del_list" && hasValue:
+		err = c.stage(p, fmt.Sprintf("~%s='%s'\n", tuple, value))
 	case command == "delete":
 		err = c.stage(p, "-"+tuple+"\n")
 	default:

@@ -7,6 +7,7 @@ package netlab
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,16 +19,19 @@ import (
 // show prints a package, a section or an option as uci show does.
 func (c *uciCommand) show(p *uci.Package, tuple string) error {
 	found := false
-	for _, s := range p.Sections {
+	for at, s := range p.Sections {
 		section := p.Name + "." + s.Name
+		words := section
+		if tuple == p.Name {
+			words = p.Name + "." + shown(p, at)
+		}
 		if tuple == p.Name || tuple == section {
-			fmt.Fprintf(c.out, "%s=%s\n", section, s.Type)
+			fmt.Fprintf(c.out, "%s=%s\n", words, s.Type)
 			found = true
 		}
 		for _, o := range s.Options {
-			option := section + "." + o.Name
-			if tuple == p.Name || tuple == section || tuple == option {
-				fmt.Fprintf(c.out, "%s='%s'\n", option, strings.Join(o.Values, "' '"))
+			if tuple == p.Name || tuple == section || tuple == section+"."+o.Name {
+				fmt.Fprintf(c.out, "%s.%s='%s'\n", words, o.Name, strings.Join(o.Values, "' '"))
 				found = true
 			}
 		}
@@ -90,11 +94,26 @@ func (c *uciCommand) changes(name string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := c.out.Write(data); err != nil {
-			return err
+		for line := range strings.Lines(string(data)) {
+			if _, err := io.WriteString(c.out, change(line)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// change is how uci changes prints a line of the file in which they are staged.
+func change(line string) string {
+	switch line[0] {
+	case '+':
+		return line[1:]
+	case '|':
+		return strings.Replace(line[1:], "=", "+=", 1)
+	case '~':
+		return strings.Replace(line[1:], "=", "-=", 1)
+	}
+	return line
 }
 
 // revert drops the staged changes of a package, a section or an option.
