@@ -63,9 +63,11 @@ fuzz: ## every fuzz test for FUZZTIME
 	@grep -ro '^func Fuzz[A-Za-z]*' --include='*_test.go' cmd pkg | sed 's|/[^/]*:func | |' | sort | while read -r package name; do \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$package" || exit 1; done
 
-bench: ## benchmarks, an event beside its rivals
+# With UPDATE=1 the results of bench and weigh are written to docs/measurements.md.
+UPDATE ?=
+bench: ## benchmarks, an event beside its rivals; UPDATE=1 writes them down
 	@.ci/need ip userns
-	go test -run '^$$' -bench . -benchtime 20x ./...
+	@.ci/measured '$(UPDATE)' bench .ci/bench
 
 cross: $(TARGETS:%=dist/mptcpctl-%) ## the shipped binary for every target, into dist/
 
@@ -78,9 +80,9 @@ size: cross ## the size budget
 	@.ci/need xz
 	.ci/size dist/mptcpctl-mipsle dist/mptcpctl-mips
 
-weigh: ## what each library adds to the binary, on every target
+weigh: ## what each library adds to the binary, on every target; UPDATE=1 writes it down
 	@.ci/need xz
-	@.ci/weigh '$(LINK)' $(TARGETS)
+	@$(LEAN) .ci/measured '$(UPDATE)' weigh .ci/weigh '$(LINK)' $(TARGETS)
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,76 +15,128 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
 
-// Where the table stands: all of it, and its summary between the marks.
+// The pages that have the result: all rows and their summary, and the README with
+// three lines of the summary.
 const (
-	survivalFile   = "testdata/survival.md"
+	survivalPage   = "../../docs/survival.md"
 	survivalReadme = "../../README.md"
-	survivalBegin  = "<!-- from cmd/mptcpctl/testdata/survival.md -->\n"
-	survivalEnd    = "<!-- to here -->\n"
 )
 
-// survivalText is the file.
-func survivalText(rows []*survivalRow, took time.Duration) string {
+// The blocks of these pages that writeSurvival replaces.
+const (
+	blockSummary = "survival-summary"
+	blockRows    = "survival-rows"
+	blockExcerpt = "survival-excerpt"
+)
+
+// survivalRun says how and where the rows were measured, and lists them.
+func survivalRun(rows []*survivalRow, took time.Duration) string {
 	again, which := 0, ""
 	for _, r := range rows {
 		if again += r.again; r.again > 0 {
 			which += fmt.Sprintf("- %s: %d\n", r, r.again)
 		}
 	}
-	return fmt.Sprintf("<!-- SPDX-License-Identifier: Apache-2.0 -->\n# What a live connection survives\n\n"+
-		"%[1]s%[2]s%[3]s\n%[4]d rows, measured in %.0[5]f minutes, %[6]d at a time, on Linux %[7]s, %[8]d processors, %[9]s;\n"+
-		"measured anew, since a kernel had stopped reading: %[10]d.\n%[11]s\n%[12]s",
-		survivalBegin, survivalSummary(rows), survivalEnd, len(rows), took.Minutes(), survivalLabs,
-		kernel.Release(), runtime.NumCPU(), runtime.GOARCH, again, which, survivalTable(rows))
+	return fmt.Sprintf("%d rows, measured in %.0f minutes, %d at a time, on Linux %s, %d processors, %s;\n"+
+		"measured again because the kernel had stopped reading: %d.\n%s\n%s",
+		len(rows), took.Minutes(), survivalLabs, kernel.Release(), runtime.NumCPU(), runtime.GOARCH, again, which, survivalTable(rows))
 }
 
-// writeSurvival replaces the file, and the summary in the README.
-func writeSurvival(t *testing.T, text string) {
+// writeSurvival replaces the blocks of both pages.
+func writeSurvival(t *testing.T, summary, run string) {
 	t.Helper()
-	readme, err := os.ReadFile(survivalReadme)
+	excerpt, err := survivalExcerpt(summary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, old := cutSummary(t, string(readme))
-	_, summary := cutSummary(t, text)
-	after := strings.TrimPrefix(strings.TrimPrefix(string(readme), before), old)
-	for file, content := range map[string]string{survivalFile: text, survivalReadme: before + summary + after} {
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// cutSummary returns what stands before the summary and the summary itself.
-func cutSummary(t *testing.T, text string) (before, summary string) {
-	t.Helper()
-	before, rest, begins := strings.Cut(text, survivalBegin)
-	summary, _, ends := strings.Cut(rest, survivalEnd)
-	if !begins || !ends {
-		t.Fatalf("no %q and %q", survivalBegin, survivalEnd)
-	}
-	return before + survivalBegin, summary
-}
-
-func TestReadmeHasTheSurvivalSummary(t *testing.T) {
-	var summaries []string
-	for _, file := range []string{survivalFile, survivalReadme} {
-		text, err := os.ReadFile(file)
+	for page, blocks := range map[string]map[string]string{
+		survivalPage:   {blockSummary: summary, blockRows: run},
+		survivalReadme: {blockExcerpt: excerpt},
+	} {
+		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, summary := cutSummary(t, string(text))
-		summaries = append(summaries, summary)
+		for name, content := range blocks {
+			before, _, after := cutBlock(t, string(text), name)
+			text = []byte(before + content + after)
+		}
+		if err := os.WriteFile(page, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if summaries[0] != summaries[1] {
-		t.Errorf("the README has\n%s\nand %s\n%s", summaries[1], survivalFile, summaries[0])
+}
+
+// cutBlock returns what is before a block of a page, the block without its marks,
+// and what is after it.
+func cutBlock(t *testing.T, page, name string) (before, block, after string) {
+	t.Helper()
+	_, rest, begins := strings.Cut(page, "<!-- begin "+name+":")
+	_, rest, closed := strings.Cut(rest, "-->\n")
+	block, _, ends := strings.Cut(rest, "<!-- end "+name+" -->\n")
+	if !begins || !closed || !ends {
+		t.Fatalf("no block %s", name)
+	}
+	after = rest[len(block):]
+	return page[:len(page)-len(rest)], block, after
+}
+
+// survivalExcerpts are the faults that the README names, each with its words, in
+// which the two times of the summary for mode "on" are filled in.
+var survivalExcerpts = []struct{ fault, words string }{
+	{"unplugged, events", "main line unplugged: stalls for %s at most over IPv4, %s over IPv6"},
+	{"black hole behind the router", "main line up, but its provider drops everything: stalls for %s, %s"},
+	{"both unplugged, wan1 back after 10 s", "both lines unplugged: resumes %s, %s after the first of them is back"},
+}
+
+// survivalExcerpt is what the README has of the summary.
+func survivalExcerpt(summary string) (string, error) {
+	var b strings.Builder
+	for _, e := range survivalExcerpts {
+		_, row, found := strings.Cut(summary, "\n| "+e.fault+" | ")
+		cell, _, _ := strings.Cut(row, " | ")
+		cell = cell[strings.LastIndex(cell, ": ")+1:]
+		first, second, both := strings.Cut(cell, ",")
+		if !found || !both {
+			return "", fmt.Errorf("%q is not in the summary", e.fault)
+		}
+		fmt.Fprintf(&b, "- "+e.words+"\n", strings.Trim(first, " +"), strings.Trim(second, " +"))
+	}
+	return b.String(), nil
+}
+
+// TestReadmeHasTheSurvivalExcerpt compares what writeSurvival has written into both
+// pages.
+func TestReadmeHasTheSurvivalExcerpt(t *testing.T) {
+	t.Parallel()
+	blocks := make(map[string]string)
+	for name, page := range map[string]string{blockSummary: survivalPage, blockRows: survivalPage, blockExcerpt: survivalReadme} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, blocks[name], _ = cutBlock(t, string(text), name)
+	}
+	want, err := survivalExcerpt(blocks[blockSummary])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if blocks[blockExcerpt] != want {
+		t.Errorf("the README has\n%s\nwant\n%s", blocks[blockExcerpt], want)
+	}
+	count, _, _ := strings.Cut(blocks[blockRows], " rows, ")
+	if rows := strings.Count(blocks[blockRows], "\n| ") - 1; strconv.Itoa(rows) != count {
+		t.Errorf("%d rows are listed, %s were measured", rows, count)
+	}
+	if _, err := survivalExcerpt("| fault |\n"); err == nil {
+		t.Error("a summary without the faults of the README is accepted")
 	}
 }
 
 // survivalSummary is one line for each fault of wan1, the master, and in it for each mode of wan2 the
 // shares of wan1 and wan2 during the fault and after it, by IPv4, and the longest stall
-// by IPv4 and by IPv6. Where no line was left it is the time from the return
-// to the going on. Other rows are left out.
+// by IPv4 and by IPv6. Where no line was left it is the time from the return of a
+// line until data flows again. Other rows are left out.
 func survivalSummary(rows []*survivalRow) string {
 	cells := make(map[string][]string) // by fault and mode
 	var faults []string
@@ -134,7 +187,7 @@ func (r *survivalRow) summary(before string) string {
 // survivalTable is the rows as Markdown.
 func survivalTable(rows []*survivalRow) string {
 	var b strings.Builder
-	b.WriteString("| fault | wan1 + wan2 | lives | longest stall | goes on after | wan1 : wan2 before | during | after | closes in |\n")
+	b.WriteString("| fault | wan1 + wan2 | lives | longest stall | resumes after | wan1 : wan2 before | during | after | closes in |\n")
 	b.WriteString("|---|---|---|---:|---:|---|---|---|---:|\n")
 	for _, r := range rows {
 		b.WriteString(r.markdown() + "\n")

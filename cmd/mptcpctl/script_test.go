@@ -63,6 +63,7 @@ const commandTimeout = time.Minute
 //	without PROGRAM         takes ubus or uci off the PATH
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
 //	hold, release           holds the lock as another run would
+//	shown PAGE COMMAND      compares stdout with what a page shows of the command
 //
 // The variables CONFIG, STATE and LOCK name the files of the lab. With UPDATE_SCRIPTS
 // set, cmp writes what it got into the script: read it before you keep it.
@@ -81,6 +82,7 @@ func TestScripts(t *testing.T) {
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug, "walk": cmdWalk,
+			"shown": cmdShown,
 		},
 		Condition:          scriptCondition,
 		RequireUniqueNames: true,
