@@ -16,19 +16,19 @@ func newCountersCmd(o *options) *cobra.Command {
 	var since string
 	cmd := &cobra.Command{
 		Use:   "counters",
-		Short: "Show the kernel's MPTCP counters, by what they answer",
-		Long: `The MPTcpExt counters of /proc/net/netstat, which begin at 0 with the network
-namespace. To see what a while brings:
-
+		Short: "Show the kernel's MPTCP counters, grouped by question",
+		Long: `Shows the MPTcpExt counters of /proc/net/netstat that are not 0. They start at 0
+with the network namespace.`,
+		Example: `  mptcpctl counters
   mptcpctl counters --json >before
-  mptcpctl counters --since before`,
+  mptcpctl counters --since before   # what has been counted since`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return o.showCounters(c, since) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&c.all, "all", false, "show those that are 0 too")
-	f.BoolVar(&c.asJSON, "json", false, "print JSON, always all of them")
-	f.StringVar(&since, "since", "", "show the difference to a `file` with an earlier --json")
+	f.BoolVar(&c.all, "all", false, "include counters that are 0")
+	f.BoolVar(&c.asJSON, "json", false, "print JSON, with all counters")
+	f.StringVar(&since, "since", "", "show the difference to a `file` written with --json")
 	return cmd
 }
 

@@ -22,14 +22,16 @@ func newMonitorCmd(o *options) *cobra.Command {
 	var buffer int
 	cmd := &cobra.Command{
 		Use:   "monitor",
-		Short: "Show the path manager's events as they come, until interrupted",
-		Long: `One line per event: time, token of the connection, line, what happened, the
-addresses, and what it means. Events that the kernel had to drop, because they
-came faster than they were read, are counted.`,
+		Short: "Print path manager events as they happen",
+		Long: `Prints a line for each event until interrupted: time, connection token, line,
+event, addresses and meaning. Events that the kernel dropped, because they
+arrived faster than they were read, are counted.`,
+		Example: `  mptcpctl monitor
+  mptcpctl monitor --json >events`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.monitor(c.Context(), asJSON, buffer) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, an object per line")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object per line")
 	cmd.Flags().IntVar(&buffer, "buffer", 0, "receive buffer in `bytes` (default 1 MiB)")
 	return cmd
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // wordHelp is what the help of commands that take a name says about it.
-const wordHelp = `An interface can be named by its device too, where only one line has it, or where
-the sections on it are the two families of one line (wan and wan6).`
+const wordHelp = `NAME can be a device, if only one line uses it or its sections are the IPv4 and
+IPv6 halves of one line (wan and wan6).`
 
 // meant resolves a word of the command line: the interface of that name, or else
 // those on the device of that name. It gives the names of several interfaces only
