@@ -30,7 +30,7 @@ func (p *peerFlag) Set(text string) error {
 		prefix, err = netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	if err != nil {
-		return fmt.Errorf("no address and no prefix")
+		return fmt.Errorf("neither an address nor a prefix")
 	}
 	if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
 		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
@@ -60,7 +60,7 @@ func (*tokenFlag) Type() string { return "token" }
 func (t *tokenFlag) Set(text string) error {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 32)
 	if err != nil {
-		return fmt.Errorf("no hexadecimal number of 32 bits")
+		return fmt.Errorf("not a hexadecimal number of 32 bits")
 	}
 	t.value, t.set = uint32(n), true
 	return nil

@@ -54,13 +54,13 @@ func listFailed(err error) error {
 		return wrapFailed("listing the connections", err)
 	}
 	if _, ok, _ := kernel.Sysctl("net/mptcp/enabled"); !ok {
-		err = errors.New("this kernel has no Multipath TCP")
+		err = errors.New("this kernel does not support Multipath TCP")
 	}
 	return exitError{exitNoMPTCP, err}
 }
 
 // hiddenText is why no connection has a subflow.
-const hiddenText = "subflows are not shown: kernels before 6.15 list them only to root"
+const hiddenText = "subflows are not shown: before Linux 6.15 only root can list them"
 
 // hidden tells that the kernel keeps the subflows from us; see listSubflows.
 func (l *connectionList) hidden() bool {

@@ -45,7 +45,7 @@ func (l *connectionList) flush(t *text, length int) error {
 // none says that there is no connection to show.
 func (l *connectionList) none() string {
 	if l.connections > 0 {
-		return "none of " + strconv.Itoa(l.connections) + " MPTCP connections matches"
+		return "no match among " + strconv.Itoa(l.connections) + " MPTCP connections"
 	}
 	return "no MPTCP connections"
 }

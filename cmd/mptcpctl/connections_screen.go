@@ -19,7 +19,7 @@ func (w *connectionWatch) screen(interval time.Duration, width, height int) stri
 	if w.shown == 1 {
 		plural = ""
 	}
-	t.str(fmt.Sprintf("%d connection%s, every %v, q ends; OUT and IN in bit/s\n", w.shown, plural, interval))
+	t.str(fmt.Sprintf("%d connection%s, every %v, q quits; OUT and IN in bit/s\n", w.shown, plural, interval))
 	if w.hidden() {
 		t.str(hiddenText)
 		t.str("\n")

@@ -43,7 +43,7 @@ type counters struct {
 func (o *options) showCounters(c counters, since string) (err error) {
 	c.list, err = mptcp.Counters()
 	if errors.Is(err, mptcp.ErrNotSupported) {
-		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it was built without Multipath TCP")}
+		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it does not support Multipath TCP")}
 	}
 	if err != nil {
 		return exitError{exitFailed, err}
@@ -56,7 +56,7 @@ func (o *options) showCounters(c counters, since string) (err error) {
 		c.subtract(since, old)
 	}
 	if c.anew {
-		o.warn([]string{since + " is from before the counters began anew, at a reboot perhaps: all since then is shown"})
+		o.warn([]string{since + " is older than the counters, which were reset (by a reboot?): the full counts are shown"})
 	}
 	if c.asJSON {
 		return o.printJSON(c.json())

@@ -27,13 +27,13 @@ func readCounters(name string) (map[string]uint64, error) {
 	if err != nil {
 		return nil, pathCause(err)
 	}
-	noReading := errors.New("no reading of counters --json")
+	noReading := errors.New("not the output of counters --json")
 	doc, err := fastjson.ParseBytes(b)
 	if err != nil || doc.GetObject("counters") == nil {
 		return nil, noReading
 	}
 	if doc.Exists("since") {
-		return nil, errors.New("a difference itself, made with --since")
+		return nil, errors.New("already a difference, made with --since")
 	}
 	old := make(map[string]uint64)
 	var wrong error

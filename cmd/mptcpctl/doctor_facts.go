@@ -54,7 +54,7 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 		f.Unseen = append(f.Unseen, err.Error())
 	}
 	if hidden(connections) {
-		f.Unseen = append(f.Unseen, "subflows: this kernel shows them only to root")
+		f.Unseen = append(f.Unseen, "subflows: this kernel lists them only for root")
 		return nil
 	}
 	f.Connections = connections

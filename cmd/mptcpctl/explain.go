@@ -58,7 +58,7 @@ func (o *options) explain(ctx context.Context, word, to string) (*explanation, e
 	var err error
 	if to != "" {
 		if e.to, err = netip.ParseAddr(to); err != nil || !explain.Routable(e.to) {
-			return nil, usage("--to %q is no address of a host out there", to)
+			return nil, usage("--to %q is not the address of a remote host", to)
 		}
 	}
 	k, err := openKernel()

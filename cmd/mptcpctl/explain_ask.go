@@ -38,7 +38,7 @@ func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.
 }
 
 // toText is the error of --to where it says nothing.
-const toText = "--to is for an interface, or an address of this router"
+const toText = "--to needs an interface or an address of this router"
 
 // explain finds out what the word means: an interface, a device, a table, an
 // address.
@@ -59,7 +59,7 @@ func (e *explanation) explain(word string) error {
 	}
 	addr, err := netip.ParseAddr(word)
 	if err != nil || addr.Zone() != "" {
-		return usage("%q is no interface, device, table number or address%s", word, knownNames(lines))
+		return usage("%q is not an interface, device, table number or address%s", word, knownNames(lines))
 	}
 	return e.address(addr)
 }
@@ -83,7 +83,7 @@ func (e *explanation) address(addr netip.Addr) error {
 	case slices.ContainsFunc(e.State.Addresses, func(a plan.Address) bool { return a.Prefix.Addr() == addr }):
 		return lookedUp(e.Own(addr, e.to))
 	case !explain.Routable(addr):
-		return usage("%q is no address of this router, nor one of a host out there", addr)
+		return usage("%q is neither an address of this router nor that of a remote host", addr)
 	case e.to.IsValid():
 		return usage(toText)
 	}

@@ -29,7 +29,7 @@ protocol 77 is removed.`,
 			}
 			defer lock.release()
 			if o.watched(c.Context()) {
-				o.warn([]string{"watch runs, and puts everything back: end it first"})
+				o.warn([]string{"watch is running and will restore everything; stop it first"})
 			}
 			r, err := o.flush(c.Context(), lock)
 			return worst(err, o.showRun(r, false))
@@ -44,7 +44,7 @@ func (o *options) flush(ctx context.Context, lock *lockFile) (reconciled, error)
 	}
 	v, err := o.newView(ctx)
 	if err != nil {
-		o.warn([]string{err.Error() + "; only what is marked as ours is removed"})
+		o.warn([]string{err.Error() + "; only what has protocol 77 is removed"})
 		v = &view{netifd: true}
 	}
 	v.cfg.Globals = config.Globals{}

@@ -50,7 +50,7 @@ A mode is then set for the section that the other one follows.`,
 			return usage("usage: mptcpctl iface NAME MODE [--save], or mptcpctl iface NAME --reset")
 		case len(args) == 2:
 			if _, ok := config.ParseMode(args[1]); !ok {
-				return usage("unknown mode %q: one of %s", args[1], strings.Join(config.Modes(), ", "))
+				return usage("unknown mode %q: expected one of %s", args[1], strings.Join(config.Modes(), ", "))
 			}
 			choice.mode = args[1]
 		}

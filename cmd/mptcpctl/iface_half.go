@@ -31,7 +31,7 @@ func otherHalf(lines []plan.LineUse, choice modeChoice) (warnings []string) {
 		case choice.save:
 			command += " --save"
 		}
-		warnings = append(warnings, other.Name+" is on the same line and stays in mode "+other.Mode.String()+": "+command)
+		warnings = append(warnings, other.Name+" is on the same line and stays in mode "+other.Mode.String()+"; to change it: "+command)
 	}
 	return warnings
 }

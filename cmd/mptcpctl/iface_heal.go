@@ -59,9 +59,9 @@ func (o *options) confirm(ctx context.Context, h plan.Healing, name string, yes 
 	case yes:
 		return o.printf("%s\n", what)
 	case !terminal(o.in):
-		return usage("%s; add --yes to go on", what)
+		return usage("%s; add --yes to continue", what)
 	}
-	if !o.ask(ctx, what+". Go on? [y/N] ") {
+	if !o.ask(ctx, what+". Continue? [y/N] ") {
 		return notHealed(name, "the answer was no")
 	}
 	return nil

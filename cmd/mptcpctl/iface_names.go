@@ -86,5 +86,5 @@ func (o *options) noSection(cfg *config.Config, name string) error {
 	if !ok || parent.From == "" {
 		return usage("interface %q has no section in %s", name, o.configFile())
 	}
-	return usage("interface %q has no section in %s: it follows %q, set that one", name, o.configFile(), parent.From)
+	return usage("interface %q has no section in %s: it follows %q; set that one instead", name, o.configFile(), parent.From)
 }

@@ -52,16 +52,16 @@ func (o *options) store(ctx context.Context, choice modeChoice) error {
 		}
 	}
 	if choice.save || choice.reset {
-		return wrapFailed("dropping the runtime choice", source.UnsetState(ctx, uciPackage, choice.name, config.OptionMultipath))
+		return wrapFailed("removing the runtime mode", source.UnsetState(ctx, uciPackage, choice.name, config.OptionMultipath))
 	}
-	return wrapFailed("noting the runtime choice", source.SetState(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode))
+	return wrapFailed("storing the runtime mode", source.SetState(ctx, uciPackage, choice.name, config.OptionMultipath, choice.mode))
 }
 
 // savePermanently refuses to commit what somebody else has not yet committed.
 func (o *options) savePermanently(ctx context.Context, source uci.Source, choice modeChoice) error {
 	changes, err := source.Changes(ctx, uciPackage)
 	if errors.Is(err, uci.ErrNoProgram) {
-		return fmt.Errorf("--save needs uci, which is not here: put \"option multipath '%s'\" into the section '%s' of %s by hand",
+		return fmt.Errorf("--save needs uci, which is not installed: write \"option multipath '%s'\" into the section '%s' of %s",
 			choice.mode, choice.name, o.configFile())
 	}
 	if err != nil {

@@ -55,7 +55,7 @@ func eventJSON(now time.Time, e *mptcp.Event, line string) *fastjson.Value {
 // printLost tells of events that the kernel has dropped. It does not say which.
 func (m *monitor) printLost(now time.Time, lost *mptcp.LostError) error {
 	if !m.asJSON {
-		return m.printf("%s %v: they came faster than they were read\n", clockText(now), lost)
+		return m.printf("%s %v: they arrived faster than they were read\n", clockText(now), lost)
 	}
 	a := &fastjson.Arena{}
 	doc := a.NewObject()

@@ -47,7 +47,7 @@ called as multipath. The exit code is 0 or 1.`,
 				continue
 			}
 			if len(args) > 0 {
-				return exitError{exitFailed, fmt.Errorf("%q does not go with -c, -f, -k or -m", args[0])}
+				return exitError{exitFailed, fmt.Errorf("%q cannot be combined with -c, -f, -k or -m", args[0])}
 			}
 			shown = true
 			if err := v.show(c.Context()); err != nil {

@@ -19,7 +19,7 @@ func (o *options) kernelSettings(context.Context) error {
 	const dir = "net/mptcp"
 	folder, err := os.Open("/proc/sys/" + dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return errors.New("this kernel has no Multipath TCP")
+		return errors.New("this kernel does not support Multipath TCP")
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 	mode, ok := config.ParseMode(word)
 	switch {
 	case !ok || mode == config.Master || mode == config.Signal:
-		return fmt.Errorf("unknown mode %q: one of on, off, backup, handover", word)
+		return fmt.Errorf("unknown mode %q: expected one of on, off, backup, handover", word)
 	case !slices.Contains(d.names, name):
 		return fmt.Errorf("no network device %q", name)
 	case !d.view.cfg.Globals.Multipath && mode != config.Off:
@@ -25,7 +25,7 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 	}
 	owners := d.owners(name)
 	if len(owners) == 0 {
-		return fmt.Errorf("%s is the device of no interface: give one in %s option device '%s'", name, d.configFile(), name)
+		return fmt.Errorf("no interface has the device %s: set option device '%s' of one in %s", name, name, d.configFile())
 	}
 	// The old tool says nothing when all is well.
 	quiet := *d.options

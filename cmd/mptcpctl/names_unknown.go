@@ -18,7 +18,7 @@ func ambiguous(device string, all []*plan.Line) error {
 
 // unknownName lists the names that are known.
 func unknownName(lines []*plan.Line, word string) error {
-	return usage("no interface or device %q here%s", word, knownNames(lines))
+	return usage("no interface or device %q%s", word, knownNames(lines))
 }
 
 // knownNames are the interfaces with their devices, for the end of a message.

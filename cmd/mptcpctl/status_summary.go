@@ -22,14 +22,14 @@ func summary(v *view) string {
 	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", v.state.Limits.Subflows, v.state.Limits.AddAddrAccepted)
 	for _, e := range v.result.Endpoints {
 		if !e.Own {
-			fmt.Fprintf(&b, "endpoint of somebody else: %s id %d %s\n", e.Addr, e.ID, e.Flags)
+			fmt.Fprintf(&b, "foreign endpoint: %s id %d %s\n", e.Addr, e.ID, e.Flags)
 		}
 	}
 	for _, w := range v.result.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
 	if n := len(v.result.Ops); n > 0 {
-		fmt.Fprintf(&b, "%d changes are pending: mptcpctl plan shows them, mptcpctl apply makes them\n", n)
+		fmt.Fprintf(&b, "pending changes: %d (shown by mptcpctl plan, applied by mptcpctl apply)\n", n)
 	}
 	return b.String()
 }

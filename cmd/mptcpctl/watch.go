@@ -26,7 +26,7 @@ Changes are logged to syslog with the tag mptcpctl. SIGTERM ends it.`,
 			}
 			alone, err := acquire(c.Context(), o.watchFile(), 0)
 			if errors.Is(err, errLocked) {
-				return exitError{exitLocked, errors.New("another watch runs")}
+				return exitError{exitLocked, errors.New("another watch is running")}
 			}
 			if err != nil {
 				return exitError{exitFailed, err}
