@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// minInterval keeps --watch from doing nothing but listing.
+// minInterval is the shortest --interval: below it, --watch would only list.
 const minInterval = 100 * time.Millisecond
 
 func newConnectionsCmd(o *options) *cobra.Command {

@@ -12,7 +12,7 @@ import (
 // peerFlag is the value of --peer.
 type peerFlag struct{ netip.Prefix }
 
-// String is empty for no value, which pflag asks for.
+// String is empty without a value, as pflag requires.
 func (p *peerFlag) String() string {
 	if !p.IsValid() {
 		return ""
@@ -45,7 +45,7 @@ type tokenFlag struct {
 	set   bool
 }
 
-// String is empty for no value, which pflag asks for.
+// String is empty without a value, as pflag requires.
 func (t *tokenFlag) String() string {
 	if !t.set {
 		return ""

@@ -15,11 +15,11 @@ type connectionList struct {
 	*options
 	filter connectionFilter
 	names  lineNames
-	// What the last listing has seen, whether the filter let it pass or not.
+	// What the last listing saw, whether it matched the filter or not.
 	connections, subflows int
 }
 
-// readNames reads the names of the lines, and finds out what the filter means.
+// readNames reads the names of the lines and resolves the filter.
 func (l *connectionList) readNames(ctx context.Context) error {
 	names, err := l.namesOrDevices(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (l *connectionList) readNames(ctx context.Context) error {
 	return l.filter.resolve(names)
 }
 
-// each calls fn for the connections that the filter lets pass.
+// each calls fn for the connections that match the filter.
 func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
 	l.connections, l.subflows = 0, 0
 	err := sockdiag.Each(func(c sockdiag.Connection) error {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// lowScreen is a height in lines at which there is no room for headings.
+// lowScreen is the height in lines below which there is no room for headings.
 const lowScreen = 16
 
 // screen is a frame that is at most as high as the terminal.
@@ -58,8 +58,8 @@ func (w *connectionWatch) writeLines(t *text, nameWidth int) {
 	}
 }
 
-// writeBlocks writes as many connections as fit into so many lines. The first is
-// rather cut than left out.
+// writeBlocks writes as many connections as fit into a number of lines. The first
+// is cut if it does not fit.
 func (w *connectionWatch) writeBlocks(t *connectionText, lines int) {
 	for i := range w.top {
 		start := len(t.text)

@@ -36,8 +36,8 @@ with the network namespace.`,
 type counters struct {
 	list        []mptcp.Counter
 	all, asJSON bool
-	since       string // the file of the reading from which they count; empty: none
-	anew        bool   // that reading is of an earlier life of the counters
+	since       string // the file with the earlier counts; empty: none
+	anew        bool   // the counters were reset after those
 }
 
 func (o *options) showCounters(c counters, since string) (err error) {
@@ -67,8 +67,8 @@ func (o *options) showCounters(c counters, since string) (err error) {
 // gauge is the one value that does not count up.
 const gauge = "MPCurrEstab"
 
-// subtract leaves what was counted after an earlier reading. A counter that is
-// smaller than it was says that all of them have begun anew.
+// subtract leaves what was counted after the earlier counts. If a counter is smaller
+// than it was, all of them have been reset.
 func (c *counters) subtract(file string, old map[string]uint64) {
 	c.since = file
 	for _, n := range c.list {
@@ -85,8 +85,8 @@ func (c *counters) subtract(file string, old map[string]uint64) {
 }
 
 // json is what counters --json prints: "counters", an object of the kernel's
-// names and values. With --since there are "since", the file, and "anew", which
-// says that the values are not the difference but those since a reboot.
+// names and values. With --since there are "since", the file, and "anew", true if
+// the counters were reset, so that the values are not a difference.
 func (c *counters) json() *fastjson.Value {
 	a := &fastjson.Arena{}
 	values := a.NewObject()

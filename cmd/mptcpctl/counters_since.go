@@ -11,12 +11,11 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// maxReading is more than any reading of counters takes; what is longer does not
-// parse.
+// maxReading is more than the output of counters --json takes; what is longer does
+// not parse.
 const maxReading = 64 << 10
 
-// readCounters reads what counters --json has printed. Its errors do not name
-// the file.
+// readCounters reads the output of counters --json. Its errors do not name the file.
 func readCounters(name string) (map[string]uint64, error) {
 	file, err := os.Open(name)
 	if err != nil {

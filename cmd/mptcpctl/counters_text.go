@@ -52,7 +52,7 @@ func (c *counters) questions() []question {
 }
 
 // text lists the counters by question, those that are not 0 first, those that are
-// 0 only if all are asked for.
+// 0 only with --all.
 func (c *counters) text() string {
 	var b strings.Builder
 	for _, q := range c.questions() {

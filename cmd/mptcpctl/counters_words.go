@@ -3,9 +3,9 @@
 package main
 
 // counterTexts says what each counter means: a question, then the counters that
-// answer it, in the order of events. net/mptcp/mib.h has the kernel's own words.
-// RcvPruned is gone in 6.18, some of fall-backs and MPJoinRejected are new there.
-// One string, since a table of strings would be larger.
+// answer it, in the order of events. The kernel describes them in net/mptcp/mib.h.
+// Linux 6.18 has no RcvPruned any more; MPJoinRejected and some about fallbacks are
+// new there. It is one string because a table of strings would be larger.
 const counterTexts = `? Are connections MPTCP?
 MPCurrEstab established now
 MPCapableSYNTX requested by this host

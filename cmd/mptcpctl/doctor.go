@@ -88,9 +88,9 @@ func findingsText(findings []doctor.Finding) string {
 }
 
 // findingsJSON is what doctor --json prints: "findings", the most harmful first,
-// and "unseen", a sentence for each thing that could not be looked at. A finding
-// has "id", a stable word; "severity", "finding" or "note"; "interface", empty
-// when it concerns none alone; "text"; and "mend", the commands.
+// and "unseen", a sentence for each thing that could not be read. A finding has
+// "id", a stable word; "severity", "finding" or "note"; "interface", empty if it is
+// not about a single one; "text"; and "mend", the commands that fix it.
 func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
 	a := &fastjson.Arena{}
 	all := a.NewArray()

@@ -52,7 +52,7 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 	return cmd
 }
 
-// explain looks, and explains a word. to is the value of --to.
+// explain observes the state and explains a word. to is the value of --to.
 func (o *options) explain(ctx context.Context, word, to string) (*explanation, error) {
 	e := &explanation{}
 	var err error

@@ -13,13 +13,13 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// explanation is what one call has to say.
+// explanation is the result of one call.
 type explanation struct {
 	*explain.Explanation
 	to netip.Addr // --to
 }
 
-// explainFacts observes all that an explanation is made from.
+// explainFacts observes everything that an explanation needs.
 func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.Facts, error) {
 	v, err := o.newView(ctx)
 	if err != nil {
@@ -37,11 +37,10 @@ func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.
 	return facts, nil
 }
 
-// toText is the error of --to where it says nothing.
+// toText is the error of --to where it has no meaning.
 const toText = "--to needs an interface or an address of this router"
 
-// explain finds out what the word means: an interface, a device, a table, an
-// address.
+// explain resolves the word: an interface, a device, a table, or an address.
 func (e *explanation) explain(word string) error {
 	lines := linesOf(e.Result.Lines)
 	names, err := meant(lines, word)

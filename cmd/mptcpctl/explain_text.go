@@ -11,10 +11,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// maxRoutes bounds what is printed of a table.
+// maxRoutes is the number of routes that are printed of a table.
 const maxRoutes = 20
 
-// text is the explanation for people.
+// text is the explanation as people read it.
 func (e *explanation) text() string {
 	var b strings.Builder
 	for _, l := range e.Lines {

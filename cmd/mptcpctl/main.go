@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mptcpctl keeps policy rules, routes and MPTCP endpoints true for
-// every line of a router.
+// Command mptcpctl manages policy rules, routes and MPTCP endpoints for every
+// line of a router.
 package main
 
 import (

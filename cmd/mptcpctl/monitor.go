@@ -54,7 +54,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	if err != nil {
 		return exitError{exitFailed, err}
 	}
-	// Closing ends Receive; a socket that is closed has nothing to report.
+	// Closing ends Receive. An error of closing would not matter.
 	stop := context.AfterFunc(ctx, func() { _ = events.Close() })
 	defer stop()
 	m := monitor{options: o, asJSON: asJSON}
@@ -78,12 +78,12 @@ type monitor struct {
 	names  lineNames
 	read   time.Time           // when the names were read
 	asked  map[netip.Addr]bool // those for which they were read
-	// known keeps the names of addresses that are gone: a subflow is closed after
-	// its line has lost the address.
+	// known has the names of addresses that no longer exist: a subflow is closed
+	// after its line has lost the address.
 	known map[netip.Addr]string
 }
 
-// receive prints what comes next.
+// receive prints the next events.
 func (m *monitor) receive(ctx context.Context, from *mptcp.Events) error {
 	events, err := from.Receive()
 	now := time.Now()

@@ -10,8 +10,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// eventText is the line for an event. backup says that the mode of the line is
-// that: the event itself tells only what the peer wants.
+// eventText is the line for an event. backup says that the line is in mode backup:
+// the event itself has only the peer's flag.
 func eventText(now time.Time, e *mptcp.Event, line string, backup bool) string {
 	what := []string{e.Type.String()}
 	switch {
@@ -29,7 +29,7 @@ func eventText(now time.Time, e *mptcp.Event, line string, backup bool) string {
 	return text + "\n"
 }
 
-// eventMeaning says in a few words what follows from an event.
+// eventMeaning says in a few words what an event means.
 func eventMeaning(e *mptcp.Event, backup bool) string {
 	var words []string
 	say := func(condition bool, format string, args ...any) {

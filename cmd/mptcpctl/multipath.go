@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// multipathName is the name under which the program is the old tool.
+// multipathName is the name of the old tool: called by it, the program is that tool.
 const multipathName = "multipath"
 
-// newMultipathCmd is the tool for the kernels of multipath-tcp.org as the OpenWrt
-// wiki has it, for scripts that read its phrases. Whatever fails, its exit code is 1.
+// newMultipathCmd is the tool for the kernels of multipath-tcp.org, as the OpenWrt
+// wiki describes it, for scripts that parse its phrases. Every error has exit code 1.
 func newMultipathCmd(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   multipathName + " [DEVICE [on|off|backup|handover]]",

@@ -13,8 +13,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// kernelSettings prints all net.mptcp settings that this kernel has, and what else
-// decides about subflows.
+// kernelSettings prints all net.mptcp settings of this kernel, the congestion control,
+// and the limits of the path manager.
 func (o *options) kernelSettings(context.Context) error {
 	const dir = "net/mptcp"
 	folder, err := os.Open("/proc/sys/" + dir)
@@ -25,7 +25,7 @@ func (o *options) kernelSettings(context.Context) error {
 		return err
 	}
 	defer folder.Close()
-	names, err := folder.Readdirnames(-1) // os.ReadDir costs 6 kB of binary more
+	names, err := folder.Readdirnames(-1) // os.ReadDir adds 6 kB to the binary
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ type options struct {
 	syslog              string
 }
 
-// newRootCmd makes the command line. If asked is the name of a command, that one is
-// all it knows: an event pays for no help text of others.
+// newRootCmd makes the command line. If asked is the name of a command, only that
+// one is made: an event does not pay for the others.
 func newRootCmd(s streams, asked string) *cobra.Command {
 	o := &options{streams: s}
 	root := &cobra.Command{
@@ -77,8 +77,8 @@ func commands() []named {
 	}
 }
 
-// refuseOtherTopics lets "help" with the name of no command be an error: cobra
-// shows the help instead.
+// refuseOtherTopics makes "help" with an unknown command an error; cobra would show
+// the help of the root.
 func refuseOtherTopics(root *cobra.Command) {
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
@@ -95,8 +95,8 @@ func refuseOtherTopics(root *cobra.Command) {
 	})
 }
 
-// refuseOtherShells lets "completion" with the name of no shell that it knows be
-// an error: cobra shows the help instead.
+// refuseOtherShells makes "completion" with an unknown shell an error; cobra would
+// show its help.
 func refuseOtherShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

@@ -44,7 +44,7 @@ with or without a mode, and what concerns all lines.
 	return cmd
 }
 
-// statusInterval is how often --watch looks.
+// statusInterval is the interval of --watch.
 const statusInterval = time.Second
 
 // status is what is known from one look to the next.
@@ -83,8 +83,8 @@ func (s *status) once(ctx context.Context, asJSON bool) error {
 	return v.problems()
 }
 
-// next prints one of many. What cannot be read at the moment is a warning, but for
-// the first: a configuration that is just being written is no reason to end.
+// next prints one of many. Except for the first, what cannot be read at the moment
+// is a warning: a configuration that is being written is not a reason to stop.
 func (s *status) next(ctx context.Context, asJSON bool) error {
 	first := s.traffic.rates.at.IsZero()
 	v, err := s.look(ctx)
