@@ -86,7 +86,8 @@ weigh: ## what each library adds to the binary, on every target; UPDATE=1 writes
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man
-	@MAN_DIR="$(CURDIR)/dist/man" go test -count=1 -run TestEveryCommandHasAManPage ./cmd/mptcpctl
+	@MAN_DIR="$(CURDIR)/dist/man" SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null)) \
+		go test -count=1 -ldflags '-X github.com/mptcpctl/mptcpctl/cmd/mptcpctl.version=$(VERSION)' -run TestEveryCommandHasAManPage ./cmd/mptcpctl
 
 # The list of what is installed stands in openwrt/Makefile, which finds stand-ins
 # for OpenWrt's rules in .ci/feed. The package's scripts lie beside the root.

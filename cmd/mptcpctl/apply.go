@@ -16,9 +16,11 @@ func newApplyCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "apply",
 		Short: "Apply the configuration once",
-		Long: `Reads the configuration, netifd and the kernel, and applies the difference. What
-was done is printed as "plan" would have shown it; nothing is printed when
-nothing was to do.`,
+		Long: `Reads the configuration, netifd and the kernel, and applies the difference.
+Prints the operations as "mptcpctl plan" does, and nothing if there was nothing
+to do.`,
+		Example: `  mptcpctl apply
+  mptcpctl apply --lock-timeout 5s   # do not wait long for another run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			outcome, err := o.apply(c.Context())

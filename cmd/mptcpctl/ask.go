@@ -10,8 +10,8 @@ import (
 )
 
 // ask puts a question and reports whether the answer is yes; the end of the
-// input and an interrupt are a no. The output may go into a file, where nobody
-// would read the question.
+// input and an interrupt count as no. The question goes to stderr, since the
+// output may be redirected to a file.
 func (o *options) ask(ctx context.Context, question string) bool {
 	if _, err := io.WriteString(o.err, question); err != nil {
 		return false
@@ -27,7 +27,7 @@ func (o *options) ask(ctx context.Context, question string) bool {
 	case line = <-answer:
 	}
 	if !strings.HasSuffix(line, "\n") {
-		_, _ = io.WriteString(o.err, "\n") // What follows is no answer.
+		_, _ = io.WriteString(o.err, "\n") // What follows is not on the line of the question.
 	}
 	line = strings.ToLower(strings.TrimSpace(line))
 	return line == "y" || line == "yes"

@@ -11,8 +11,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// completeNames offers the names of interfaces and devices to the shell, but for
-// those that stand there already.
+// completeNames offers the names of interfaces and devices to the shell, except
+// those that are on the command line already.
 func (o *options) completeNames(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	cfg, err := o.runner.Config(c.Context())
 	if err != nil {

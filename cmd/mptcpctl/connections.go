@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// minInterval keeps --watch from doing nothing but listing.
+// minInterval is the shortest --interval: below it, --watch would only list.
 const minInterval = 100 * time.Millisecond
 
 func newConnectionsCmd(o *options) *cobra.Command {
@@ -18,34 +18,36 @@ func newConnectionsCmd(o *options) *cobra.Command {
 	interval := time.Second
 	cmd := &cobra.Command{
 		Use:   "connections [NAME...]",
-		Short: "List the MPTCP connections and their subflows",
-		Long: `Lists every MPTCP connection and, below it, its subflows: the interface, the
-round-trip time, the congestion window in segments, bytes sent (with what was sent
-again) and received, the number of segments sent again, the rate, the state, and
-the local address, followed by the peer's where it is not that of the connection.
-RATE is the kernel's last estimate of how fast data reaches the peer, in bit/s
-(delivery_rate; of an idle subflow it is old).
+		Short: "List MPTCP connections and their subflows",
+		Long: `Lists each MPTCP connection and its subflows: interface, round-trip time,
+congestion window in segments, bytes sent (retransmissions included) and
+received, retransmitted segments, rate, state and local address; also the
+remote address if it is not that of the connection. RATE is the kernel's latest
+estimate (delivery_rate) in bit/s; that of an idle subflow is old.
 
-An established subflow is "backup" if we gave it this role, "peer's backup" if the
-peer did, and "mutual backup" if both did. "TCP fall-back" is a connection that
-does plain TCP, because the peer or something on the way knows no MPTCP; its token
+An established subflow is "backup" if this host made it one, "peer's backup" if
+the peer did, "mutual backup" if both did. "TCP fall-back" is a connection that
+uses plain TCP, because the peer or the path does not support MPTCP; its token
 is "-" if it never tried.
 
-With NAME: only connections with a subflow on one of these interfaces, or on a
-device that is no interface's. ` + wordHelp + `
+With NAME: only connections with a subflow on this interface or device.
+` + wordHelp + `
 
---watch measures what each subflow brings to the peer (OUT, what is acknowledged) and
-receives (IN) in bit/s, and shows the fastest connections first; q ends it. What is
-not a terminal gets a line for each connection and each interface in every interval.`,
+--watch measures acknowledged (OUT) and received (IN) data in bit/s and lists
+the fastest connections first; q quits. If the output is not a terminal, it
+prints a line for each connection and each interface at every interval.`,
+		Example: `  mptcpctl connections wan2
+  mptcpctl connections --peer 203.0.113.0/24
+  mptcpctl connections --watch --interval 5s`,
 		ValidArgsFunction: o.completeNames,
 	}
 	f := cmd.Flags()
-	f.StringVar(&iface, "iface", "", "the same as `NAME`")
+	f.StringVar(&iface, "iface", "", "same as `NAME`")
 	f.Var(&filter.peer, "peer", "only connections to this `address` or prefix")
 	f.Var(&filter.token, "token", "only the connection with this `token`")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	f.BoolVar(&watch, "watch", false, "go on, with measured rates")
-	f.DurationVar(&interval, "interval", interval, "`time` between two measurements of --watch")
+	f.BoolVar(&watch, "watch", false, "keep running and measure rates")
+	f.DurationVar(&interval, "interval", interval, "`time` between measurements of --watch")
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if filter.words = args; iface != "" {
 			filter.words = append(filter.words, iface)

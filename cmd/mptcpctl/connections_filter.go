@@ -8,7 +8,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// connectionFilter says which connections to show; its zero value lets all pass.
+// connectionFilter selects the connections to show; its zero value selects all.
 type connectionFilter struct {
 	words []string // of the command line
 	peer  peerFlag
@@ -18,7 +18,7 @@ type connectionFilter struct {
 	lines, devices []string
 }
 
-// resolve finds out what the words mean.
+// resolve finds the interfaces and devices that the words name.
 func (f *connectionFilter) resolve(n lineNames) error {
 	lines := linesOf(n.lines)
 	for _, word := range f.words {
@@ -28,7 +28,7 @@ func (f *connectionFilter) resolve(n lineNames) error {
 		}
 		f.lines = append(f.lines, names...)
 		if slices.Contains(names, word) {
-			continue // an interface, whatever device has that name
+			continue // an interface comes before a device of the same name
 		}
 		if len(names) == 0 && !n.hasDevice(word) {
 			return unknownName(lines, word)
@@ -47,8 +47,8 @@ func (n lineNames) hasDevice(name string) bool {
 	return false
 }
 
-// match shows a connection whole or not at all: one subflow of the interface or
-// to the peer is enough.
+// match reports whether a connection is shown, with all its subflows: one subflow
+// on the interface or to the peer is enough.
 func (f *connectionFilter) match(n lineNames, c *sockdiag.Connection) bool {
 	if f.token.set && (c.Token == 0 || c.Token != f.token.value) {
 		return false

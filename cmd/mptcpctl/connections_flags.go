@@ -12,7 +12,7 @@ import (
 // peerFlag is the value of --peer.
 type peerFlag struct{ netip.Prefix }
 
-// String is empty for no value, which pflag asks for.
+// String is empty without a value, as pflag requires.
 func (p *peerFlag) String() string {
 	if !p.IsValid() {
 		return ""
@@ -30,7 +30,7 @@ func (p *peerFlag) Set(text string) error {
 		prefix, err = netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	if err != nil {
-		return fmt.Errorf("no address and no prefix")
+		return fmt.Errorf("neither an address nor a prefix")
 	}
 	if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
 		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
@@ -45,7 +45,7 @@ type tokenFlag struct {
 	set   bool
 }
 
-// String is empty for no value, which pflag asks for.
+// String is empty without a value, as pflag requires.
 func (t *tokenFlag) String() string {
 	if !t.set {
 		return ""
@@ -60,7 +60,7 @@ func (*tokenFlag) Type() string { return "token" }
 func (t *tokenFlag) Set(text string) error {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 32)
 	if err != nil {
-		return fmt.Errorf("no hexadecimal number of 32 bits")
+		return fmt.Errorf("not a hexadecimal number of 32 bits")
 	}
 	t.value, t.set = uint32(n), true
 	return nil

@@ -9,7 +9,7 @@ import (
 )
 
 // printJSON prints {"connections": [...], "subflows_known": BOOL}; the latter is
-// false where the kernel keeps the subflows from who is not root.
+// false if the kernel lists subflows only for root.
 func (l *connectionList) printJSON() error {
 	w := &connectionJSON{list: l}
 	if err := w.connections("{"); err != nil {
@@ -27,7 +27,7 @@ type connectionJSON struct {
 	b     text
 }
 
-// connections writes what comes before, and "connections".
+// connections writes the beginning of the document, and "connections".
 func (w *connectionJSON) connections(before string) error {
 	w.b = append(append(w.b[:0], before...), `"connections":[`...)
 	n := 0
@@ -68,7 +68,8 @@ func (w *connectionJSON) end() error {
 	return w.flush(0)
 }
 
-// flush writes what is longer than a length. It is called behind whole values.
+// flush writes the text if it is longer than a length. It is called after
+// complete values.
 func (w *connectionJSON) flush(length int) error {
 	if len(w.b) > length {
 		w.b = strictJSON(w.b) // a device may have any name

@@ -16,11 +16,11 @@ type connectionList struct {
 	*options
 	filter connectionFilter
 	names  lineNames
-	// What the last listing has seen, whether the filter let it pass or not.
+	// What the last listing saw, whether it matched the filter or not.
 	connections, subflows int
 }
 
-// readNames reads the names of the lines, and finds out what the filter means.
+// readNames reads the names of the lines and resolves the filter.
 func (l *connectionList) readNames(ctx context.Context) error {
 	names, err := l.namesOrDevices(ctx)
 	if err != nil {
@@ -30,7 +30,7 @@ func (l *connectionList) readNames(ctx context.Context) error {
 	return l.filter.resolve(names)
 }
 
-// each calls fn for the connections that the filter lets pass.
+// each calls fn for the connections that match the filter.
 func (l *connectionList) each(fn func(c *sockdiag.Connection) error) error {
 	l.connections, l.subflows = 0, 0
 	var failed error
@@ -56,13 +56,13 @@ func listFailed(err error) error {
 		return wrap("listing the connections", err)
 	}
 	if _, ok, _ := kernel.Sysctl("net/mptcp/enabled"); !ok {
-		err = errors.New("this kernel has no Multipath TCP")
+		err = errors.New("this kernel does not support Multipath TCP")
 	}
 	return exitError{exitNoMPTCP, err}
 }
 
 // hiddenText is why no connection has a subflow.
-const hiddenText = "subflows are not shown: kernels before 6.15 list them only to root"
+const hiddenText = "subflows are not shown: before Linux 6.15 only root can list them"
 
 // hidden tells that the kernel keeps the subflows from us; see reconcile.Hidden.
 func (l *connectionList) hidden() bool {

@@ -11,8 +11,8 @@ import (
 // outputLen is how much text is written at once.
 const outputLen = 32 << 10
 
-// print lists the connections as they come: ten thousand are not kept in memory,
-// and fmt and tabwriter would take longer than the kernel.
+// print writes the connections as the kernel lists them: ten thousand are not kept
+// in memory, and fmt and tabwriter would take longer than the kernel.
 func (l *connectionList) print() error {
 	t := newConnectionText(l.names)
 	t.header()
@@ -32,7 +32,7 @@ func (l *connectionList) print() error {
 	return l.flush(&t.text, 0)
 }
 
-// flush writes what is longer than a length.
+// flush writes the text if it is longer than a length.
 func (l *connectionList) flush(t *text, length int) error {
 	if len(*t) <= length {
 		return nil
@@ -42,10 +42,10 @@ func (l *connectionList) flush(t *text, length int) error {
 	return wrap("writing the output", err)
 }
 
-// none says that there is no connection to show.
+// none is the message if there is no connection to show.
 func (l *connectionList) none() string {
 	if l.connections > 0 {
-		return "none of " + strconv.Itoa(l.connections) + " MPTCP connections matches"
+		return "no match among " + strconv.Itoa(l.connections) + " MPTCP connections"
 	}
 	return "no MPTCP connections"
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// lowScreen is a height in lines at which there is no room for headings.
+// lowScreen is the height in lines below which there is no room for headings.
 const lowScreen = 16
 
 // screen is a frame that is at most as high as the terminal.
@@ -19,7 +19,7 @@ func (w *connectionWatch) screen(interval time.Duration, width, height int) stri
 	if w.shown == 1 {
 		plural = ""
 	}
-	t.str(fmt.Sprintf("%d connection%s, every %v, q ends; OUT and IN in bit/s\n", w.shown, plural, interval))
+	t.str(fmt.Sprintf("%d connection%s, every %v, q quits; OUT and IN in bit/s\n", w.shown, plural, interval))
 	if w.hidden() {
 		t.str(hiddenText)
 		t.str("\n")
@@ -58,8 +58,8 @@ func (w *connectionWatch) writeLines(t *text, nameWidth int) {
 	}
 }
 
-// writeBlocks writes as many connections as fit into so many lines. The first is
-// rather cut than left out.
+// writeBlocks writes as many connections as fit into a number of lines. The first
+// is cut if it does not fit.
 func (w *connectionWatch) writeBlocks(t *connectionText, lines int) {
 	for i := range w.top {
 		start := len(t.text)

@@ -10,9 +10,9 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// printLines prints the rates of an interval for who reads a file or a pipe: a line
-// for each connection, then one for each line, all of the same form. The first
-// interval has no rates yet and prints nothing.
+// printLines prints the rates of an interval to a file or a pipe: one row for each
+// connection, then one for each line, all in the same format. The first interval
+// has no rates yet and prints nothing.
 //
 //	TIME connection TOKEN LOCAL REMOTE subflows N out BITS in BITS
 //	TIME line NAME subflows N out BITS in BITS
@@ -59,8 +59,9 @@ func (w *connectionWatch) printLines(ctx context.Context) error {
 }
 
 // watchJSON prints a document in each interval, on a line of its own: that of
-// printJSON with "time" in seconds since 1970, and "lines", of which each has
-// "interface", "subflows" and from the second document on "out_bits_per_second" and "in_bits_per_second".
+// printJSON with "time" in seconds since 1970, and "lines", each with "interface",
+// "subflows" and, from the second document on, "out_bits_per_second" and
+// "in_bits_per_second".
 func (l *connectionList) watchJSON(ctx context.Context, interval time.Duration) error {
 	w := newConnectionWatch(l)
 	doc := &connectionJSON{list: l, rates: &w.rates, see: w.see}

@@ -48,8 +48,7 @@ func (t *connectionText) subflow(s *sockdiag.Subflow, remote netip.AddrPort) {
 	t.end(start)
 }
 
-// subflowState is the state of a subflow; that a backup is established goes without
-// saying.
+// subflowState is the state of a subflow; for an established backup only its role.
 func subflowState(s *sockdiag.Subflow) string {
 	var backup string
 	switch s.Flags & (sockdiag.BackupLocal | sockdiag.BackupRemote) {

@@ -14,7 +14,7 @@ type connectionText struct {
 	rates     *rates
 	nameWidth int
 	lineWidth int
-	tail      text // the end of a row, before it is known on which line it goes
+	tail      text // the end of a row, which may go to the next line
 }
 
 func newConnectionText(names lineNames) *connectionText {
@@ -65,8 +65,7 @@ func (t *connectionText) connection(c *sockdiag.Connection) {
 	}
 }
 
-// end writes the tail, on a line of its own where it would go
-// beyond the edge.
+// end writes the tail, on a line of its own if it does not fit.
 func (t *connectionText) end(start int) {
 	if len(t.text)-start+1+len(t.tail) > t.lineWidth {
 		t.str("\n         ")

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// namesLast is how long --watch believes the names of the lines.
+	// namesLast is how long --watch uses the names of the lines before it reads
+	// them again.
 	namesLast = 10 * time.Second
 	// maxShown bounds the connections that are kept for a screen.
 	maxShown = 256
@@ -22,7 +23,7 @@ type connectionWatch struct {
 	rates rates
 	lines []lineRate
 	top   []rankedConnection // the fastest first
-	shown int                // connections that the filter lets pass
+	shown int                // connections that match the filter
 	named time.Time          // when the names were read
 }
 
@@ -40,7 +41,7 @@ func (w *connectionWatch) begin(ctx context.Context) {
 	now := time.Now()
 	w.rates.begin(now)
 	if now.Sub(w.named) > namesLast {
-		// A configuration that is just being written is no reason to end.
+		// A configuration that is being written is not a reason to stop.
 		if names, err := w.options.readNames(ctx); err == nil {
 			w.names = names
 		}
@@ -64,8 +65,8 @@ func (w *connectionWatch) see(c *sockdiag.Connection) {
 	}
 }
 
-// rank keeps a connection if it is one of the fastest; of equal ones the token
-// decides, so that idle connections keep their places.
+// rank keeps a connection if it is one of the fastest; equal ones are ordered by
+// token, so that idle connections keep their places.
 func (w *connectionWatch) rank(c *sockdiag.Connection) {
 	rate, _ := w.rates.ofConnection(c)
 	r := rankedConnection{*c, rate.sent + rate.received}
@@ -84,14 +85,14 @@ func (w *connectionWatch) rank(c *sockdiag.Connection) {
 	w.top[at] = r
 }
 
-// watch shows the connections until it is told to end.
+// watch shows the connections until the user or ctx ends it.
 func (l *connectionList) watch(ctx context.Context, interval time.Duration) error {
 	w := newConnectionWatch(l)
 	if !terminal(l.out) {
 		return every(ctx, interval, func() error { return w.printLines(ctx) })
 	}
 	return l.live(ctx, interval, func(width, height int) (string, error) {
-		// A change of size alone draws the same again: a rate needs its interval.
+		// After a change of size the same is drawn again: a rate needs its interval.
 		if time.Since(w.rates.at) >= interval/2 {
 			w.begin(ctx)
 			err := w.each(func(c *sockdiag.Connection) error {

@@ -16,19 +16,19 @@ func newCountersCmd(o *options) *cobra.Command {
 	var since string
 	cmd := &cobra.Command{
 		Use:   "counters",
-		Short: "Show the kernel's MPTCP counters, by what they answer",
-		Long: `The MPTcpExt counters of /proc/net/netstat, which begin at 0 with the network
-namespace. To see what a while brings:
-
+		Short: "Show the kernel's MPTCP counters, grouped by question",
+		Long: `Shows the MPTcpExt counters of /proc/net/netstat that are not 0. They start at 0
+with the network namespace.`,
+		Example: `  mptcpctl counters
   mptcpctl counters --json >before
-  mptcpctl counters --since before`,
+  mptcpctl counters --since before   # what has been counted since`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return o.showCounters(c, since) },
 	}
 	f := cmd.Flags()
-	f.BoolVar(&c.all, "all", false, "show those that are 0 too")
-	f.BoolVar(&c.asJSON, "json", false, "print JSON, always all of them")
-	f.StringVar(&since, "since", "", "show the difference to a `file` with an earlier --json")
+	f.BoolVar(&c.all, "all", false, "include counters that are 0")
+	f.BoolVar(&c.asJSON, "json", false, "print JSON, with all counters")
+	f.StringVar(&since, "since", "", "show the difference to a `file` written with --json")
 	return cmd
 }
 
@@ -36,14 +36,14 @@ namespace. To see what a while brings:
 type counters struct {
 	list        []mptcp.Counter
 	all, asJSON bool
-	since       string // the file of the reading from which they count; empty: none
-	anew        bool   // that reading is of an earlier life of the counters
+	since       string // the file with the earlier counts; empty: none
+	anew        bool   // the counters were reset after those
 }
 
 func (o *options) showCounters(c counters, since string) (err error) {
 	c.list, err = mptcp.Counters()
 	if errors.Is(err, mptcp.ErrNotSupported) {
-		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it was built without Multipath TCP")}
+		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it does not support Multipath TCP")}
 	}
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (o *options) showCounters(c counters, since string) (err error) {
 		c.subtract(since, old)
 	}
 	if c.anew {
-		o.warn([]string{since + " is from before the counters began anew, at a reboot perhaps: all since then is shown"})
+		o.warn([]string{since + " is older than the counters, which were reset (by a reboot?): the full counts are shown"})
 	}
 	if c.asJSON {
 		return o.printJSON(c.json())
@@ -67,8 +67,8 @@ func (o *options) showCounters(c counters, since string) (err error) {
 // gauge is the one value that does not count up.
 const gauge = "MPCurrEstab"
 
-// subtract leaves what was counted after an earlier reading. A counter that is
-// smaller than it was says that all of them have begun anew.
+// subtract leaves what was counted after the earlier counts. If a counter is smaller
+// than it was, all of them have been reset.
 func (c *counters) subtract(file string, old map[string]uint64) {
 	c.since = file
 	for _, n := range c.list {
@@ -85,8 +85,8 @@ func (c *counters) subtract(file string, old map[string]uint64) {
 }
 
 // json is what counters --json prints: "counters", an object of the kernel's
-// names and values. With --since there are "since", the file, and "anew", which
-// says that the values are not the difference but those since a reboot.
+// names and values. With --since there are "since", the file, and "anew", true if
+// the counters were reset, so that the values are not a difference.
 func (c *counters) json() *fastjson.Value {
 	a := &fastjson.Arena{}
 	values := a.NewObject()

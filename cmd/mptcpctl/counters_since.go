@@ -11,12 +11,11 @@ import (
 	"github.com/valyala/fastjson"
 )
 
-// maxReading is more than any reading of counters takes; what is longer does not
-// parse.
+// maxReading is more than the output of counters --json takes; what is longer does
+// not parse.
 const maxReading = 64 << 10
 
-// readCounters reads what counters --json has printed. Its errors do not name
-// the file.
+// readCounters reads the output of counters --json. Its errors do not name the file.
 func readCounters(name string) (map[string]uint64, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -27,13 +26,13 @@ func readCounters(name string) (map[string]uint64, error) {
 	if err != nil {
 		return nil, pathCause(err)
 	}
-	noReading := errors.New("no reading of counters --json")
+	noReading := errors.New("not the output of counters --json")
 	doc, err := fastjson.ParseBytes(b)
 	if err != nil || doc.GetObject("counters") == nil {
 		return nil, noReading
 	}
 	if doc.Exists("since") {
-		return nil, errors.New("a difference itself, made with --since")
+		return nil, errors.New("already a difference, made with --since")
 	}
 	old := make(map[string]uint64)
 	var wrong error

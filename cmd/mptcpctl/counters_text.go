@@ -39,7 +39,7 @@ func (c *counters) questions() []question {
 			}
 		}
 	}
-	others := question{title: "Others that this kernel has"}
+	others := question{title: "Other counters of this kernel"}
 	for _, n := range left {
 		if n.Name != "" {
 			others.rows = append(others.rows, counterRow{n, ""})
@@ -52,7 +52,7 @@ func (c *counters) questions() []question {
 }
 
 // text lists the counters by question, those that are not 0 first, those that are
-// 0 only if all are asked for.
+// 0 only with --all.
 func (c *counters) text() string {
 	var b strings.Builder
 	for _, q := range c.questions() {
@@ -68,7 +68,7 @@ func (c *counters) text() string {
 			}
 		}
 		if shown == 0 {
-			b.WriteString("  nothing\n")
+			b.WriteString("  none\n")
 		}
 	}
 	return b.String()

@@ -17,11 +17,13 @@ func newDoctorCmd(o *options) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Find what is wrong, and say which command mends it",
-		Long: `One sentence per finding, the most harmful first, and the commands that mend it;
-a word in capitals stands for what only you know, and where there is no uci, a
-line with # says what to write into the configuration. Nothing is changed. Notes
-come last and do not count. Exits with 6 when there are findings.`,
+		Short: "Find problems and show the commands that fix them",
+		Long: `Prints each finding, the most harmful first, and the commands that fix it. A
+word in capitals is a value that only you know; without uci, a line with # says
+what to change in the configuration. Notes come last and do not count. Changes
+nothing; exits with 6 if there are findings.`,
+		Example: `  mptcpctl doctor
+  mptcpctl doctor --json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
@@ -87,9 +89,9 @@ func findingsText(findings []doctor.Finding) string {
 }
 
 // findingsJSON is what doctor --json prints: "findings", the most harmful first,
-// and "unseen", a sentence for each thing that could not be looked at. A finding
-// has "id", a stable word; "severity", "finding" or "note"; "interface", empty
-// when it concerns none alone; "text"; and "mend", the commands.
+// and "unseen", a sentence for each thing that could not be read. A finding has
+// "id", a stable word; "severity", "finding" or "note"; "interface", empty if it is
+// not about a single one; "text"; and "mend", the commands that fix it.
 func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
 	a := &fastjson.Arena{}
 	all := a.NewArray()

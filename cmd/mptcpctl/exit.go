@@ -18,14 +18,14 @@ const (
 	exitFailed   = 1  // an operation failed
 	exitUsage    = 2  // unknown command, flag, mode or interface
 	exitConfig   = 3  // bad configuration
-	exitNoMPTCP  = 4  // rules and routes are right, but there is no path manager to tell
+	exitNoMPTCP  = 4  // rules and routes are applied, but there is no path manager
 	exitPending  = 5  // plan --exit-code: changes are pending
 	exitFindings = 6  // doctor: something is wrong
 	exitLocked   = 75 // the lock is held (EX_TEMPFAIL of sysexits.h)
 )
 
-// exitError carries the exit code of an error. Its text may be empty: the code
-// alone is the answer.
+// exitError carries the exit code of an error. Its text may be empty if the code
+// says everything.
 type exitError struct {
 	code int
 	err  error

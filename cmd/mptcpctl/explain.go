@@ -17,17 +17,19 @@ func newExplainCmd(o *options) *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use:   "explain NAME|TABLE|ADDRESS",
-		Short: "Say why a line has its table, and which way packets leave",
-		Long: `For an interface, or an address of this router: its table number and mode with
-their reasons; the rules that its packets meet, in the order in which the kernel
-asks them, up to the one that wins; and the kernel's own route lookup, compared
-with what should come out. For a table number: whose it is, what stands in it,
-and which rules lead there. For any other address: which way packets to it leave
-from this router, from each line and from the LAN.
+		Short: "Explain a line's table and which way packets leave",
+		Long: `For an interface, or an address of this router: its table and mode with the
+reasons, the rules that its packets pass up to the one that matches, and the
+kernel's route lookup compared with the expected result. For a table number:
+its owner, its routes and the rules that refer to it. For any other address:
+which way packets to it leave from this router, from each line and from the LAN.
 ` + wordHelp + `
 
 Rules: "no route" in their table; "none longer" than suppress_prefixlength;
-"suppressed" because of it. Exit code 1: some lookup is not as it should be.`,
+"suppressed" by it. Exits with 1 if a lookup has an unexpected result.`,
+		Example: `  mptcpctl explain wan2 --to 203.0.113.7
+  mptcpctl explain 203.0.113.7
+  mptcpctl explain 5   # table 5`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: o.completeName,
 	}
@@ -46,18 +48,18 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 		}
 		return err
 	}
-	cmd.Flags().StringVar(&to, "to", "", "the `ADDRESS` to which packets are sent")
+	cmd.Flags().StringVar(&to, "to", "", "destination `ADDRESS`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// explain looks, and explains a word. to is the value of --to.
+// explain observes the state and explains a word. to is the value of --to.
 func (o *options) explain(ctx context.Context, word, to string) (*explanation, error) {
 	e := &explanation{}
 	var err error
 	if to != "" {
 		if e.to, err = netip.ParseAddr(to); err != nil || !explain.Routable(e.to) {
-			return nil, usage("--to %q is no address of a host out there", to)
+			return nil, usage("--to %q is not the address of a remote host", to)
 		}
 	}
 	k, err := kernel.Open()

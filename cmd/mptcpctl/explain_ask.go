@@ -14,13 +14,13 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
-// explanation is what one call has to say.
+// explanation is the result of one call.
 type explanation struct {
 	*explain.Explanation
 	to netip.Addr // --to
 }
 
-// explainFacts observes all that an explanation is made from.
+// explainFacts observes everything that an explanation needs.
 func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.Facts, error) {
 	seen, err := o.runner.Observe(ctx, k, reconcile.Request{})
 	if err != nil {
@@ -35,11 +35,10 @@ func (o *options) explainFacts(ctx context.Context, k *kernel.Kernel) (*explain.
 	return facts, nil
 }
 
-// toText is the error of --to where it says nothing.
-const toText = "--to is for an interface, or an address of this router"
+// toText is the error of --to where it has no meaning.
+const toText = "--to needs an interface or an address of this router"
 
-// explain finds out what the word means: an interface, a device, a table, an
-// address.
+// explain resolves the word: an interface, a device, a table, or an address.
 func (e *explanation) explain(word string) error {
 	lines := linesOf(e.Result.Lines)
 	names, err := meant(lines, word)
@@ -57,7 +56,7 @@ func (e *explanation) explain(word string) error {
 	}
 	addr, err := netip.ParseAddr(word)
 	if err != nil || addr.Zone() != "" {
-		return usage("%q is no interface, device, table number or address%s", word, knownNames(lines))
+		return usage("%q is not an interface, device, table number or address%s", word, knownNames(lines))
 	}
 	return e.address(addr)
 }
@@ -81,7 +80,7 @@ func (e *explanation) address(addr netip.Addr) error {
 	case slices.ContainsFunc(e.State.Addresses, func(a plan.Address) bool { return a.Prefix.Addr() == addr }):
 		return e.Own(addr, e.to)
 	case !explain.Routable(addr):
-		return usage("%q is no address of this router, nor one of a host out there", addr)
+		return usage("%q is neither an address of this router nor that of a remote host", addr)
 	case e.to.IsValid():
 		return usage(toText)
 	}

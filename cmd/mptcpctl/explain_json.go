@@ -10,14 +10,14 @@ import (
 )
 
 // json is what explain --json prints: "argument", "ok" (no lookup is wrong),
-// "pending" (the number of operations that apply would do), "notes", "interfaces", "tables" and "lookups". An interface has "interface",
-// "device", "mode", "mode_reason" and by family "table", "table_reason",
-// "usable", "state", "addresses" and "gateway". A table has "family", "table",
-// "interfaces", "rules", "routes", of a long table the first ten thousand, and
-// "route_count". A lookup has "family", "packet",
-// "source", "destination", "bound_to", "arrives_on", "rules" (each "rule" with
-// its "outcome"), "device", "gateway", "table" (0: no route was found),
-// "route", "refused", "expected_device" and "expected_gateway", "verdict"
+// "pending" (the number of operations that apply would do), "notes", "interfaces",
+// "tables" and "lookups". An interface has "interface", "device", "mode",
+// "mode_reason" and by family "table", "table_reason", "usable", "state",
+// "addresses" and "gateway". A table has "family", "table", "interfaces", "rules",
+// "routes", of a long table the first ten thousand, and "route_count". A lookup has
+// "family", "packet", "source", "destination", "bound_to", "arrives_on", "rules"
+// (each "rule" with its "outcome"), "device", "gateway", "table" (0: no route was
+// found), "route", "refused", "expected_device" and "expected_gateway", "verdict"
 // ("ok", "wrong" or "none") and "text".
 func (e *explanation) json(argument string) *fastjson.Value {
 	a := &fastjson.Arena{}

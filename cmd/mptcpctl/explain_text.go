@@ -11,10 +11,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// maxRoutes bounds what is printed of a table.
+// maxRoutes is the number of routes that are printed of a table.
 const maxRoutes = 20
 
-// text is the explanation for people.
+// text is the explanation as people read it.
 func (e *explanation) text() string {
 	var b strings.Builder
 	for _, l := range e.Lines {
@@ -39,7 +39,7 @@ func (e *explanation) text() string {
 		}
 	}
 	if n := len(e.Result.Ops); n > 0 {
-		fmt.Fprintf(&b, "\n%d changes are pending: mptcpctl apply makes them\n", n)
+		fmt.Fprintf(&b, "\npending changes: %d (applied by mptcpctl apply)\n", n)
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }
@@ -80,7 +80,7 @@ func explainTableText(b *strings.Builder, t *explain.Table) {
 		fmt.Fprintf(b, "%s: table %d of %s (%s): %s\n", name, t.Number, l.Name, l.TableReasons[t.Family], l.Use[t.Family].Reason)
 	}
 	if len(t.Rules)+len(t.Routes) == 0 {
-		b.WriteString("  empty, and no rule leads there\n")
+		b.WriteString("  empty, and no rule refers to it\n")
 	}
 	for _, r := range t.Rules {
 		fmt.Fprintf(b, "  rule   %s\n", r)

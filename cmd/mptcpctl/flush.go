@@ -11,15 +11,17 @@ import (
 func newFlushCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "flush",
-		Short: "Remove everything that is ours from the kernel",
-		Long: `Removes every rule and route of protocol 77 and every endpoint on a line's device,
-and sets ignore_routes_with_linkdown back. The configuration and what belongs to
-others stay. With a configuration that cannot be read, only what is marked as
-ours in the kernel is removed.`,
+		Short: "Remove all rules, routes and endpoints that mptcpctl manages",
+		Long: `Removes every rule and route of protocol 77 and every endpoint on the device of
+a line, and resets ignore_routes_with_linkdown. The configuration and foreign
+objects are kept. If the configuration cannot be read, only what is marked with
+protocol 77 is removed.`,
+		Example: `  mptcpctl flush
+  mptcpctl flush && mptcpctl apply   # build everything again`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.runner.Watched(c.Context()) {
-				o.warn([]string{"watch runs, and puts everything back: end it first"})
+				o.warn([]string{"watch is running and will restore everything; stop it first"})
 			}
 			outcome, err := o.runner.Flush(c.Context())
 			return errors.Join(err, outcome.Problems, o.showRun(outcome, false))

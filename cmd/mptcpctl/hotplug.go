@@ -13,10 +13,12 @@ import (
 func newHotplugCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "hotplug",
-		Short: "Make everything true after an event of netifd",
-		Long: `For /etc/hotplug.d/iface/30-mptcp. netifd tells of the event by ACTION and
-INTERFACE in the environment; they are only named in the log, for everything is
-read again. Changes go to the system log, tag mptcpctl.`,
+		Short: "Apply the configuration after a netifd event",
+		Long: `Called by /etc/hotplug.d/iface/30-mptcp. ACTION and INTERFACE in the environment
+only name the event in the log, since every run reads the whole state. Changes
+are logged to syslog with the tag mptcpctl.`,
+		Example: `  ACTION=ifup INTERFACE=wan2 mptcpctl hotplug
+  logread -e mptcpctl   # what it did`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			outcome, err := o.apply(c.Context())

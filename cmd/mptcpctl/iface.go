@@ -14,17 +14,21 @@ func newIfaceCmd(o *options) *cobra.Command {
 	var save, reset, asJSON, yes bool
 	cmd := &cobra.Command{
 		Use:   "iface [NAME [MODE|heal]]",
-		Short: "List, show or set the mode of an interface, or heal it",
-		Long: `Without MODE: lists the interfaces, or shows one. With MODE (` + strings.Join(config.Modes(), ", ") + `):
-sets it until the next reboot, through every later event, and applies it at
-once. --save makes it permanent, --reset drops what was set at run time.
+		Short: "List interfaces, set the mode of one, or heal one",
+		Long: `Without MODE: lists the interfaces, or one of them. With MODE
+(` + strings.Join(config.Modes(), ", ") + `): applies it at once and keeps it
+until the next reboot. --save makes it permanent, --reset returns to the saved
+mode.
 
-heal brings back subflows that died while the line was out: the kernel tries a
-join only once. It gives the line's endpoint a new id, which interrupts the
-subflows that live there, and refuses where a connection has no other that works.
+heal restores subflows that were lost in an outage, since the kernel tries a
+join only once. It gives the line's endpoint a new id, which interrupts live
+subflows there; it refuses if a connection has no other working subflow.
 
 ` + wordHelp + `
-A mode is then set for the one that the other follows.`,
+A mode is then set for the section that the other one follows.`,
+		Example: `  mptcpctl iface wan2 backup
+  mptcpctl iface wan2 backup --save
+  mptcpctl iface wan2 heal`,
 		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: o.completeIface,
 	}
@@ -45,7 +49,7 @@ A mode is then set for the one that the other follows.`,
 			return usage("usage: mptcpctl iface NAME MODE [--save], or mptcpctl iface NAME --reset")
 		case len(args) == 2:
 			if _, ok := config.ParseMode(args[1]); !ok {
-				return usage("unknown mode %q: one of %s", args[1], strings.Join(config.Modes(), ", "))
+				return usage("unknown mode %q: expected one of %s", args[1], strings.Join(config.Modes(), ", "))
 			}
 			choice.mode = args[1]
 		}
@@ -53,9 +57,9 @@ A mode is then set for the one that the other follows.`,
 		return o.setIface(c.Context(), choice)
 	}
 	f := cmd.Flags()
-	f.BoolVar(&save, "save", false, "set the mode for good: uci set and uci commit")
-	f.BoolVar(&reset, "reset", false, "drop the mode that was set at run time")
-	f.BoolVar(&yes, "yes", false, "heal: do not ask")
+	f.BoolVar(&save, "save", false, "make the mode permanent (uci set, uci commit)")
+	f.BoolVar(&reset, "reset", false, "return to the saved mode")
+	f.BoolVar(&yes, "yes", false, "heal without asking")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

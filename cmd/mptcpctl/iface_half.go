@@ -10,9 +10,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// otherHalf says that the line of an interface has another section with an option
-// of its own, whose mode stays as it is, and how to change that too; nothing where
-// it has none, or where its mode is the same.
+// otherHalf warns if the line of an interface has another section with its own
+// option, which keeps another mode, and names the command that changes it too.
 func otherHalf(lines []plan.LineUse, choice modeChoice) (warnings []string) {
 	at := slices.IndexFunc(lines, func(l plan.LineUse) bool { return l.Name == choice.name })
 	if at < 0 {
@@ -31,7 +30,7 @@ func otherHalf(lines []plan.LineUse, choice modeChoice) (warnings []string) {
 		case choice.save:
 			command += " --save"
 		}
-		warnings = append(warnings, other.Name+" is on the same line and stays in mode "+other.Mode.String()+": "+command)
+		warnings = append(warnings, other.Name+" is on the same line and stays in mode "+other.Mode.String()+"; to change it: "+command)
 	}
 	return warnings
 }

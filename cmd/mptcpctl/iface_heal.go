@@ -52,9 +52,9 @@ func (o *options) confirm(ctx context.Context, healing *reconcile.Healing, name 
 	case yes:
 		return o.printf("%s\n", what)
 	case !terminal(o.in):
-		return usage("%s; add --yes to go on", what)
+		return usage("%s; add --yes to continue", what)
 	}
-	if !o.ask(ctx, what+". Go on? [y/N] ") {
+	if !o.ask(ctx, what+". Continue? [y/N] ") {
 		return fmt.Errorf("%s: %w: the answer was no", name, reconcile.ErrNotHealed)
 	}
 	return nil

@@ -86,5 +86,5 @@ func (o *options) noSection(cfg *config.Config, name string) error {
 	if !ok || parent.From == "" {
 		return usage("interface %q has no section in %s", name, o.runner.ConfigFile())
 	}
-	return usage("interface %q has no section in %s: it follows %q, set that one", name, o.runner.ConfigFile(), parent.From)
+	return usage("interface %q has no section in %s: it follows %q; set that one instead", name, o.runner.ConfigFile(), parent.From)
 }

@@ -53,16 +53,16 @@ func (o *options) store(ctx context.Context, choice modeChoice) error {
 		}
 	}
 	if choice.save || choice.reset {
-		return wrap("dropping the runtime choice", source.UnsetState(ctx, reconcile.Package, choice.name, config.OptionMultipath))
+		return wrap("removing the runtime mode", source.UnsetState(ctx, reconcile.Package, choice.name, config.OptionMultipath))
 	}
-	return wrap("noting the runtime choice", source.SetState(ctx, reconcile.Package, choice.name, config.OptionMultipath, choice.mode))
+	return wrap("storing the runtime mode", source.SetState(ctx, reconcile.Package, choice.name, config.OptionMultipath, choice.mode))
 }
 
 // savePermanently refuses to commit uncommitted changes of another program.
 func (o *options) savePermanently(ctx context.Context, source uci.Source, choice modeChoice) error {
 	changes, err := source.Changes(ctx, reconcile.Package)
 	if errors.Is(err, uci.ErrNoProgram) {
-		return fmt.Errorf("--save needs uci, which is not here: put \"option multipath '%s'\" into the section '%s' of %s by hand",
+		return fmt.Errorf("--save needs uci, which is not installed: write \"option multipath '%s'\" into the section '%s' of %s",
 			choice.mode, choice.name, o.runner.ConfigFile())
 	}
 	if err != nil {

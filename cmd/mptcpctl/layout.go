@@ -22,14 +22,14 @@ func aligned(heading string, rows []string) []string {
 	return lines[:len(lines)-1]
 }
 
-// lineWidth is that of a terminal that nobody has widened: where a line of text is
-// broken; indent is where what belongs to a line begins below it.
+// lineWidth is the usual width of a terminal, at which text is broken; indent is
+// the margin of the text below a row of a table.
 const (
 	lineWidth = 80
 	indent    = "           "
 )
 
-// indented is text below a line, broken at commas and gateways that do not fit.
+// indented is text below a row, broken at spaces where it does not fit.
 func indented(text string) string {
 	if text == "" {
 		return ""

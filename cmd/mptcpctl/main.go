@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mptcpctl keeps policy rules, routing tables and MPTCP endpoints in step with
-// the lines of a router.
+// Command mptcpctl manages policy rules, routes and MPTCP endpoints for every
+// line of a router.
 package main
 
 import (

@@ -23,14 +23,16 @@ func newMonitorCmd(o *options) *cobra.Command {
 	var buffer int
 	cmd := &cobra.Command{
 		Use:   "monitor",
-		Short: "Show the path manager's events as they come, until interrupted",
-		Long: `One line per event: time, token of the connection, line, what happened, the
-addresses, and what it means. Events that the kernel had to drop, because they
-came faster than they were read, are counted.`,
+		Short: "Print path manager events as they happen",
+		Long: `Prints a line for each event until interrupted: time, connection token, line,
+event, addresses and meaning. Events that the kernel dropped, because they
+arrived faster than they were read, are counted.`,
+		Example: `  mptcpctl monitor
+  mptcpctl monitor --json >events`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.monitor(c.Context(), asJSON, buffer) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, an object per line")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object per line")
 	cmd.Flags().IntVar(&buffer, "buffer", 0, "receive buffer in `bytes` (default 1 MiB)")
 	return cmd
 }
@@ -45,7 +47,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	}
 	events, err := mptcp.DialEvents()
 	if errors.Is(err, mptcp.ErrNotSupported) {
-		return exitError{exitNoMPTCP, errors.New("this kernel has no Multipath TCP, and so no events")}
+		return exitError{exitNoMPTCP, errors.New("this kernel does not support Multipath TCP")}
 	}
 	if err == nil && buffer > 0 {
 		err = events.SetBuffer(buffer)
@@ -53,7 +55,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	if err != nil {
 		return err
 	}
-	// Closing ends Receive; a socket that is closed has nothing to report.
+	// Closing ends Receive. An error of closing would not matter.
 	stop := context.AfterFunc(ctx, func() { _ = events.Close() })
 	defer stop()
 	m := monitor{options: o, asJSON: asJSON}
@@ -77,12 +79,12 @@ type monitor struct {
 	names  lineNames
 	read   time.Time           // when the names were read
 	asked  map[netip.Addr]bool // those for which they were read
-	// known keeps the names of addresses that are gone: a subflow is closed after
-	// its line has lost the address.
+	// known has the names of addresses that no longer exist: a subflow is closed
+	// after its line has lost the address.
 	known map[netip.Addr]string
 }
 
-// receive prints what comes next.
+// receive prints the next events.
 func (m *monitor) receive(ctx context.Context, from *mptcp.Events) error {
 	events, err := from.Receive()
 	now := time.Now()

@@ -15,11 +15,11 @@ import (
 
 // eventJSON is the object for an event: "time" in seconds since 1970, "event"
 // (its name with underscores), "token", "interface", "local" and "remote", which
-// are empty where there is none. Events about subflows have "local_id",
-// "remote_id", "backup" (the peer's wish), "error" and "reset_reason" (empty for
+// are empty if there is none. Events about subflows have "local_id", "remote_id",
+// "backup" (as the peer sets it), "error" and "reset_reason" (empty if there is
 // none); "created" and "established" have "server"; "announced" and "removed" have
-// "remote_id". {"time", "event": "lost", "count"} tells of events that the kernel
-// has dropped, 0 for an unknown number.
+// "remote_id". {"time", "event": "lost", "count"} reports events that the kernel
+// dropped; the count is 0 if it is unknown.
 func eventJSON(now time.Time, e *mptcp.Event, line string) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
@@ -52,10 +52,10 @@ func eventJSON(now time.Time, e *mptcp.Event, line string) *fastjson.Value {
 	return doc
 }
 
-// printLost tells of events that the kernel has dropped. It does not say which.
+// printLost reports events that the kernel dropped. It does not say which.
 func (m *monitor) printLost(now time.Time, lost *mptcp.LostError) error {
 	if !m.asJSON {
-		return m.printf("%s %v: they came faster than they were read\n", clockText(now), lost)
+		return m.printf("%s %v: they arrived faster than they were read\n", clockText(now), lost)
 	}
 	a := &fastjson.Arena{}
 	doc := a.NewObject()

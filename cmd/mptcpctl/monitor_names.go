@@ -10,12 +10,12 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// refreshInterval is the time in which the names are read once at most for unknown
-// addresses that were asked for before, since that runs uci and ubus.
+// refreshInterval is the shortest time between two readings of the names for an
+// unknown address that was looked up before, since reading runs uci and ubus.
 const refreshInterval = time.Second
 
-// refresh reads the names anew. Without a configuration that can be read they are
-// those of the devices, and the error says why.
+// refresh reads the names again. If the configuration cannot be read, they are those
+// of the devices, and the error says why.
 func (m *monitor) refresh(ctx context.Context) error {
 	m.read = time.Now()
 	names, err := m.readNames(ctx)
@@ -28,15 +28,15 @@ func (m *monitor) refresh(ctx context.Context) error {
 	return err
 }
 
-// line names the line of an event. Lines change while monitor runs: an address
-// that nobody had when the names were read lets them be read again.
+// line names the line of an event. Lines change while monitor runs: if an address
+// was on no device when the names were read, they are read again.
 func (m *monitor) line(ctx context.Context, e *mptcp.Event) string {
 	local := e.Local.Addr()
 	if !local.IsValid() || local.IsUnspecified() {
 		return "-"
 	}
 	if !m.holds(local) && (!m.asked[local] || time.Since(m.read) > refreshInterval) {
-		_ = m.refresh(ctx) // what is wrong with the configuration was said at the start
+		_ = m.refresh(ctx) // an error of the configuration was reported at the start
 		m.asked[local] = true
 	}
 	name := m.names.of(local, e.IfIndex)

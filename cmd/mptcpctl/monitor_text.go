@@ -10,8 +10,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// eventText is the line for an event. backup says that the mode of the line is
-// that: the event itself tells only what the peer wants.
+// eventText is the line for an event. backup says that the line is in mode backup:
+// the event itself has only the peer's flag.
 func eventText(now time.Time, e *mptcp.Event, line string, backup bool) string {
 	what := []string{e.Type.String()}
 	switch {
@@ -29,7 +29,7 @@ func eventText(now time.Time, e *mptcp.Event, line string, backup bool) string {
 	return text + "\n"
 }
 
-// eventMeaning says in a few words what follows from an event.
+// eventMeaning says in a few words what an event means.
 func eventMeaning(e *mptcp.Event, backup bool) string {
 	var words []string
 	say := func(condition bool, format string, args ...any) {
@@ -41,27 +41,27 @@ func eventMeaning(e *mptcp.Event, backup bool) string {
 	switch e.Type {
 	case mptcp.EventCreated:
 		say(e.Server, "opened by the peer")
-		say(!e.Server, "opened here")
+		say(!e.Server, "opened by this host")
 	case mptcp.EventEstablished:
 		say(true, "can have more subflows")
 	case mptcp.EventClosed:
 		say(true, "the connection has ended")
 	case mptcp.EventAnnounced:
-		say(true, "one more address of the peer, id %d", e.RemoteID)
+		say(true, "another address of the peer, id %d", e.RemoteID)
 	case mptcp.EventRemoved:
-		say(true, "the peer's address id %d is gone", e.RemoteID)
+		say(true, "the peer withdrew its address id %d", e.RemoteID)
 	case mptcp.EventSubflowEstablished, mptcp.EventSubflowClosed:
 		say(true, "ids %d and %d", e.LocalID, e.RemoteID)
 		say(backup && e.Type == mptcp.EventSubflowEstablished, "a backup line")
 		say(e.Backup, "backup for the peer")
 	case mptcp.EventSubflowPriority:
-		say(e.Backup, "backup from now on, says the peer")
-		say(!e.Backup, "no backup any more, says the peer")
+		say(e.Backup, "the peer made it a backup")
+		say(!e.Backup, "the peer ended its backup role")
 	}
-	say(opening && e.NoJoinToFirst, "no other to this address of the peer")
+	say(opening && e.NoJoinToFirst, "none to this address of the peer")
 	say(e.Errno != 0, "%v", e.Errno)
 	say(e.WasReset, "reset by the peer, %v", e.Reset)
-	say(e.WasReset && e.Reset.Transient, "may pass")
+	say(e.WasReset && e.Reset.Transient, "transient")
 	return strings.Join(words, ", ")
 }
 

@@ -12,30 +12,33 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
-// multipathName is the name under which the program is the old tool.
+// multipathName is the name of the old tool: called by it, the program is that tool.
 const multipathName = "multipath"
 
-// newMultipathCmd is the tool for the kernels of multipath-tcp.org as the OpenWrt
-// wiki has it, for scripts that read its phrases. Whatever fails, its exit code is 1.
+// newMultipathCmd is the tool for the kernels of multipath-tcp.org, as the OpenWrt
+// wiki describes it, for scripts that parse its phrases. Every error has exit code 1.
 func newMultipathCmd(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   multipathName + " [DEVICE [on|off|backup|handover]]",
-		Short: "The old multipath tool: modes by network device",
-		Long: `Without arguments: says of every network device whether it is in default, backup
-or handover mode, or deactivated. With a device: of that one. With a mode: sets
-it until the next reboot, as "mptcpctl iface" does, for all interfaces on the
-device that have a mode of their own; "on" leaves a master a master. Linked to the
-name multipath the program is this command. The exit code is 0 or 1.`,
+		Short: "Show or set modes by device, as the old multipath tool",
+		Long: `Shows for each network device, or for DEVICE, whether it is in default, backup
+or handover mode or deactivated. With a mode: sets it until the next reboot, as
+"mptcpctl iface" does, for all interfaces on the device that have a mode of
+their own; "on" does not change a master. The program is this command if it is
+called as multipath. The exit code is 0 or 1.`,
+		Example: `  multipath
+  multipath eth1 backup
+  multipath -c`,
 	}
 	f := cmd.Flags()
 	views := []struct {
 		asked *bool
 		show  func(context.Context) error
 	}{
-		{f.BoolP("connections", "c", false, "show the MPTCP connections"), o.oldConnections},
-		{f.BoolP("fullmesh", "f", false, "show which endpoint reaches which address"), o.fullmesh},
+		{f.BoolP("connections", "c", false, "list MPTCP connections"), o.oldConnections},
+		{f.BoolP("fullmesh", "f", false, "show which endpoints reach which addresses"), o.fullmesh},
 		{f.BoolP("kernel", "k", false, "show the kernel's settings"), o.kernelSettings},
-		{f.BoolP("mib", "m", false, "show the counters, as mptcpctl counters does"), func(context.Context) error {
+		{f.BoolP("mib", "m", false, "show the counters (mptcpctl counters)"), func(context.Context) error {
 			return o.showCounters(counters{}, "")
 		}},
 	}
@@ -46,7 +49,7 @@ name multipath the program is this command. The exit code is 0 or 1.`,
 				continue
 			}
 			if len(args) > 0 {
-				return exitError{exitFailed, fmt.Errorf("%q does not go with -c, -f, -k or -m", args[0])}
+				return exitError{exitFailed, fmt.Errorf("%q cannot be combined with -c, -f, -k or -m", args[0])}
 			}
 			shown = true
 			if err := v.show(c.Context()); err != nil {

@@ -20,8 +20,8 @@ type devices struct {
 	names []string
 }
 
-// deviceNames are all network devices, in the kernel's order: in /proc/net/dev each
-// stands before a colon, which no name may hold, below two lines of headings.
+// deviceNames are all network devices, in the kernel's order: in /proc/net/dev, below
+// two lines of headings, each ends with a colon, which no name may contain.
 func deviceNames() ([]string, error) {
 	b, err := os.ReadFile("/proc/net/dev")
 	if err != nil {
@@ -36,7 +36,7 @@ func deviceNames() ([]string, error) {
 	return names, nil
 }
 
-// list prints the phrases, which scripts look for: not a letter may change.
+// list prints the phrases. Scripts parse them, so not a letter may change.
 func (d *devices) list(names []string) error {
 	for _, name := range names {
 		if err := d.printf("%s %s\n", name, d.phrase(name)); err != nil {
@@ -46,8 +46,8 @@ func (d *devices) list(names []string) error {
 	return nil
 }
 
-// phrase is that of the mode that uses a device most, where several interfaces are
-// on it.
+// phrase describes the mode of a device; of several interfaces on it, the one that
+// uses it most counts.
 func (d *devices) phrase(name string) string {
 	phrases := [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
 	best := len(phrases) - 1

@@ -14,7 +14,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// meshRow is a local address that has an endpoint, or a subflow.
+// meshRow is a local address that has an endpoint or a subflow.
 type meshRow struct {
 	local   netip.Addr
 	ifIndex int
@@ -22,7 +22,7 @@ type meshRow struct {
 	opens   bool   // the path manager opens subflows from it
 }
 
-// mesh is who reaches whom.
+// mesh says which local addresses have subflows to which remote ones.
 type mesh struct {
 	rows    []meshRow
 	remotes []netip.Addr // in the order in which the kernel lists the subflows
@@ -30,8 +30,8 @@ type mesh struct {
 	subflows map[[2]netip.Addr]int
 }
 
-// fullmesh shows for every endpoint and every address of peers how many established
-// subflows lead from the one to the other.
+// fullmesh shows the number of established subflows between every endpoint and every
+// address of peers.
 func (o *options) fullmesh(ctx context.Context) error {
 	m, err := readMesh()
 	if err != nil {

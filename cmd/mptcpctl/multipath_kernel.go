@@ -13,19 +13,19 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// kernelSettings prints all net.mptcp settings that this kernel has, and what else
-// decides about subflows.
+// kernelSettings prints all net.mptcp settings of this kernel, the congestion control,
+// and the limits of the path manager.
 func (o *options) kernelSettings(context.Context) error {
 	const dir = "net/mptcp"
 	folder, err := os.Open("/proc/sys/" + dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return errors.New("this kernel has no Multipath TCP")
+		return errors.New("this kernel does not support Multipath TCP")
 	}
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	names, err := folder.Readdirnames(-1) // os.ReadDir costs 6 kB of binary more
+	names, err := folder.Readdirnames(-1) // os.ReadDir adds 6 kB to the binary
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 	mode, ok := config.ParseMode(word)
 	switch {
 	case !ok || mode == config.Master || mode == config.Signal:
-		return fmt.Errorf("unknown mode %q: one of on, off, backup, handover", word)
+		return fmt.Errorf("unknown mode %q: expected one of on, off, backup, handover", word)
 	case !slices.Contains(d.names, name):
 		return fmt.Errorf("no network device %q", name)
 	case !d.seen.Config.Globals.Multipath && mode != config.Off:
@@ -26,7 +26,7 @@ func (d *devices) set(ctx context.Context, name, word string) error {
 	}
 	owners := d.owners(name)
 	if len(owners) == 0 {
-		return fmt.Errorf("%s is the device of no interface: give one in %s option device '%s'", name, d.runner.ConfigFile(), name)
+		return fmt.Errorf("no interface has the device %s: set option device '%s' of one in %s", name, name, d.runner.ConfigFile())
 	}
 	// The old tool says nothing when all is well.
 	quiet := *d.options

@@ -20,8 +20,8 @@ type lineNames struct {
 	holders  map[netip.Addr]int // index of the device that has the address
 }
 
-// lineName is an interface with its device. own says that the address stands for the
-// line, which may be on another device: the router's own in a delegated prefix.
+// lineName is an interface with its device. own says that the address is the line's,
+// although it may be on another device: the router's own in a delegated prefix.
 type lineName struct {
 	name, device string
 	own          bool

@@ -9,16 +9,16 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// ambiguous is about a device that several lines share.
+// ambiguous is the error for a device that several lines share.
 func ambiguous(device string, all []*plan.Line) error {
 	names, last := namesOf(all), len(all)-1
 	text := fmt.Sprintf("device %s belongs to %s and %s: name one of them", device, strings.Join(names[:last], ", "), names[last])
 	return usage("%s", strings.Map(printable, text))
 }
 
-// unknownName lists the names that are known.
+// unknownName is the error for an unknown name. It lists the known ones.
 func unknownName(lines []*plan.Line, word string) error {
-	return usage("no interface or device %q here%s", word, knownNames(lines))
+	return usage("no interface or device %q%s", word, knownNames(lines))
 }
 
 // knownNames are the interfaces with their devices, for the end of a message.

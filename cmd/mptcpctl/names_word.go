@@ -8,14 +8,14 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// wordHelp is what the help of commands that take a name says about it.
-const wordHelp = `An interface can be named by its device too, where only one line has it, or where
-the sections on it are the two families of one line (wan and wan6).`
+// wordHelp is a part of the help of all commands that take a name.
+const wordHelp = `NAME can be a device, if only one line uses it or its sections are the IPv4 and
+IPv6 halves of one line (wan and wan6).`
 
 // meant resolves a word of the command line: the interface of that name, or else
-// those on the device of that name. It gives the names of several interfaces only
-// where these are the two families of one line; other lines that share a device
-// are an error that names them. A word that names nothing gives none, and no error.
+// those on the device of that name. It returns several interfaces only if they are
+// the two families of one line; other lines that share a device are an error that
+// names them. For an unknown word it returns nothing, without an error.
 func meant(lines []*plan.Line, word string) ([]string, error) {
 	all := candidates(lines, word)
 	for i, l := range all {
@@ -28,7 +28,7 @@ func meant(lines []*plan.Line, word string) ([]string, error) {
 	return namesOf(all), nil
 }
 
-// namedLines is meant for a word that can be nothing else.
+// namedLines is as meant, but an unknown word is an error.
 func namedLines(lines []*plan.Line, word string) ([]string, error) {
 	names, err := meant(lines, word)
 	if err == nil && len(names) == 0 {

@@ -80,7 +80,7 @@ func TestAnUnknownNameIsToldWithTheKnownOnes(t *testing.T) {
 	t.Parallel()
 	lines := []*plan.Line{testLine("wan", "eth0", "eth0", config.On), testLine("x\x1b", "", "", config.Off)}
 	_, err := namedLines(lines, "wna\n")
-	const want = `no interface or device "wna\n" here; known: wan (eth0), x?`
+	const want = `no interface or device "wna\n"; known: wan (eth0), x?`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -20,12 +20,14 @@ func newPlanCmd(o *options) *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what apply would do, and do nothing",
-		Long: `One line per operation, in order: + adds, - deletes, ~ changes; the command that
-would do the same; and the reason. Nothing is printed when nothing is to do.
+		Short: "Show what apply would do, without doing it",
+		Long: `Prints a line for each operation, in order: + add, - delete, ~ change; the
+equivalent command; and the reason. Prints nothing if there is nothing to do.
 
---from makes the plan from what "mptcpctl snapshot" has printed, without asking
-anything of this machine.`,
+--from reads the output of "mptcpctl snapshot" and nothing of this machine.`,
+		Example: `  mptcpctl plan
+  mptcpctl plan --exit-code   # exits with 5 if changes are pending
+  mptcpctl plan --from snapshot.json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
@@ -47,8 +49,8 @@ anything of this machine.`,
 		return errors.Join(seen.Problems(), pending)
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&from, "from", "", "plan from the snapshot in `FILE`; - is the standard input")
-	cmd.Flags().BoolVar(&code, "exit-code", false, "exit with 5 when changes are pending")
+	cmd.Flags().StringVar(&from, "from", "", "plan from the snapshot in `FILE` (- for standard input)")
+	cmd.Flags().BoolVar(&code, "exit-code", false, "exit with 5 if changes are pending")
 	return cmd
 }
 

@@ -16,8 +16,8 @@ func (t *traffic) add(other traffic) {
 	t.received += other.received
 }
 
-// rates measures what subflows carry from one listing to the next. What the
-// last listing had not has no rate yet.
+// rates measures what subflows carry from one listing to the next. A subflow that
+// was not in the last listing has no rate yet.
 type rates struct {
 	at        time.Time
 	elapsed   time.Duration // between the last two listings; 0 in the first
@@ -33,8 +33,8 @@ func (r *rates) begin(at time.Time) {
 	r.last, r.now = r.now, make(map[uint64]traffic, len(r.now))
 }
 
-// see notes what a subflow has carried: of what it sent that which arrived, for
-// a full line loses what is then sent again.
+// see records what a subflow has carried. Of the data sent only what was acknowledged
+// counts, since a full line drops packets, which are then retransmitted.
 func (r *rates) see(s *sockdiag.Subflow) {
 	r.now[s.Cookie] = traffic{s.TCP.BytesAcked, s.TCP.BytesReceived}
 }

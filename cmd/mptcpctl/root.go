@@ -9,21 +9,24 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newRootCmd makes the command line. If asked is the name of a command, that one is
-// all it knows: an event pays for no help text of others.
+// newRootCmd makes the command line. If asked is the name of a command, only that
+// one is made: an event does not pay for the others.
 func newRootCmd(s streams, asked string) *cobra.Command {
 	o := &options{streams: s}
 	o.runner.StartSettle = o.startSettle
 	root := &cobra.Command{
 		Use:   "mptcpctl",
-		Short: "Keeps routing and Multipath TCP true for every line of a router",
-		Long: `mptcpctl keeps policy rules, one routing table per line and the kernel's MPTCP
-endpoints true. It reads the configuration (UCI package "network"), asks netifd
-and the kernel what is there, applies the difference, and exits.
+		Short: "Manage policy routing and Multipath TCP on a router with several lines",
+		Long: `mptcpctl manages policy rules, a routing table for each WAN line, and the
+kernel's MPTCP endpoints. A run reads the UCI configuration "network", netifd
+and the kernel, applies the difference, and exits.
 
 Exit codes: 0 done, 1 an operation failed, 2 usage, 3 configuration, 4 no MPTCP
-path manager, 5 changes pending (plan --exit-code), 6 findings (doctor), 75 the
-lock is held.`,
+path manager, 5 changes pending (plan --exit-code), 6 findings (doctor), 75 lock
+held.`,
+		Example: `  mptcpctl status              # what each line does
+  mptcpctl iface wan2 backup   # set a mode until the next reboot
+  mptcpctl doctor              # what is wrong, and how to fix it`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
@@ -31,10 +34,10 @@ lock is held.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	f := root.PersistentFlags()
-	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "directory of the UCI `configuration`")
-	f.StringVar(&o.runner.StateDir, "state-dir", "", "`directory` of runtime choices (default /var/state, or /run/mptcpctl where that is missing)")
+	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
+	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
 	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
-	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "how long to wait for the lock")
+	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
 	for _, c := range commands() {
@@ -66,12 +69,14 @@ func commands() []named {
 	}
 }
 
-// refuseOtherTopics lets "help" with the name of no command be an error: cobra
-// shows the help instead.
+// refuseOtherTopics makes "help" with an unknown command an error; cobra would show
+// the help of the root.
 func refuseOtherTopics(root *cobra.Command) {
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
-		Short: "Help about any command",
+		Short: "Show the help of a command",
+		Example: `  mptcpctl help iface
+  mptcpctl iface --help   # the same`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
@@ -82,13 +87,15 @@ func refuseOtherTopics(root *cobra.Command) {
 	})
 }
 
-// refuseOtherShells lets "completion" with the name of no shell that it knows be
-// an error: cobra shows the help instead.
+// refuseOtherShells makes "completion" with an unknown shell an error; cobra would
+// show its help.
 func refuseOtherShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+			c.Example = `  eval "$(mptcpctl completion bash)"   # in this shell
+  mptcpctl completion zsh --help       # how to install it`
 		}
 	}
 }

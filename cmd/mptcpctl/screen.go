@@ -17,8 +17,8 @@ import (
 )
 
 // Control sequences (ECMA-48; the private modes are those of xterm). A terminal
-// without an alternate screen, as the Linux console, ignores altScreen: hence
-// the erased screen at the end.
+// without an alternate screen, such as the Linux console, ignores altScreen;
+// therefore mainScreen erases the screen.
 const (
 	altScreen   = "\x1b[?1049h\x1b[?25l"
 	mainScreen  = "\x1b[H\x1b[J\x1b[?25h\x1b[?1049l"
@@ -27,10 +27,10 @@ const (
 	eraseBelow  = "\x1b[J"
 )
 
-// live shows what draw returns on a screen of its own, anew in each interval and
-// whenever the terminal changes its size, until q, an interrupt, a hang-up, or an
-// error of draw. The terminal is then as it was before. Output that is no terminal
-// is not for live: see every.
+// live shows what draw returns on a screen of its own, and draws it again at each
+// interval and whenever the terminal changes its size, until q, an interrupt, a
+// hang-up, or an error of draw. Then it restores the terminal. For output that is
+// not a terminal see every.
 func (o *options) live(ctx context.Context, interval time.Duration, draw func(width, height int) (string, error)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -66,13 +66,13 @@ func (o *options) live(ctx context.Context, interval time.Duration, draw func(wi
 		}
 	}
 	if ctx.Err() != nil {
-		err = nil // What draw says of an interrupt is no news.
+		err = nil // an error of draw that comes from the interrupt
 	}
 	return errors.Join(err, o.printf(mainScreen), wrap("restoring the terminal", restore()))
 }
 
-// every calls print in each interval until it fails or is interrupted, which is
-// the end that such output is meant to have.
+// every calls print at each interval until it fails or is interrupted. An interrupt
+// is the normal end, and not an error.
 func every(ctx context.Context, interval time.Duration, print func() error) error {
 	ticks := time.NewTicker(interval)
 	defer ticks.Stop()
@@ -91,9 +91,9 @@ func every(ctx context.Context, interval time.Duration, print func() error) erro
 	}
 }
 
-// frame draws over the last frame. Each line is erased only behind what it says,
-// so that nothing flickers, and nothing is erased behind a full line, for the
-// cursor then still stands on its last character.
+// frame draws over the last frame. Each line is erased only after its text, so that
+// nothing flickers, and a full line is not erased, since the cursor is then still
+// on its last character.
 func frame(text string, width, height int) []byte {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(lines) > height {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalSize is what the terminal says, and 80 by 24 where it does not know,
-// as on a serial line.
+// terminalSize is the size of the terminal, and 80 by 24 if it is unknown, as on a
+// serial line.
 func terminalSize(w io.Writer) (width, height int) {
 	if f, ok := w.(*os.File); ok {
 		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
@@ -20,10 +20,10 @@ func terminalSize(w io.Writer) (width, height int) {
 	return 80, 24
 }
 
-// unbuffered lets single keys be read and not be shown, and returns what brings
-// the old settings back. The keys that suspend the program or make it dump its
-// stack are off, since they would leave the terminal as it is; Ctrl-C is not.
-// Input that is no terminal stays as it is.
+// unbuffered makes single keys readable and not echoed, and returns a function that
+// restores the settings. The keys that suspend the program or make it dump its stack
+// are disabled, since they would not restore the terminal; Ctrl-C is not. Input
+// that is not a terminal is left as it is.
 func unbuffered(r io.Reader) (restore func() error, err error) {
 	nothing := func() error { return nil }
 	f, ok := r.(*os.File)
@@ -43,8 +43,8 @@ func unbuffered(r io.Reader) (restore func() error, err error) {
 		unix.IoctlSetTermios(fd, unix.TCSETS, &now)
 }
 
-// awaitQuit calls quit at the key q. It may wait on when the program ends: a
-// read of a terminal cannot be broken off.
+// awaitQuit calls quit at the key q. It may still wait when the program ends: a
+// read of a terminal cannot be interrupted.
 func awaitQuit(keys io.Reader, quit func()) {
 	if keys == nil {
 		return

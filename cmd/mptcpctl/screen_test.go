@@ -259,7 +259,7 @@ func TestWatchOnATerminal(t *testing.T) {
 			t.Errorf("settings of the terminal are %+v", now)
 		}
 		p.resize(40, 9)
-		lines = p.await(`^1 connection, every 200ms, q ends; OUT a$`, `^\.\.\.$`)
+		lines = p.await(`^1 connection, every 200ms, q quits; OUT $`, `^\.\.\.$`)
 		if len(lines) != 9 || slices.ContainsFunc(lines, func(l string) bool { return len(l) > 40 }) {
 			t.Errorf("a frame of 40 by 9 is %q", lines)
 		}
@@ -274,7 +274,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	t.Run("a serial line has no size; Ctrl-C ends it", func(t *testing.T) {
 		t.Parallel()
 		p := newPTY(t, lab, 0, 0, "connections", "--watch", "--interval", "200ms")
-		p.await(append(measured, `^1 connection, every 200ms, q ends; OUT and IN in bit/s$`)...)
+		p.await(append(measured, `^1 connection, every 200ms, q quits; OUT and IN in bit/s$`)...)
 		p.write("\x03")
 		p.end()
 	})
@@ -283,7 +283,7 @@ func TestWatchOnATerminal(t *testing.T) {
 		p := newPTY(t, lab, 80, 24, "connections", "--watch", "--interval", "1h")
 		p.await(`^wan1 +1 +- +-$`) // no rates yet
 		p.resize(40, 9)
-		p.await(`^1 connection, every 1h0m0s, q ends; OUT $`, `^\.\.\.$`)
+		p.await(`^1 connection, every 1h0m0s, q quits; OUT$`, `^\.\.\.$`)
 		p.signal(unix.SIGTERM)
 		p.end()
 	})

@@ -18,15 +18,17 @@ func newSnapshotCmd(o *options) *cobra.Command {
 	var redact bool
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Print all that a plan is made from, as JSON",
-		Long: `One JSON document for a bug report or a test: "mptcpctl plan --from FILE" makes
-the same plan from it on any machine, as any user.
+		Short: "Print the complete input of a plan as JSON",
+		Long: `Prints a JSON document for a bug report or a test: "mptcpctl plan --from FILE"
+makes the same plan from it on any machine, as any user.
 
-Of the configuration it has only the options that mptcpctl reads: no password,
-no key, no user name. --redact also masks addresses, the same one by the same
-mask: public ones by 240.0.0.0/4 and 3fff::/20, unique local ones by fd00::/8,
-and the host part of link-local ones, which may hold a hardware address. Private
-IPv4 addresses and all names stay.`,
+It contains only the options that mptcpctl reads: no passwords, keys or user
+names. --redact also masks addresses, each one always the same way: public ones
+by 240.0.0.0/4 and 3fff::/20, unique local ones by fd00::/8, and the host part
+of link-local ones, which may contain a hardware address. Private IPv4 addresses
+and all names are kept.`,
+		Example: `  mptcpctl snapshot --redact >snapshot.json
+  mptcpctl plan --from snapshot.json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.RunE = func(c *cobra.Command, _ []string) error {

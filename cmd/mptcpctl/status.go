@@ -16,16 +16,18 @@ func newStatusCmd(o *options) *cobra.Command {
 	var asJSON, watch bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME...]",
-		Short: "Show every line: whether it is used, why not, and what it carries",
-		Long: `Shows every line that has a mode: its device, mode and routing table, the
-established subflows over it, what they send (OUT) and receive (IN) in bit/s, and its
+		Short: "Show the state and the traffic of each line",
+		Long: `Shows each line that has a mode: its device, mode and routing table, its
+established subflows, what they send (OUT) and receive (IN) in bit/s, and its
 state; below that its addresses, gateway and endpoints, and why it is not used.
-Where subflows are, their rates are measured for a quarter of a second. With NAME:
-only those interfaces, whether they have a mode or not, and what concerns all.
+Rates are measured over a quarter of a second. With NAME: only this interface,
+with or without a mode, and what concerns all lines.
 ` + wordHelp + `
 
---watch goes on: a screen that q ends, or, where the output is no terminal, the
-status again every second.`,
+--watch repeats it every second; on a terminal, q quits.`,
+		Example: `  mptcpctl status
+  mptcpctl status wan2
+  mptcpctl status --watch`,
 		ValidArgsFunction: o.completeNames,
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
@@ -39,11 +41,11 @@ status again every second.`,
 		return s.watch(c.Context())
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on")
+	cmd.Flags().BoolVar(&watch, "watch", false, "repeat every second")
 	return cmd
 }
 
-// statusInterval is how often --watch looks.
+// statusInterval is the interval of --watch.
 const statusInterval = time.Second
 
 // status is what is known from one observation to the next.
@@ -80,8 +82,8 @@ func (s *status) once(ctx context.Context, asJSON bool) error {
 	return seen.Problems()
 }
 
-// next prints one of many. What cannot be read at the moment is a warning, but for
-// the first: a configuration that is just being written is no reason to end.
+// next prints one of many. Except for the first, what cannot be read at the moment
+// is a warning: a configuration that is being written is not a reason to stop.
 func (s *status) next(ctx context.Context, asJSON bool) error {
 	first := s.traffic.rates.at.IsZero()
 	seen, err := s.observe(ctx)

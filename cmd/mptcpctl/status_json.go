@@ -10,9 +10,8 @@ import (
 )
 
 // statusJSON is what status --json prints: "enabled", "path_manager" ("kernel",
-// "missing" or "other"), "interfaces" (those that are shown; "frozen" ones have a bad
-// value),
-// "master_list", "no_master_list", "endpoints", "limits", "warnings" and
+// "missing" or "other"), "interfaces" (those that are shown; "frozen" ones have an
+// invalid value), "master_list", "no_master_list", "endpoints", "limits", "warnings" and
 // "pending", the number of operations that apply would do. An interface has
 // "subflows" by family only where the kernel can list them, and
 // "out_bits_per_second" and "in_bits_per_second" where they were measured.

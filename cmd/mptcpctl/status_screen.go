@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// watch is the screen. What cannot be read at the moment is said in its place.
+// watch shows the status as a screen. If it cannot be read at the moment, the screen
+// shows the error.
 func (s *status) watch(ctx context.Context) error {
 	if len(s.words) > 0 {
 		if _, err := s.observe(ctx); err != nil {

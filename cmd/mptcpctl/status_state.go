@@ -27,10 +27,10 @@ func countSubflows(s *plan.State, u *plan.Use) int {
 	return n
 }
 
-// longestState is the longest reason that stands in the table.
+// longestState is the length of the longest reason that is shown in the table.
 const longestState = 16
 
-// stateText is the state in a word or two, and the rest of what is to be said.
+// stateText is the state in a word or two, and a note for the rest.
 func stateText(u *plan.Use) (state, note string) {
 	state = string(u.Reason)
 	if len(state) > longestState {

@@ -35,7 +35,7 @@ func statusText(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraff
 	return b.String() + "\n" + summary(seen)
 }
 
-// rateColumns are two numbers at the right ends of their columns.
+// rateColumns are two right-aligned numbers.
 func rateColumns(t *lineTraffic, u *plan.Use) string {
 	rate, known := t.of(u)
 	var b text
@@ -55,8 +55,8 @@ func rateColumns(t *lineTraffic, u *plan.Use) string {
 // rateWidth has room for every number of text.si.
 const rateWidth = 5
 
-// shownFamilies are those of which a line has anything; when it has nothing at
-// all, the one that it would have.
+// shownFamilies are the families in which a line is usable or has an address; if
+// there is none, the one that it would have.
 func shownFamilies(l *plan.LineUse) []plan.Family {
 	var families []plan.Family
 	for _, f := range plan.Families {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// text is what grows into an output. Its methods keep the many small appends of a
-// row out of the code.
+// text is a growing output. Its methods keep the many small appends of a row out of
+// the code.
 type text []byte
 
 func (t *text) str(s string) { *t = append(*t, s...) }
@@ -35,7 +35,7 @@ func appendToken(b []byte, token uint32) []byte {
 	return b
 }
 
-// column writes a space and a number at the right end of a column, "-" for an unknown one.
+// column writes a space and a right-aligned number, "-" for an unknown one.
 func (t *text) column(n uint64, known bool, width int) {
 	t.str(" ")
 	start := len(*t)
@@ -88,14 +88,14 @@ func (t *text) thousandth(n uint32, unit string) {
 	t.str(unit)
 }
 
-// padRight fills what stands from start on up to a width.
+// padRight fills the text from start on with spaces up to a width.
 func (t *text) padRight(start, width int) {
 	for len(*t)-start < width {
 		*t = append(*t, ' ')
 	}
 }
 
-// padLeft moves what stands from start on to the right end of a width.
+// padLeft right-aligns the text from start on in a width.
 func (t *text) padLeft(start, width int) {
 	n := len(*t) - start
 	if n >= width {

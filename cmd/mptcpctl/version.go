@@ -11,7 +11,9 @@ func newVersionCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Example: `  mptcpctl version
+  mptcpctl --version   # the same`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return o.printf("mptcpctl %s\n", version)
 		},

@@ -13,11 +13,13 @@ import (
 func newWatchCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
-		Short: "Stay, and make everything true whenever the kernel tells of a change",
-		Long: `For what netifd does not tell: another router in a DHCP renewal, another metric,
-emptied tables, deleted rules, addresses changed behind its back, a carrier that
-comes and goes. The init script runs it with option mptcp_watch '1' of "globals".
-Changes go to the system log, tag mptcpctl. It ends with SIGTERM.`,
+		Short: "Keep running and re-apply whenever the kernel reports a change",
+		Long: `Notices what netifd does not report: a new router in a DHCP renewal, a changed
+metric, emptied tables, deleted rules, addresses changed by other programs, lost
+carriers. The init script runs it if option mptcp_watch of "globals" is 1.
+Changes are logged to syslog with the tag mptcpctl. SIGTERM ends it.`,
+		Example: `  mptcpctl watch &
+  logread -f -e mptcpctl   # what it does`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := errors.Join(reconcile.NeedNetAdmin(), reconcile.KeepNetAdminOnly()); err != nil {

@@ -52,7 +52,7 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 		f.Unseen = append(f.Unseen, err.Error())
 	}
 	if Hidden(connections) {
-		f.Unseen = append(f.Unseen, "subflows: this kernel shows them only to root")
+		f.Unseen = append(f.Unseen, "subflows: this kernel lists them only for root")
 		return nil
 	}
 	f.Connections = connections

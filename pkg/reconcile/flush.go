@@ -24,7 +24,7 @@ func (r *Runner) Flush(ctx context.Context) (Outcome, error) {
 	var warnings []string
 	o, err := r.read(ctx)
 	if err != nil {
-		warnings = []string{err.Error() + "; only what is marked as managed is removed"}
+		warnings = []string{err.Error() + "; only what has protocol 77 is removed"}
 		o = &Observation{Netifd: true}
 	}
 	o.Config.Globals = config.Globals{}
