@@ -11,10 +11,17 @@ TARGETS := mipsle mips arm arm64 amd64
 # Without inlining the binary is a tenth smaller; a run is bound by netlink. The
 # garbage collector that is the default since Go 1.26 adds 7 kB as xz and gains
 # nothing: a run ends before there is much to collect. So the older one is linked.
+# As much are the second copies of what makes slices, on the stack: variablemakethreshold=0
+# has them on the heap always, as before Go 1.25. Both names are those of this release.
 export CGO_ENABLED := 0
-LEAN := $(if $(findstring go1.26,$(shell go env GOVERSION)),GOEXPERIMENT=nogreenteagc)
+ifneq ($(findstring go1.26,$(shell go env GOVERSION)),)
+LEAN := GOEXPERIMENT=nogreenteagc
+COMPILE := all=-l -d=variablemakethreshold=0
+else
+COMPILE := all=-l
+endif
 LINK := -s -w -buildid= -X main.version=$(VERSION)
-SMALL = -trimpath -gcflags=all=-l -ldflags='$(LINK)'
+SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
 .PHONY: help build demo test prove lint vuln fuzz bench cross size weigh man ipk-root clean
 
@@ -82,7 +89,7 @@ size: cross ## the size budget
 
 weigh: ## what each library adds to the binary, on every target; UPDATE=1 writes it down
 	@.ci/need xz
-	@$(LEAN) .ci/measured '$(UPDATE)' weigh .ci/weigh '$(LINK)' $(TARGETS)
+	@$(LEAN) .ci/measured '$(UPDATE)' weigh .ci/weigh '$(COMPILE)' '$(LINK)' $(TARGETS)
 
 man: ## the man pages, into dist/man
 	@mkdir -p dist/man

@@ -4,7 +4,7 @@ package main
 
 import (
 	"errors"
-	"os/exec"
+	"os"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,14 +26,20 @@ func newSettleCmd(o *options) *cobra.Command {
 	}
 }
 
-// startSettle starts it in a session of its own.
+// startSettle starts it in a session of its own, without a terminal.
 func (o *options) startSettle() error {
-	cmd := exec.Command("/proc/self/exe", "settle", "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
-		"--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog)
-	cmd.Args[0] = "mptcpctl" // not the path below /proc
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
 		return err
 	}
-	return cmd.Process.Release()
+	defer null.Close()
+	args := []string{"mptcpctl", "settle", "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
+		"--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
+	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
+		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return err
+	}
+	return process.Release()
 }

@@ -7,9 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/child"
 )
 
 // ubus waits 5 s for the answer of netifd, and is killed a little later should
@@ -27,8 +28,7 @@ const call = "ubus call network.interface dump"
 
 var errTooLong = errors.New("the answer is longer than 4 MiB")
 
-// capped is a buffer that refuses to grow without end. The buffer is a named
-// field, for its ReadFrom would pass by Write.
+// capped is a buffer that refuses to grow without end.
 type capped struct{ buffer bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
@@ -44,7 +44,7 @@ var ErrNoUbus = errors.New("no ubus on the PATH")
 // Question is a call of ubus that is under way, or could not begin.
 type Question struct {
 	err            error // why it could not begin
-	cmd            *exec.Cmd
+	process        *child.Process
 	ctx            context.Context
 	cancel         context.CancelFunc
 	stdout, stderr capped
@@ -53,16 +53,15 @@ type Question struct {
 // Ask begins to ask netifd for all its interfaces, by one process, ubus, that runs
 // while the caller does something else. Answer or Drop must be called.
 func Ask(ctx context.Context) *Question {
-	path, err := exec.LookPath("ubus")
-	if err != nil {
+	path, found := child.LookPath("ubus")
+	if !found {
 		return &Question{err: ErrNoUbus}
 	}
 	q := &Question{}
 	q.ctx, q.cancel = context.WithTimeout(ctx, killTimeout)
-	q.cmd = exec.CommandContext(q.ctx, path, "-t", ubusSeconds, "call", "network.interface", "dump")
-	q.cmd.Stdout, q.cmd.Stderr = &q.stdout, &q.stderr
-	q.cmd.WaitDelay = time.Second
-	if err := q.cmd.Start(); err != nil {
+	var err error
+	q.process, err = child.Start(q.ctx, path, []string{"-t", ubusSeconds, "call", "network.interface", "dump"}, &q.stdout, &q.stderr)
+	if err != nil {
 		q.cancel()
 		q.err = fmt.Errorf("%s: %w", call, err)
 	}
@@ -77,13 +76,8 @@ func (q *Question) Answer() ([]Interface, error) {
 		return nil, q.err
 	}
 	defer q.cancel()
-	err := q.cmd.Wait()
-	if err == q.ctx.Err() {
-		err = nil // its time is up, but it had ended well before
-	}
-	if err != nil {
-		var exit *exec.ExitError
-		if q.ctx.Err() != nil && !(errors.As(err, &exit) && exit.Exited()) {
+	if err := q.process.Wait(); err != nil {
+		if err == q.ctx.Err() {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
 		line, _, _ := strings.Cut(strings.TrimSpace(q.stderr.buffer.String()), "\n")
@@ -101,5 +95,5 @@ func (q *Question) Drop() {
 		return
 	}
 	q.cancel()
-	_ = q.cmd.Wait() // it was killed
+	_ = q.process.Wait() // it was killed
 }

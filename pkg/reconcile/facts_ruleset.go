@@ -4,11 +4,10 @@ package reconcile
 
 import (
 	"context"
-	"errors"
-	"os/exec"
 	"strings"
 	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/child"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 )
 
@@ -22,18 +21,22 @@ const (
 // readRuleset asks nft for its rules, without counters and the elements of sets,
 // which may be many.
 func readRuleset(ctx context.Context, f *doctor.Facts) {
+	path, found := child.LookPath("nft")
+	if !found {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, rulesetTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "nft", "-n", "-s", "-t", "list", "ruleset")
 	stdout, stderr := limited{left: rulesetSize}, limited{left: 200}
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, time.Second
-	switch err := cmd.Run(); {
-	case errors.Is(err, exec.ErrNotFound):
-	case err != nil:
-		f.Unseen = append(f.Unseen, "marks set by output chains: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
-	default:
-		f.Ruleset = string(stdout.kept)
+	process, err := child.Start(ctx, path, []string{"-n", "-s", "-t", "list", "ruleset"}, &stdout, &stderr)
+	if err == nil {
+		err = process.Wait()
 	}
+	if err != nil {
+		f.Unseen = append(f.Unseen, "marks set by output chains: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
+		return
+	}
+	f.Ruleset = string(stdout.kept)
 }
 
 // limited keeps the beginning of what is written to it.

@@ -5,10 +5,10 @@ package reconcile
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 
+	"github.com/mptcpctl/mptcpctl/pkg/child"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
@@ -22,7 +22,7 @@ func (r *Runner) readSurroundings(ctx context.Context, f *doctor.Facts) {
 	if f.PolicyBehind() {
 		readRuleset(ctx, f)
 	}
-	if _, err := exec.LookPath("uci"); err != nil {
+	if _, found := child.LookPath("uci"); !found {
 		f.File = r.ConfigFile()
 	}
 	for _, manager := range [...][2]string{{"/usr/bin/apk", "apk add"}, {"/bin/opkg", "opkg install"}} {

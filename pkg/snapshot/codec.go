@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -270,7 +270,7 @@ func (c *codec) settings(key string, m *map[string]string) {
 	for k := range *m {
 		keys = append(keys, k)
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	room := func(n int) { keys, *m = make([]string, n), make(map[string]string, n) }
 	c.list(key, len(keys), room, func(i int) {
 		c.text("key", &keys[i])

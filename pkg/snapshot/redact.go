@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/netip"
 	"path"
-	"sort"
 	"strings"
 )
 
@@ -103,22 +102,35 @@ func (m *masker) areaOf(a netip.Addr) *area {
 
 // allocate gives the networks theirs, the largest first.
 func (m *masker) allocate() error {
-	sort.SliceStable(m.seen, func(i, k int) bool { return m.seen[i].Bits() < m.seen[k].Bits() })
-	for _, p := range m.seen {
-		if _, inside := m.network(p.Addr()); inside {
-			continue
+	for bits := range 128 + 1 {
+		for _, p := range m.seen {
+			if p.Bits() != bits {
+				continue
+			}
+			if err := m.replace(p); err != nil {
+				return err
+			}
 		}
-		a := m.areaOf(p.Addr())
-		to := netip.PrefixFrom(a.next, p.Bits())
-		if to.Masked() != to {
-			to = netip.PrefixFrom(last(to).Next(), p.Bits())
-		}
-		if !a.to.Contains(to.Addr()) || p.Bits() < a.to.Bits() {
-			return errCrowded
-		}
-		a.next = last(to).Next()
-		m.networks = append(m.networks, network{p, to})
 	}
+	return nil
+}
+
+// replace gives a network the next one that is free in its area, if it is not within
+// one that has its own already.
+func (m *masker) replace(p netip.Prefix) error {
+	if _, inside := m.network(p.Addr()); inside {
+		return nil
+	}
+	a := m.areaOf(p.Addr())
+	to := netip.PrefixFrom(a.next, p.Bits())
+	if to.Masked() != to {
+		to = netip.PrefixFrom(last(to).Next(), p.Bits())
+	}
+	if !a.to.Contains(to.Addr()) || p.Bits() < a.to.Bits() {
+		return errCrowded
+	}
+	a.next = last(to).Next()
+	m.networks = append(m.networks, network{p, to})
 	return nil
 }
 

@@ -6,20 +6,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/mptcpctl/mptcpctl/pkg/child"
 )
 
-const (
-	// runTimeout bounds each call of uci, which takes a few milliseconds.
-	runTimeout = 5 * time.Second
-	// pipeTimeout is how long a killed uci's own children may keep its pipes open.
-	pipeTimeout = time.Second
-)
+// runTimeout bounds each call of uci, which takes a few milliseconds.
+const runTimeout = 5 * time.Second
 
-// capped is a buffer that fails beyond MaxSize bytes, which ends the child. The
-// buffer is not embedded: its ReadFrom would be what os/exec calls.
+// capped is a buffer that fails beyond MaxSize bytes, which ends the child.
 type capped struct {
 	buf  bytes.Buffer
 	over bool
@@ -57,10 +53,10 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	defer cancel()
 	var out capped
 	var complaints ends
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Stdout, cmd.Stderr = &out, &complaints
-	cmd.WaitDelay = pipeTimeout
-	err = cmd.Run()
+	process, err := child.Start(ctx, path, args, &out, &complaints)
+	if err == nil {
+		err = process.Wait()
+	}
 	switch {
 	case out.over:
 		err = ErrTooLarge

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/child"
 )
 
 // DefaultConfigDir is where uci looks unless told otherwise (UCI_CONFDIR in
@@ -251,8 +252,8 @@ func (s Source) Commit(ctx context.Context, pkg, section, option, value string) 
 // uci executes the program with the given arguments. Options come first, because
 // musl's getopt stops at the command.
 func (s Source) uci(ctx context.Context, args ...string) (stdout, stderr string, err error) {
-	path, err := exec.LookPath("uci")
-	if err != nil {
+	path, found := child.LookPath("uci")
+	if !found {
 		return "", "", ErrNoProgram
 	}
 	if dir := s.configDir(); dir != DefaultConfigDir {
