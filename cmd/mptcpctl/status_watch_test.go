@@ -106,7 +106,7 @@ func TestHealAsks(t *testing.T) {
 		{"y\n", "wan2: 1 of 1 connections have a subflow here again", 0},
 	} {
 		p := newPTY(t, lab, 80, 24, "iface", "wan2", "heal")
-		p.awaitText(`live subflows that will be interrupted: 1; their connections have others. Go on\? \[y/N\] $`)
+		p.awaitText(`live subflows that will be interrupted: 1; their connections have others. Continue\? \[y/N\] $`)
 		p.write(tt.answer)
 		p.awaitText(regexp.QuoteMeta(tt.want))
 		<-p.ended
