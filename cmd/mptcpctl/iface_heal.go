@@ -37,15 +37,15 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if len(before.Lacking) == 0 {
+	if len(before.WithoutSubflow) == 0 {
 		return o.printf("%s: nothing to heal: no connection over another line lacks a subflow here\n", name)
 	}
-	if before.Live > 0 {
+	if before.Interrupted > 0 {
 		if err := o.confirm(ctx, before, name, yes); err != nil {
 			return err
 		}
 	}
-	req.interrupt = yes || before.Live > 0
+	req.interrupt = yes || before.Interrupted > 0
 	if err := o.applyHeal(ctx, req); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 
 // confirm asks before live subflows are interrupted.
 func (o *options) confirm(ctx context.Context, h plan.Healing, name string, yes bool) error {
-	what := fmt.Sprintf("%s: live subflows that will be interrupted: %d; their connections have others", name, h.Live)
+	what := fmt.Sprintf("%s: live subflows that will be interrupted: %d; their connections have others", name, h.Interrupted)
 	switch {
 	case yes:
 		return o.printf("%s\n", what)

@@ -22,7 +22,7 @@ func (o *options) lookToHeal(ctx context.Context, req *request) (plan.Healing, e
 	if err := v.listToHeal(); err != nil {
 		return plan.Healing{}, err
 	}
-	if wide := v.state.Heal(&v.result, req.heal, v.lost); len(wide.Lacking) > 0 {
+	if wide := v.state.Heal(&v.result, req.heal, v.lost); len(wide.WithoutSubflow) > 0 {
 		for f, needed := range wide.Families {
 			req.healSpares[f] = !needed
 		}
@@ -68,8 +68,8 @@ func (v *view) healing(name string) (plan.Healing, error) {
 		return h, notHealed(name, "the kernel cannot list the subflows (CONFIG_INET_TCP_DIAG, kmod-inet-diag)")
 	case len(h.Endpoints) == 0:
 		return h, notHealed(name, "it has no endpoint that could be made anew; mptcpctl status says why")
-	case len(h.Last) > 0:
-		return h, notHealed(name, fmt.Sprintf("connection %08x has no other subflow that works, and would hang", h.Last[0]))
+	case len(h.OnlyPath) > 0:
+		return h, notHealed(name, fmt.Sprintf("connection %08x has no other subflow that works, and would hang", h.OnlyPath[0]))
 	}
 	return h, nil
 }
@@ -85,7 +85,7 @@ func (v *view) mayHeal(req request) error {
 		return err
 	}
 	h, err := v.healing(req.heal)
-	if err == nil && h.Live > 0 && !req.interrupt {
+	if err == nil && h.Interrupted > 0 && !req.interrupt {
 		err = notHealed(req.heal, "subflows have come to life in the meantime; try again")
 	}
 	return err

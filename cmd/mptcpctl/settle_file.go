@@ -28,7 +28,7 @@ func (o *options) settleFile() string { return o.lock + ".settle" }
 func (o *options) callSettle(r *plan.Result) error {
 	flags := os.O_RDWR | os.O_APPEND
 	cuts, unknown := false, error(nil)
-	if r.Cuts() {
+	if r.MayNeedRescue() {
 		cuts, unknown = kernel.Connected()
 	}
 	wanted := len(r.Waiting) > 0 || cuts
@@ -42,7 +42,7 @@ func (o *options) callSettle(r *plan.Result) error {
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts, gone: r.Retracted()})
+	running, err := (&lockFile{f}).call(settleCall{carriers: r.NoCarrier, cuts: cuts, gone: r.RemovedAddrs()})
 	// Closed before settle starts, which wants the lock that was tried here.
 	if err = errors.Join(err, f.Close()); err == nil && wanted && !running {
 		err = o.startSettle()

@@ -51,7 +51,7 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	s.rescue.look = now.Add(settleInterval - settleDebounce) // notifications come at any time
 	state := &s.view.state
 	all, err := kernel.Connections(func(local netip.Addr) bool {
-		return r.result.Leaves(state, local) || slices.Contains(s.rescue.gone, local)
+		return r.result.UsesLine(state, local) || slices.Contains(s.rescue.gone, local)
 	})
 	if err != nil {
 		return exitError{exitFailed, err}
@@ -63,9 +63,9 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	var ops []plan.Op
 	if s.rescue.told < rescueTells {
 		s.rescue.told++
-		ops = r.result.Retell(s.rescue.gone, &all)
+		ops = r.result.RepeatRemoveAddr(s.rescue.gone, &all)
 	}
-	if all.Stranded == [2]plan.Stranded{} {
+	if all.WithoutSubflow == [2]plan.WithoutSubflow{} {
 		return s.apply(lock, r, ops)
 	}
 	s.rescue.until = now.Add(rescueLooks)
@@ -74,7 +74,7 @@ func (s *settler) lookAfter(lock *lockFile, r *reconciled) error {
 	}
 	s.rescue.attempt = now.Add(time.Duration(s.rescue.attempts) * rescuePause)
 	// First, since its operations name each other by their places.
-	ops = append(r.result.Rescue(state, all.Stranded, s.rescue.attempts), ops...)
+	ops = append(r.result.Rescue(state, all.WithoutSubflow, s.rescue.attempts), ops...)
 	s.rescue.attempts++
 	return s.apply(lock, r, ops)
 }

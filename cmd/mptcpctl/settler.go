@@ -133,8 +133,8 @@ func (s *settler) reconcile(ctx context.Context, lock *lockFile) (reconciled, er
 	for _, name := range r.result.NoCarrier {
 		s.carriers[name] = true
 	}
-	if r.result.Cuts() {
-		s.rescue.begin(r.result.Retracted())
+	if r.result.MayNeedRescue() {
+		s.rescue.begin(r.result.RemovedAddrs())
 	}
 	return r, err
 }

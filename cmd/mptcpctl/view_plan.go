@@ -66,7 +66,7 @@ func (v *view) plan(k *kernel.Kernel, req request) error {
 func (v *view) decide(lines []plan.Line, req request, subflows func() ([]plan.Subflow, bool, error)) (err error) {
 	input := plan.Input{
 		Config: &v.cfg, Lines: lines, State: v.state, Netifd: v.netifd,
-		LastID: req.hint.lastID, FormerLimit: req.hint.limit, Settling: req.settling, Heal: req.heal, HealSpares: req.healSpares, Renew: returned(v.state.Devices, req.carriers),
+		LastID: req.hint.lastID, FormerLimit: req.hint.limit, Settling: req.settling, Heal: req.heal, HealExcept: req.healSpares, Renew: returned(v.state.Devices, req.carriers),
 	}
 	v.result = plan.Make(input)
 	if !v.result.NeedSubflows {
