@@ -48,20 +48,13 @@ func (d *devices) list(names []string) error {
 // phrase is that of the mode that uses a device most, where several interfaces are
 // on it.
 func (d *devices) phrase(name string) string {
-	phrases := [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
-	best := len(phrases) - 1
+	var modes []config.Mode
 	for _, l := range d.lines(name) {
-		switch {
-		case !d.view.cfg.Globals.Multipath || !l.Participates():
-		case l.Mode == config.Handover:
-			best = min(best, 2)
-		case l.Mode == config.Backup:
-			best = min(best, 1)
-		default:
-			best = 0
+		if d.view.cfg.Globals.Multipath && l.Participates() {
+			modes = append(modes, l.Mode)
 		}
 	}
-	return phrases[best]
+	return config.Phrase(modes...)
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {
