@@ -22,7 +22,7 @@ func processes(f *doctor.Facts) []string {
 	here, known := namespace("self")
 	all := entries("/proc")
 	if len(all) == 0 || !known {
-		f.Unseen = append(f.Unseen, "processes: /proc tells nothing")
+		f.Unchecked = append(f.Unchecked, "processes: /proc tells nothing")
 		return nil
 	}
 	for _, pid := range all {
@@ -37,7 +37,7 @@ func processes(f *doctor.Facts) []string {
 		}
 		switch there, known := namespace(pid); {
 		case !known:
-			f.Unseen = append(f.Unseen, name+" runs; whether here or in another network namespace, only root can see")
+			f.Unchecked = append(f.Unchecked, name+" runs; whether here or in another network namespace, only root can see")
 		case there == here:
 			names = append(names, name)
 		}

@@ -30,7 +30,7 @@ func readRuleset(ctx context.Context, f *doctor.Facts) {
 	switch err := cmd.Run(); {
 	case errors.Is(err, exec.ErrNotFound):
 	case err != nil:
-		f.Unseen = append(f.Unseen, "what output chains mark: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
+		f.Unchecked = append(f.Unchecked, "what output chains mark: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
 	default:
 		f.Ruleset = string(stdout.kept)
 	}

@@ -47,7 +47,7 @@ func (o *options) readIfThere(ctx context.Context, f *doctor.Facts, name string)
 	}
 	pkg, err := o.source().Read(ctx, name)
 	if err != nil {
-		f.Unseen = append(f.Unseen, err.Error())
+		f.Unchecked = append(f.Unchecked, err.Error())
 		return nil
 	}
 	return pkg

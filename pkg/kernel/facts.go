@@ -101,7 +101,7 @@ func (k *Kernel) final(r explain.AnyRule) (bool, error) {
 		return r.Table == plan.Main, nil
 	}
 	// The routes by which a VPN takes everything lead everywhere too.
-	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= plan.Everywhere })
+	routes, err := k.liveRoutes(r.Family, routeFilter{table: r.Table}, 0, func(there *route) bool { return there.Dst.Bits() <= plan.DefaultLikeBits })
 	return len(routes) > 0, err
 }
 
