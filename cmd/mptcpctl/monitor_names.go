@@ -14,7 +14,7 @@ import (
 // addresses that were asked for before, since that runs uci and ubus.
 const refreshInterval = time.Second
 
-// refresh reads the names anew. Without a configuration that can be read they are
+// refresh reads the names again. Without a configuration that can be read they are
 // those of the devices, and the error says why.
 func (m *monitor) refresh(ctx context.Context) error {
 	m.read = time.Now()
@@ -29,7 +29,7 @@ func (m *monitor) refresh(ctx context.Context) error {
 }
 
 // line names the line of an event. Lines change while monitor runs: an address
-// that nobody had when the names were read lets them be read again.
+// that no device had when the names were read lets them be read again.
 func (m *monitor) line(ctx context.Context, e *mptcp.Event) string {
 	local := e.Local.Addr()
 	if !local.IsValid() || local.IsUnspecified() {

@@ -20,7 +20,7 @@ type devices struct {
 }
 
 // deviceNames are all network devices, in the kernel's order: in /proc/net/dev each
-// stands before a colon, which no name may hold, below two lines of headings.
+// is before a colon, which no name may hold, below two lines of headings.
 func deviceNames() ([]string, error) {
 	b, err := os.ReadFile("/proc/net/dev")
 	if err != nil {
@@ -45,16 +45,16 @@ func (d *devices) list(names []string) error {
 	return nil
 }
 
-// phrase is that of the mode that uses a device most, where several interfaces are
-// on it.
+// phrase is that of the mode that claims first, where several interfaces are on the
+// device.
 func (d *devices) phrase(name string) string {
-	var modes []config.Mode
+	first := config.Off
 	for _, l := range d.lines(name) {
-		if d.view.cfg.Globals.Multipath && l.Participates() {
-			modes = append(modes, l.Mode)
+		if d.view.cfg.Globals.Multipath && l.Participates() && (first == config.Off || l.Mode.Claims() < first.Claims()) {
+			first = l.Mode
 		}
 	}
-	return config.Phrase(modes...)
+	return first.Phrase()
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {

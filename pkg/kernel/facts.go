@@ -26,7 +26,7 @@ var (
 const keyBlackhole = "net/mptcp/blackhole_timeout"
 
 // Facts adds to f what findings want of the kernel beside the State in it: the
-// rules of everybody, settings, counters, and the Ethernet addresses of the
+// rules of all programs, settings, counters, and the Ethernet addresses of the
 // devices in State. It needs no privilege, writes nothing and sends no packet.
 func (k *Kernel) Facts(f *doctor.Facts) error {
 	for _, family := range plan.Families {
@@ -131,7 +131,7 @@ func (k *Kernel) factDevices(f *doctor.Facts) error {
 }
 
 // noIPv6 reports whether the kernel has IPv6, but lacks CONFIG_MPTCP_IPV6: then
-// nobody has registered MPTCP with that family (inet6_create in
+// MPTCP is not registered with that family (inet6_create in
 // net/ipv6/af_inet6.c). No IPv6 at all is EAFNOSUPPORT, MPTCP switched off
 // ENOPROTOOPT.
 func noIPv6() bool {

@@ -14,8 +14,8 @@ import (
 )
 
 // stalled is how many retransmission timeouts in a row make a path a dead one. A
-// single one is a burst of losses; the kernel's own verdict, which it tells
-// nobody, takes four (net.mptcp.stale_loss_cnt).
+// single one is a burst of losses; the kernel's own verdict, which it does
+// not report, takes four (net.mptcp.stale_loss_cnt).
 const stalled = 2
 
 // Subflows lists the established MPTCP subflows of the calling thread's
@@ -62,7 +62,7 @@ func Connected() (bool, error) {
 
 // Connections looks at the connections of the calling thread's namespace. Those count
 // that were set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
-// CONFIG_INET_TCP_DIAG there is none that anybody would know of.
+// CONFIG_INET_TCP_DIAG none is known.
 func Connections(leaves func(local netip.Addr) bool) (all plan.Connections, err error) {
 	err = sockdiag.Each(func(c sockdiag.Connection) error {
 		for i := range c.Subflows {
