@@ -46,23 +46,16 @@ func (d *devices) list(names []string) error {
 	return nil
 }
 
-// phrase describes the mode of a device; of several interfaces on it, the one that
-// uses it most counts.
+// phrase is that of the mode that claims first, where several interfaces are on the
+// device.
 func (d *devices) phrase(name string) string {
-	phrases := [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
-	best := len(phrases) - 1
+	first := config.Off
 	for _, l := range d.lines(name) {
-		switch {
-		case !d.seen.Config.Globals.Multipath || !l.Participates():
-		case l.Mode == config.Handover:
-			best = min(best, 2)
-		case l.Mode == config.Backup:
-			best = min(best, 1)
-		default:
-			best = 0
+		if d.seen.Config.Globals.Multipath && l.Participates() && (first == config.Off || l.Mode.Claims() < first.Claims()) {
+			first = l.Mode
 		}
 	}
-	return phrases[best]
+	return first.Phrase()
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {

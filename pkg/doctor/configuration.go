@@ -25,14 +25,14 @@ func (e *examination) configuration() {
 		return
 	}
 	var masters []*plan.LineUse
-	saved := false // a master that is none only till the next reboot
+	saved := false // a master that is none until the next reboot only
 	for _, i := range e.Config.Interfaces {
 		saved = saved || i.Saved == config.Master
 	}
 	client := "" // the first that is more than a server's
 	participants := e.participants()
 	for _, l := range participants {
-		if client == "" && l.Mode != config.Signal {
+		if client == "" && !l.Mode.Announces() {
 			client = l.Name
 		}
 		if l.Mode == config.Master && l.Own {

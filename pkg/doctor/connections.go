@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
@@ -19,18 +18,14 @@ func (e *examination) connections() {
 	for _, l := range e.participants() {
 		missing := 0
 		for i := range e.Connections {
-			if e.misses(&e.Connections[i], l) {
+			if e.lacksSubflow(&e.Connections[i], l) {
 				missing++
 			}
 		}
-		if missing == 0 {
-			continue
+		if missing > 0 {
+			e.add(LostSubflow, l.Name, fmt.Sprintf("connections without a subflow over it (closed, or refused by the server): %d", missing),
+				"mptcpctl iface "+l.Name+" heal")
 		}
-		text := "1 connection has no subflow over it (died, or refused by the server)"
-		if missing > 1 {
-			text = fmt.Sprintf("%d connections have no subflow over it (died, or refused by the server)", missing)
-		}
-		e.add(LostSubflow, l.Name, text, "mptcpctl iface "+l.Name+" heal")
 	}
 }
 
@@ -40,14 +35,14 @@ func (e *examination) lostConnections() {
 	var first netip.Addr // with which the first of them was set up
 	for i := range e.Connections {
 		c := &e.Connections[i]
-		if local := c.Local.Addr(); c.Lost() && !e.inside(c.Remote.Addr()) && e.Result.Leaves(&e.State, local) {
+		if local := c.Local.Addr(); c.Lost() && !e.isLocal(c.Remote.Addr()) && e.Result.UsesLine(&e.State, local) {
 			if n++; n == 1 {
 				first = local
 			}
 		}
 	}
 	if n > 0 {
-		e.add(NoSubflow, "", fmt.Sprintf("connections that have no subflow left, and hang: %d", n), e.rejoin(first)...)
+		e.add(NoSubflow, "", fmt.Sprintf("stalled connections without any subflow: %d", n), e.rejoin(first)...)
 	}
 }
 
@@ -61,17 +56,17 @@ func (e *examination) rejoin(local netip.Addr) []string {
 		}
 	}
 	for _, l := range e.participants() {
-		if by := e.opens(l, f); by.IsValid() && by != local {
+		if by := e.joinAddr(l, f); by.IsValid() && by != local {
 			return []string{"mptcpctl iface " + l.Name + " heal"}
 		}
 	}
 	return nil
 }
 
-// opens is the address from which a line opens subflows in a family now, or zero.
-func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
+// joinAddr is the address from which a line opens subflows in a family now, or zero.
+func (e *examination) joinAddr(l *plan.LineUse, f plan.Family) (by netip.Addr) {
 	u := &l.Use[f]
-	if l.Mode == config.Signal || !u.Usable || !u.Device.Carrier {
+	if l.Mode.Announces() || !u.Usable || !u.Device.Carrier {
 		return by
 	}
 	for i := range e.Result.Endpoints {
@@ -83,9 +78,9 @@ func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
 	return by
 }
 
-// misses reports whether a connection could use a line and does not.
-func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
-	by := e.opens(l, plan.FamilyOf(c.Remote.Addr()))
+// lacksSubflow reports whether a connection could use a line and does not.
+func (e *examination) lacksSubflow(c *sockdiag.Connection, l *plan.LineUse) bool {
+	by := e.joinAddr(l, plan.FamilyOf(c.Remote.Addr()))
 	if !by.IsValid() || !e.multipath(c) {
 		return false
 	}
@@ -97,14 +92,16 @@ func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
 	return true
 }
 
-// inside reports whether a peer is this machine itself.
-func (e *examination) inside(peer netip.Addr) bool { return peer.IsLoopback() || e.State.Present(peer) }
+// isLocal reports whether a peer is this machine itself.
+func (e *examination) isLocal(peer netip.Addr) bool {
+	return peer.IsLoopback() || e.State.Present(peer)
+}
 
-// multipath reports whether a connection goes from a line of ours to a peer out
-// there, was opened by this machine, and has room for another subflow: joins
-// are opened by the client alone.
+// multipath reports whether a connection goes from a line to a peer on the internet,
+// was opened by this machine, and has room for another subflow: only the client
+// opens joins.
 func (e *examination) multipath(c *sockdiag.Connection) bool {
-	if c.State != sockdiag.Established || c.Fallback || e.inside(c.Remote.Addr()) {
+	if c.State != sockdiag.Established || c.Fallback || e.isLocal(c.Remote.Addr()) {
 		return false
 	}
 	var opened, byLine bool

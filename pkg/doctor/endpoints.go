@@ -27,46 +27,46 @@ func (e *examination) endpoints() {
 func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 	for _, there := range e.Result.Endpoints {
 		if !there.Own && there.Port == 0 && u.Holds(there.Addr) {
-			e.add(AddressHeld, l.Name, fmt.Sprintf("somebody else's endpoint has the address %s (id %d)", there.Addr, there.ID),
+			e.add(AddressHeld, l.Name, fmt.Sprintf("a foreign endpoint has the address %s (id %d)", there.Addr, there.ID),
 				deleteEndpoint(there.ID), "mptcpctl apply")
 			return
 		}
 	}
 }
 
-// noSlot makes room by an endpoint of others, else by the line that asks, unless
+// noSlot makes room by deleting a foreign endpoint, else that of the line that asks, unless
 // it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", f.Name(), e.State.MaxEndpoints)
-	var mend []string
+	var fix []string
 	if other := &l.Use[plan.IPv6-f]; !other.Usable || other.NoEndpoint != "" {
-		mend = []string{"mptcpctl iface " + l.Name + " off --save"}
+		fix = []string{"mptcpctl iface " + l.Name + " off --save"}
 	}
 	for i := range e.Result.Endpoints {
 		if there := &e.Result.Endpoints[i]; !there.Own {
-			text += fmt.Sprintf(", one by somebody else's %s", there.Addr)
-			mend = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
+			text += fmt.Sprintf(", one by the foreign %s", there.Addr)
+			fix = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
 			break
 		}
 	}
-	e.add(NoSlot, l.Name, text, mend...)
+	e.add(NoSlot, l.Name, text, fix...)
 }
 
-// staleEndpoints finds endpoints of others that open subflows from an address
-// that no device has. One that only announces may stand for an address on the
-// far side of a translation.
+// staleEndpoints finds foreign endpoints that open subflows from an address that no
+// device has. One that only announces may be for an address on the other side of a
+// translation.
 func (e *examination) staleEndpoints() {
 	for _, there := range e.State.Endpoints {
 		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.State.Present(there.Addr) {
 			continue
 		}
-		e.add(StaleEndpoint, "", fmt.Sprintf("somebody else's endpoint %s (id %d) has an address that no device has", there.Addr, there.ID),
+		e.add(StaleEndpoint, "", fmt.Sprintf("no device has the address of the foreign endpoint %s (id %d)", there.Addr, there.ID),
 			deleteEndpoint(there.ID))
 	}
 }
 
-// own reports whether an endpoint is ours. Without a configuration only one
-// that is bound to no device is none of ours for sure.
+// own reports whether an endpoint is managed. Without a configuration only one that
+// is bound to no device is foreign for sure.
 func (e *examination) own(there mptcp.Endpoint) bool {
 	for _, known := range e.Result.Endpoints {
 		if known.Endpoint == there {

@@ -28,7 +28,7 @@ func (e *examination) lines() {
 		if d := l.Device; several && l.Use[plan.IPv4].Usable && !seen[d] && e.strict(d) {
 			seen[d] = true
 			key := ipv4Conf(d, "rp_filter")
-			e.add(StrictFilter, l.Name, "rp_filter is strict on "+d+": it can drop answers to the LAN",
+			e.add(StrictFilter, l.Name, "rp_filter is strict on "+d+": it can drop replies to the LAN",
 				"sysctl -w "+plan.Sysctl{Key: key, Value: "2"}.String())
 		}
 	}
@@ -66,15 +66,15 @@ func (e *examination) noGateway(l *plan.LineUse, f plan.Family, what string) {
 	if l.Netifd.Dynamic { // made for an address, as MAP-E makes one
 		return
 	}
-	mend := []string{"ifup " + l.Name}
+	fix := []string{"ifup " + l.Name}
 	option := "gateway"
 	if f == plan.IPv6 {
 		option = "ip6gw"
 	}
 	if l.Netifd.Proto == "static" || l.Netifd.Proto == "" {
-		mend = setting(l.Name + "." + option + "=ADDRESS")
+		fix = setting(l.Name + "." + option + "=ADDRESS")
 	}
-	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave by %s", what, f.Name(), l.Device), mend...)
+	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave over %s", what, f.Name(), l.Device), fix...)
 }
 
 // strict reports whether the reverse path filter asks for the very device: the

@@ -33,7 +33,7 @@ func (e *examination) mainTable() {
 		if !r.Default() {
 			dst = r.Dst.String()
 		}
-		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that it ends never reaches the lines", kind, dst),
+		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: lookups that match it never reach the lines", kind, dst),
 			fmt.Sprintf("%sroute del %s %s metric %d", ip(r.Family), kind, dst, r.Metric))
 	}
 }
@@ -54,7 +54,7 @@ func (e *examination) hostRoute(r *Route) {
 		return
 	}
 	first := e.Result.MasterList[r.Family][0]
-	e.add(HostRoute, l.Name, fmt.Sprintf("a tunnel's peer %s is held on it by a host route, although %s goes first", peer, first),
+	e.add(HostRoute, l.Name, fmt.Sprintf("a host route keeps the tunnel peer %s on it, although %s goes first", peer, first),
 		setting(tunnel+".nohostroute=1")...)
 }
 
@@ -63,7 +63,7 @@ func (e *examination) lastLine(r *Route) *plan.LineUse {
 	ranked := e.Result.MasterList[r.Family]
 	for i := range e.Result.Lines {
 		l := &e.Result.Lines[i]
-		last := l.Mode == config.Backup || l.Mode == config.Handover || l.Mode == config.Off && l.Chosen
+		last := l.Mode.Backup() || l.Mode.Waits() || l.Mode == config.Off && l.Chosen
 		if last && l.Device != "" && l.Device == r.Device && len(ranked) > 0 && ranked[0] != l.Name && l.Use[r.Family].Gateway != r.Dst.Addr() {
 			return l
 		}
@@ -71,7 +71,7 @@ func (e *examination) lastLine(r *Route) *plan.LineUse {
 	return nil
 }
 
-// reported reports whether netifd lists a route: somebody has configured it then.
+// reported reports whether netifd lists a route: it is a configured one then.
 func (e *examination) reported(dst netip.Prefix) bool {
 	for i := range e.Result.Lines {
 		for _, r := range e.Result.Lines[i].Netifd.Routes {

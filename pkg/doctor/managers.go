@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// managers are other programs that steer endpoints or the lines' routes, by how
+// managers are other programs that manage endpoints or the lines' routes, by how
 // the names of their processes begin, each with its service on OpenWrt and what
 // it does.
 var managers = [...]struct{ process, service, does string }{
-	{"mptcpd", "mptcpd", "steers MPTCP endpoints too"},
-	{"NetworkManager", "", "makes MPTCP endpoints of its own"},
-	{"omr-tracker", "omr-tracker", "steers the lines' routes and endpoints too"},
-	{"bsbf-", "", "steers the lines' routes and endpoints too"},
-	{"mwan3", "mwan3", "fills the tables from 1 on, and decides before the master list"},
+	{"mptcpd", "mptcpd", "manages MPTCP endpoints too"},
+	{"NetworkManager", "", "adds MPTCP endpoints of its own"},
+	{"omr-tracker", "omr-tracker", "manages the lines' routes and endpoints too"},
+	{"bsbf-", "", "manages the lines' routes and endpoints too"},
+	{"mwan3", "mwan3", "fills the tables from 1 up, and its rules come before the master list"},
 	{networkd, "", ""},
 }
 
@@ -23,9 +23,9 @@ var managers = [...]struct{ process, service, does string }{
 // (TASK_COMM_LEN of include/linux/sched.h).
 const networkd = "systemd-network"
 
-// Manager reports whether a process of that name (/proc/PID/comm) may steer what
-// we steer. Anybody can give a process any name, and this one goes into a
-// command: what no service can be called is none.
+// Manager reports whether a process of that name (/proc/PID/comm) may manage what
+// mptcpctl manages. Any user can give a process any name, and this one goes into a
+// command: a name that no service can have does not count.
 func Manager(name string) bool {
 	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 		return false
@@ -38,7 +38,7 @@ func Manager(name string) bool {
 	return false
 }
 
-// managers finds programs that fight with us.
+// managers finds programs that undo what mptcpctl does.
 func (e *examination) managers() {
 	for _, m := range managers {
 		running := ""
@@ -54,7 +54,7 @@ func (e *examination) managers() {
 				e.networkd()
 			}
 			continue
-		case running == "NetworkManager" && e.managerLeaves():
+		case running == "NetworkManager" && e.managerDisabled():
 			continue
 		case running == "" && (m.process != "mwan3" || !e.Mwan3):
 			continue
@@ -63,12 +63,12 @@ func (e *examination) managers() {
 		case service == "":
 			service = running
 		}
-		e.add(SecondManager, "", running+" "+m.does, e.ending(service)...)
+		e.add(SecondManager, "", running+" "+m.does, e.stopService(service)...)
 	}
 }
 
-// ending are the commands that end a service for good.
-func (e *examination) ending(service string) []string {
+// stopService are the commands that end a service for good.
+func (e *examination) stopService(service string) []string {
 	switch {
 	case service == "NetworkManager":
 		// connection.mptcp-flags: 1 is disabled (NM_MPTCP_FLAGS_DISABLED).
@@ -101,21 +101,21 @@ func (e *examination) networkd() {
 		}
 	}
 	if !keepsRules || !keepsRoutes {
-		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not no",
+		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not set to no",
 			"mkdir -p /etc/systemd/networkd.conf.d",
 			`printf '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n' >/etc/systemd/networkd.conf.d/mptcpctl.conf`,
 			"systemctl restart systemd-networkd", "mptcpctl apply")
 	}
 	if !e.Watched {
-		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it configures the line again, and nothing fills it: mptcpctl watch does not run",
+		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it reconfigures the line, and nothing refills it: mptcpctl watch is not running",
 			"# run mptcpctl watch as a service")
 	}
 }
 
-// managerLeaves reports whether NetworkManager is told to make no endpoints:
+// managerDisabled reports whether NetworkManager is told to make no endpoints:
 // connection.mptcp-flags is a number (words are ignored), of which the bit 1 says
 // so (NM_MPTCP_FLAGS_DISABLED of libnm-core-public/nm-dbus-interface.h).
-func (e *examination) managerLeaves() bool {
+func (e *examination) managerDisabled() bool {
 	section := ""
 	for _, line := range strings.Split(e.NetworkManager, "\n") {
 		line = strings.TrimSpace(line)

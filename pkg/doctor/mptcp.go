@@ -31,35 +31,35 @@ func (e *examination) kernel() {
 		e.add(MPTCPMissing, "", "this kernel has no MPTCP: build OpenWrt's with KERNEL_MPTCP")
 		return
 	case plan.PathManagerOther:
-		mend := "sysctl -w net.mptcp.pm_type=0"
+		fix := "sysctl -w net.mptcp.pm_type=0"
 		if _, there := e.Sysctls[keyPathManager]; there {
-			mend = "sysctl -w net.mptcp.path_manager=kernel"
+			fix = "sysctl -w net.mptcp.path_manager=kernel"
 		}
-		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints count for nothing", mend)
+		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints have no effect", fix)
 	}
 	if e.switchedOff() {
-		e.add(MPTCPOff, "", "somebody has switched MPTCP off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
+		e.add(MPTCPOff, "", "MPTCP is switched off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
 	}
 	if e.Blackhole {
 		// A write of the setting ends the time-out, also one of the same value
 		// (net/mptcp/ctrl.c, proc_blackhole_detect_timeout).
-		e.add(BlackholeTimeout, "", "new connections do plain TCP for now: a path has lost SYNs with MPTCP",
+		e.add(BlackholeTimeout, "", "new connections use plain TCP for now: a path has lost SYNs with MPTCP",
 			"sysctl -w net.mptcp.blackhole_timeout="+e.Sysctls[keyBlackhole])
 	}
 	if e.NoIPv6 && e.countUsable(plan.IPv6) > 0 {
 		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
 	}
-	if e.NoDiag != "" {
-		mend := "modprobe -a mptcp_diag tcp_diag"
+	if e.MissingDiag != "" {
+		fix := "modprobe -a mptcp_diag tcp_diag"
 		if e.Install != "" {
-			mend = e.Install + " " + e.NoDiag
+			fix = e.Install + " " + e.MissingDiag
 		}
-		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", mend)
+		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", fix)
 	}
 }
 
-// switchedOff reports whether MPTCP was switched off behind our back. While no
-// rule of ours stands, it is just pending.
+// switchedOff reports whether MPTCP was switched off by another program. While
+// there is no managed rule, it is just pending.
 func (e *examination) switchedOff() bool {
 	return e.Config != nil && e.Config.Globals.Multipath && e.State.Sysctls[keyEnabled] == "0" && len(e.State.Rules) > 0
 }
@@ -80,7 +80,7 @@ func (e *examination) limits() {
 			modeSetting(fmt.Sprintf("globals.mptcp_subflows=%d", need+1))...)
 	}
 	if e.State.Limits.AddAddrAccepted == 0 && e.Counters["AddAddr"] > 0 {
-		e.add(Announced, "", "servers announced addresses, which nobody uses: the limit for them is 0",
+		e.add(Announced, "", "addresses that servers announce are not used: the limit for them is 0",
 			modeSetting("globals.mptcp_add_addr_accepted=1")...)
 	}
 }

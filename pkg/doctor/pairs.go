@@ -24,13 +24,13 @@ func (e *examination) pairs() {
 			case both:
 				e.pair(a, b)
 			case a.Participates():
-				e.besideLAN(a, b)
+				e.overlapsLAN(a, b)
 			case b.Participates():
-				e.besideLAN(b, a)
+				e.overlapsLAN(b, a)
 			}
 		}
 	}
-	e.besideOthers()
+	e.overlapsOtherDevices()
 }
 
 // pair compares two lines.
@@ -40,35 +40,35 @@ func (e *examination) pair(a, b *plan.LineUse) {
 	first, second := overlap(a, b)
 	switch {
 	case first.IsValid() && first.Addr() == second.Addr():
-		if rank(b) < rank(a) {
+		if b.Mode.Claims() < a.Mode.Claims() {
 			a, b = b, a
 		}
 		e.sameAddress(a, b, first.Addr(), sameMAC)
 	case first.IsValid() && sameMAC:
-		e.add(SameMAC, b.Name, fmt.Sprintf("one MAC address with %s in one network, %s", a.Name, mac), newMAC(b, mac)...)
+		e.add(SameMAC, b.Name, fmt.Sprintf("the same MAC address as %s in the same network, %s", a.Name, mac), newMAC(b, mac)...)
 	case first.IsValid() && mac != "" && e.MACs[b.Device] != "" && e.answersForOthers(a.Device, b.Device):
-		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and both answer ARP for the other", second.Masked(), first.Masked(), a.Name),
+		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and each answers ARP for the other", second.Masked(), first.Masked(), a.Name),
 			"sysctl -w net.ipv4.conf.all.arp_ignore=1")
 	}
 	e.sameMetric(a, b)
 }
 
 // sameAddress speaks of a provider who knows both lines by one MAC address, or
-// of two modems that give the same one. The first line has it. DS-Lite gives everybody
+// of two modems that give the same one. The first line has it. DS-Lite gives all customers
 // the same (RFC 6333 section 5.7).
 func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
 	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
-	var mend []string
+	var fix []string
 	switch {
 	case sameMAC:
-		mend = newMAC(b, e.MACs[b.Device])
+		fix = newMAC(b, e.MACs[b.Device])
 	case b.Netifd.Proto == "static":
-		mend = setting(b.Name + ".ipaddr=ADDRESS")
+		fix = setting(b.Name + ".ipaddr=ADDRESS")
 	case b.Netifd.Proto != "dslite":
 		text += "; give one of the two modems another network"
-		mend = []string{"ifup " + b.Name}
+		fix = []string{"ifup " + b.Name}
 	}
-	e.add(SameAddress, b.Name, text, mend...)
+	e.add(SameAddress, b.Name, text, fix...)
 }
 
 // newMAC is the way out that the wiki has: another, locally administered
@@ -106,27 +106,27 @@ func overlap(a, b *plan.LineUse) (first, second netip.Prefix) {
 	return first, second
 }
 
-// besideLAN compares a line with an interface that takes no part.
-func (e *examination) besideLAN(l, lan *plan.LineUse) {
+// overlapsLAN compares a line with an interface that takes no part.
+func (e *examination) overlapsLAN(l, lan *plan.LineUse) {
 	mine, its := overlap(l, lan)
 	if !mine.IsValid() || mine.IsSingleIP() || its.IsSingleIP() {
 		return
 	}
-	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
-	var mend []string
+	text := fmt.Sprintf("%s overlaps %s of %s: part of it is unreachable", mine.Masked(), its.Masked(), lan.Name)
+	var fix []string
 	if lan.Netifd.Proto == "static" {
 		// With its length: without, netifd takes it for a host unless there is an
 		// option netmask.
-		mend = setting(lan.Name + ".ipaddr=" + e.freeNetwork().String())
+		fix = setting(lan.Name + ".ipaddr=" + e.freeNetwork().String())
 	} else {
 		text += "; give one of the two another network"
 	}
-	e.add(SubnetOfLAN, l.Name, text, mend...)
+	e.add(SubnetOfLAN, l.Name, text, fix...)
 }
 
-// besideOthers compares the lines with the devices that netifd knows nothing of, or
+// overlapsOtherDevices compares the lines with the devices that netifd knows nothing of, or
 // no address of: docker0, or one of proto none.
-func (e *examination) besideOthers() {
+func (e *examination) overlapsOtherDevices() {
 	for i := range e.Addresses {
 		a := &e.Addresses[i]
 		if !a.Global || a.Peer.IsValid() || e.known(a) {
@@ -135,7 +135,7 @@ func (e *examination) besideOthers() {
 		var other plan.LineUse
 		other.Name, other.Netifd.Addresses = a.Device, []netifd.Address{{Prefix: a.Prefix}}
 		for _, l := range e.participants() {
-			e.besideLAN(l, &other)
+			e.overlapsLAN(l, &other)
 		}
 	}
 }
@@ -176,12 +176,12 @@ func (e *examination) freeNetwork() netip.Prefix {
 
 // sameMetric finds lines of which netifd keeps one default route. It does not
 // say so; a line that has none on purpose looks alike but for its option. In
-// IPv6 routes with sources of their own stand side by side. Without netifd the
-// main table has what somebody has put there: one route of several next hops, say.
+// IPv6 routes with sources of their own exist side by side. Without netifd the main
+// table has what another program has put there: one route of several next hops, say.
 func (e *examination) sameMetric(a, b *plan.LineUse) {
 	x, y := e.mainDefault(a), e.mainDefault(b)
 	if x != nil && y != nil && x.Metric == y.Metric && b.Netifd.Proto != "" {
-		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps one default route", x.Metric, a.Name),
+		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps only one default route", x.Metric, a.Name),
 			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
 	}
 }

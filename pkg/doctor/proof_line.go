@@ -40,7 +40,7 @@ func (p *proof) usable() (lines []provedLine, err error) {
 		p.addSources(&l)
 		route := len(l.gateways) > 0
 		if !route && l.Netifd.Proto == "none" {
-			a, err := p.Router.Lookup(explain.Query{Dst: p.far, OIF: l.Device})
+			a, err := p.Router.Lookup(explain.Query{Dst: p.remote, OIF: l.Device})
 			if err != nil {
 				return nil, err
 			}
@@ -80,19 +80,11 @@ func (p *proof) addSources(l *provedLine) {
 			!addr.IsGlobalUnicast() || addr.Is6() && addr.IsPrivate() {
 			continue
 		}
-		if p.claims(l.LineUse, addr) && (l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr })) {
+		if p.ownsAddress(l.LineUse, addr) && (l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr })) {
 			l.sources = append(l.sources, addr)
 		}
 	}
 }
-
-// preference is the place of a mode in the list of lines; a mode that is missing has
-// none.
-var preference = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
-
-// rank is the place of a line's mode among those that claim an address: that in the
-// list, or the last.
-func rank(l *plan.LineUse) uint { return uint(slices.Index(preference, l.Mode)) }
 
 // first is the line that all traffic should take which belongs to no line: the one
 // of the best mode. nil: the main table decides, or it cannot be told.
@@ -103,7 +95,7 @@ func (p *proof) first() (*provedLine, error) {
 	}
 	for i := range p.Result.Lines {
 		if l := &p.Result.Lines[i]; l.Frozen {
-			return nil, nil // its entry stands where it was
+			return nil, nil // its entry is where it was
 		}
 	}
 	if !master {
@@ -112,21 +104,20 @@ func (p *proof) first() (*provedLine, error) {
 	if listed, err := p.outsideDefault(); !listed || err != nil {
 		return nil, err
 	}
-	for _, mode := range preference {
-		for i := range p.lines {
-			if p.lines[i].Mode == mode {
-				return &p.lines[i], nil
-			}
+	var first *provedLine
+	for i := range p.lines {
+		if l := &p.lines[i]; l.Mode.Listed() && (first == nil || l.Mode.Claims() < first.Mode.Claims()) {
+			first = l
 		}
 	}
-	return nil, nil
+	return first, nil
 }
 
-// outsideDefault asks who has the default route of the main table. That may be nobody
-// of the lines, nor switched off: a VPN, for which the list makes room, or whose halves
+// outsideDefault asks who has the default route of the main table. That may be neither
+// a line nor an interface that is off: a VPN, for which the list makes room, or whose halves
 // of a default route come first in the list. listed says that there is a list to judge.
 func (p *proof) outsideDefault() (listed bool, err error) {
-	a, err := p.Router.Lookup(explain.Query{Dst: p.far, Mark: plan.QueryMark})
+	a, err := p.Router.Lookup(explain.Query{Dst: p.remote, Mark: plan.QueryMark})
 	if err != nil || a.Refused != 0 || a.Table != plan.Main {
 		return true, err
 	}

@@ -23,8 +23,8 @@ type Proof struct {
 	Packet string
 	Query  Query
 	Want   Way
-	// Unjudged says why any answer will do; empty: Want is expected.
-	Unjudged string
+	// NotChecked says why any answer will do; empty: Want is expected.
+	NotChecked string
 	// Policy says that a foreign rule may decide about the packet: it is not one
 	// of a line's own.
 	Policy bool
@@ -47,8 +47,8 @@ func (p *Proof) Ask(k asker, rules *[2][]AnyRule) (err error) {
 		return err
 	}
 	p.Steps = Trace(rules[p.Family], p.Query, p.Answer)
-	if p.Unjudged == "" {
-		p.judge()
+	if p.NotChecked == "" {
+		p.check()
 	}
 	return nil
 }
@@ -57,27 +57,27 @@ func (p *Proof) Ask(k asker, rules *[2][]AnyRule) (err error) {
 // (fib_default_rules_init in net/ipv4/fib_rules.c).
 const kernelMain = 0x7ffe
 
-// judge compares. What is longer than a default route comes before the lines
+// check compares. What is longer than a default route comes before the lines
 // and is right: the managed rules that look into the main table are for that.
-func (p *Proof) judge() {
+func (p *Proof) check() {
 	winner := &Step{}
 	if n := len(p.Steps); n > 0 && p.Steps[n-1].Outcome == Wins {
 		winner = &p.Steps[n-1]
 	}
-	ours := winner.Rule.Protocol == plan.Protocol
-	foreign := winner.Outcome != "" && !ours && winner.Rule.Priority < kernelMain
+	managed := winner.Rule.Protocol == plan.Protocol
+	foreign := winner.Outcome != "" && !managed && winner.Rule.Priority < kernelMain
 	switch {
 	case p.Answer.Local():
-		p.Note = "that is this router itself"
+		p.Note = "delivered to this router"
 	case p.Answer.Type == typeBroadcast:
-		p.Note = "a broadcast, to which no TCP goes"
+		p.Note = "a broadcast address: no TCP"
 	case foreign && p.Policy:
-		p.Note = "by somebody else's rule"
+		p.Note = "by a foreign rule"
 	case p.Answer.Refused != 0:
 		p.Wrong = true
-	case ours && winner.Rule.Table == plan.Main && winner.Rule.Suppress >= 0:
+	case managed && winner.Rule.Table == plan.Main && winner.Rule.Suppress >= 0:
 		p.Note = "the main table's own route to " + p.Answer.Matched.String()
-	case p.Answer.Device == p.Want.Device && (p.Answer.Gateway == p.Want.Gateway || ours && p.Answer.Matched.Bits() > 0):
+	case p.Answer.Device == p.Want.Device && (p.Answer.Gateway == p.Want.Gateway || managed && p.Answer.Matched.Bits() > 0):
 	default:
 		p.Wrong = true
 	}
@@ -86,8 +86,8 @@ func (p *Proof) judge() {
 // Verdict is one word, and why.
 func (p *Proof) Verdict() string {
 	switch {
-	case p.Unjudged != "":
-		return "(" + p.Unjudged + ")"
+	case p.NotChecked != "":
+		return "(" + p.NotChecked + ")"
 	case p.Wrong:
 		return "WRONG: expected " + p.Want.String() + ", got " + p.AnswerText()
 	case p.Note != "":

@@ -16,7 +16,7 @@ import (
 var (
 	// ErrSkipped says that an operation was not tried, because one that it
 	// depends on has failed.
-	ErrSkipped = errors.New("not tried, since what it depends on has failed")
+	ErrSkipped = errors.New("skipped, since what it depends on has failed")
 
 	// ErrNoSlot says that the kernel's table of endpoints is full (ERANGE).
 	ErrNoSlot = errors.New("the kernel has no room for another endpoint")
@@ -104,8 +104,8 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 	return deleteEndpoint(pm, op.Endpoint)
 }
 
-// deleteEndpoint deletes an endpoint unless its id is gone or somebody else's
-// by now.
+// deleteEndpoint deletes an endpoint unless its id is gone or has been given
+// to another one.
 func deleteEndpoint(pm *mptcp.Client, e mptcp.Endpoint) error {
 	there, err := pm.Endpoints()
 	if err != nil {

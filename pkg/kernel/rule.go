@@ -24,8 +24,8 @@ type rule struct {
 	plan.Rule
 	// lookup says that its action is to look into a table.
 	lookup bool
-	// plain says that Rule is all there is to it. Others, which somebody made
-	// with our protocol by hand, are left alone.
+	// plain says that Rule is all there is to it. Others of protocol 77, made
+	// by hand, are left alone.
 	plain bool
 }
 
@@ -81,12 +81,12 @@ func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
 			r.plain = r.plain && !selects(ad.Type())
 		}
 	}
-	r.plain = r.plain && (r.Mark == 0 && mask == 0 || r.Mark == plan.QueryMark && mask == wholeMark)
+	r.plain = r.plain && (r.Mark == 0 && mask == 0 || r.Mark == plan.QueryMark && mask == fullMask)
 	return r, protocol, ad.Err()
 }
 
-// wholeMark is the mask of a rule all of whose bits of the mark count.
-const wholeMark = 1<<32 - 1
+// fullMask is the mask of a rule all of whose bits of the mark count.
+const fullMask = 1<<32 - 1
 
 // selects reports whether a rule that has this attribute matches fewer packets
 // than a plan.Rule can say. The kernel sends these only where they are set
@@ -120,7 +120,7 @@ func encodeRule(r plan.Rule) ([]byte, error) {
 	ae.Uint32(unix.FRA_TABLE, r.Table)
 	if r.Mark != 0 {
 		ae.Uint32(unix.FRA_FWMARK, r.Mark)
-		ae.Uint32(unix.FRA_FWMASK, wholeMark)
+		ae.Uint32(unix.FRA_FWMASK, fullMask)
 	}
 	if r.Suppress >= 0 {
 		ae.Uint32(unix.FRA_SUPPRESS_PREFIXLEN, uint32(r.Suppress))
@@ -154,12 +154,12 @@ func (k *Kernel) addRule(r plan.Rule) error {
 }
 
 // errShadowed says that the kernel would delete another rule.
-var errShadowed = errors.New("a hand-made rule of the same protocol stands before it")
+var errShadowed = errors.New("a foreign rule of the same protocol comes before it")
 
-// deleteRule deletes a rule of ours; one that is gone is no error.
+// deleteRule deletes a managed rule; one that is gone is no error.
 //
 // To the kernel, what a request leaves out means "any", and it deletes the
-// first rule that matches: "from all" also names "from A". So rules of ours
+// first rule that matches: "from all" also names "from A". So managed rules
 // that would be hit in its place are deleted with it and added again.
 func (k *Kernel) deleteRule(r plan.Rule) error {
 	there, err := k.rules(r.Family)

@@ -7,14 +7,13 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// EndpointUse is an endpoint that stands in the kernel, for status.
+// EndpointUse is an endpoint that the kernel has, for status.
 type EndpointUse struct {
 	mptcp.Endpoint
-	// Own says that it is ours.
+	// Own says that it is managed.
 	Own    bool
 	Device string // empty: none, or one that is gone
 	// Interface is the UCI name of the line, as far as it is known.
@@ -29,9 +28,9 @@ type wantedEndpoint struct {
 	flags mptcp.Flags
 	// tentative says that no join can leave from the address yet.
 	tentative bool
-	// giveBack says that a handover line is only kept until connections have
+	// draining says that a handover line is only kept until connections have
 	// moved to a primary one.
-	giveBack bool
+	draining bool
 }
 
 // changeable are the flags that SET_FLAGS changes in place
@@ -58,13 +57,13 @@ func (p *planner) endpoints() {
 }
 
 // ownEndpoint is the rule of ownership: no port, not implicit, and on a device
-// that is ours, or on one that no longer exists.
+// that is managed, or on one that no longer exists.
 func (p *planner) ownEndpoint(e mptcp.Endpoint) bool {
 	if e.Port != 0 || e.Flags&mptcp.FlagImplicit != 0 || e.IfIndex == 0 {
 		return false
 	}
 	d := p.State.deviceByIndex(e.IfIndex)
-	return d.Index == 0 || p.marked[IPv4][d.Name] || p.marked[IPv6][d.Name] || p.lineDevice(d.Name)
+	return d.Index == 0 || p.managed[IPv4][d.Name] || p.managed[IPv6][d.Name] || p.lineDevice(d.Name)
 }
 
 // lineDevice reports whether a device is that of an interface with a mode.
@@ -75,9 +74,9 @@ func (p *planner) lineDevice(name string) bool {
 // endpointPlan is the work on the endpoints of one plan.
 type endpointPlan struct {
 	*planner
-	own    map[uint8]bool // ids of ours
+	own    map[uint8]bool // ids of the managed ones
 	wanted []wantedEndpoint
-	// matched are the wanted ones that stand already, by id.
+	// matched are the wanted ones that exist already, by id.
 	matched map[uint8]wantedEndpoint
 	adds    []wantedEndpoint
 	later   []wantedEndpoint // those that another run adds
@@ -87,16 +86,13 @@ type endpointPlan struct {
 	added   []mptcp.Endpoint
 }
 
-// How Use.NoEndpoint begins where somebody can do something about it.
+// How Use.NoEndpoint begins where the user can do something about it.
 const (
-	NoEndpointForeign = "somebody else's endpoint has the address"
+	NoEndpointForeign = "a foreign endpoint has the address"
 	NoEndpointSlot    = "no free slot"
 )
 
 const tentativeAddress = "its address is tentative (duplicate address detection)"
-
-// claimRank is the order in which modes claim the kernel's few slots.
-var claimRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover, config.Signal}
 
 // choose lists the wanted endpoints in order of claim.
 func (e *endpointPlan) choose() {
@@ -107,12 +103,8 @@ func (e *endpointPlan) choose() {
 		}
 	}
 	for _, f := range Families {
-		for _, mode := range claimRank {
-			for i := range e.lines {
-				if l := &e.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
-					e.claim(l, f, taken)
-				}
-			}
+		for _, l := range e.claimants(f) {
+			e.claim(l, f, taken)
 		}
 	}
 }
@@ -122,8 +114,8 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	u := &l.Use[f]
 	w := wantedEndpoint{line: l, f: f}
 	w.addr, w.tentative = e.address(u)
-	if l.Mode == config.Handover && e.primaryUsable(f) {
-		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
+	if l.Mode.Waits() && e.primaryUsable(f) {
+		if w.draining = e.mustKeep(w.addr, u.Device.Index); !w.draining {
 			u.NoEndpoint = "waits: a primary line is usable"
 			return
 		}
@@ -141,7 +133,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 	taken[w.addr] = "line " + l.Name + " has the same address"
 	w.flags = e.flags(l)
-	if w.giveBack {
+	if w.draining {
 		w.flags |= mptcp.FlagBackup
 	}
 	e.wanted = append(e.wanted, w)
@@ -150,7 +142,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 }
 
-// address is that of the line's endpoint: the one that stands for the line, unless
+// address is that of the line's endpoint: that of the line's Source, unless
 // it is tentative. An endpoint on one that has become tentative again stays, and so
 // does one on another address of the line until the new one can be used.
 func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
@@ -171,7 +163,7 @@ func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
 	return netip.Addr{}, false
 }
 
-// find is our endpoint with that address and device, or nil.
+// find is the managed endpoint with that address and device, or nil.
 func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
 	for i := range e.State.Endpoints {
 		if there := &e.State.Endpoints[i]; e.own[there.ID] && there.Addr == addr && there.IfIndex == index {
@@ -182,11 +174,11 @@ func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
 }
 
 func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
-	if l.Mode == config.Signal {
+	if l.Mode.Announces() {
 		return mptcp.FlagSignal
 	}
 	flags := mptcp.FlagSubflow
-	if l.Mode == config.Backup {
+	if l.Mode.Backup() {
 		flags |= mptcp.FlagBackup
 	}
 	if e.Config.Globals.Fullmesh {
@@ -195,40 +187,40 @@ func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
 	return flags
 }
 
-// markedOnly reports whether nothing but a rule or route of ours on its device
-// makes an endpoint ours: it must go before they do.
-func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
+// managedByRulesOnly reports whether nothing but a managed rule or route on its device
+// makes an endpoint a managed one: it must be deleted before they are.
+func (e *endpointPlan) managedByRulesOnly(there mptcp.Endpoint) bool {
 	d := e.State.deviceByIndex(there.IfIndex)
 	return d.Index != 0 && !e.lineDevice(d.Name)
 }
 
 // primaryUsable reports whether a primary line keeps the handover lines of a family
 // waiting: one that is usable in it or, where no primary line has the family at
-// all, one that is usable in any; else a paid line with both would carry IPv6 for
-// ever.
+// all, one that is usable in any; else a paid line with both would always carry
+// IPv6.
 func (e *endpointPlan) primaryUsable(f Family) bool {
 	family := slices.ContainsFunc(e.lines, func(l LineUse) bool {
-		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.bears(&l, f))
+		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.childHas(&l, f))
 	})
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
-			return l.Mode != config.Handover && e.carries(&l)
+			return !l.Mode.Waits() && e.frozenInUse(&l)
 		}
 		return l.Mode.Primary() && (l.Use[f].Usable || !family && l.usableAnywhere())
 	})
 }
 
-// carries reports whether a line with a bad value is up with an endpoint.
-func (e *endpointPlan) carries(l *LineUse) bool {
+// frozenInUse reports whether a line with a bad value is up with an endpoint.
+func (e *endpointPlan) frozenInUse(l *LineUse) bool {
 	return l.Netifd.Up && slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
 		d := e.State.deviceByName(l.Device)
 		return e.own[there.ID] && d.Index != 0 && there.IfIndex == d.Index && there.Flags&mptcp.FlagBackup == 0
 	})
 }
 
-// mustHold reports whether a handover line must keep its endpoint although a
+// mustKeep reports whether a handover line must keep its endpoint although a
 // primary line is back: some connection has no other established subflow yet.
-func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
+func (e *endpointPlan) mustKeep(addr netip.Addr, index int) bool {
 	there := e.find(addr, index)
 	if there == nil {
 		return false
@@ -238,7 +230,7 @@ func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
 		return true
 	}
 	if !e.State.SubflowsKnown {
-		return there.Flags&mptcp.FlagBackup == 0 || e.Settling || !e.primaryStands()
+		return there.Flags&mptcp.FlagBackup == 0 || e.Settling || !e.primaryHasEndpoint()
 	}
 	moved := make(map[uint32]bool)
 	for _, s := range e.State.Subflows {
@@ -246,15 +238,15 @@ func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
 	}
 	for _, s := range e.State.Subflows {
 		if s.Local == addr && !moved[s.Token] {
-			e.wait("a handover line to give back")
+			e.wait("connections still use a handover line")
 			return true
 		}
 	}
 	return false
 }
 
-// primaryStands reports whether a primary line had its endpoint before.
-func (e *endpointPlan) primaryStands() bool {
+// primaryHasEndpoint reports whether a primary line had its endpoint before.
+func (e *endpointPlan) primaryHasEndpoint() bool {
 	return slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
 		return e.own[there.ID] && e.onPrimary(there.Addr)
 	})
@@ -267,7 +259,7 @@ func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
 	})
 }
 
-// match pairs what is wanted with what stands, and keeps within the bound.
+// match pairs what is wanted with what exists, and keeps within the bound.
 func (e *endpointPlan) match() {
 	e.matched = make(map[uint8]wantedEndpoint)
 	free := e.State.MaxEndpoints
@@ -281,7 +273,7 @@ func (e *endpointPlan) match() {
 	}
 	for _, w := range e.wanted {
 		if free <= 0 {
-			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("%s: the kernel takes %d endpoints", NoEndpointSlot, e.State.MaxEndpoints)
+			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("%s: the kernel allows %d endpoints", NoEndpointSlot, e.State.MaxEndpoints)
 			continue
 		}
 		free--
@@ -304,7 +296,7 @@ func (e *endpointPlan) match() {
 }
 
 // keepLast reports whether an endpoint stays because no line of its family is
-// usable: without one, connections would become silent zombies.
+// usable: without one, connections would stall without an error.
 func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 	if e.familyUsable(FamilyOf(there.Addr)) || !e.Config.Globals.Multipath {
 		return false
@@ -319,7 +311,7 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealSpares[w.f] {
+	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
@@ -339,8 +331,8 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 }
 
 // lost reports whether all lines of the family had been lost when the run began:
-// their marks stand, and no default route of any. Either a run has seen it, or none
-// has and the kernel has taken the default routes away. Without a mark nothing was
+// their rules 503 are there, and no default route of any. Either a run has seen it, or none
+// has and the kernel has taken the default routes away. Without such a rule nothing was
 // lost: then this is the first run.
 func (e *endpointPlan) lost(f Family) bool {
 	isDefault := func(r Route) bool { return r.Family == f && r.Default() }
@@ -348,8 +340,8 @@ func (e *endpointPlan) lost(f Family) bool {
 		!slices.ContainsFunc(e.State.Routes, isDefault) && !slices.ContainsFunc(e.State.Foreign, isDefault)
 }
 
-// retire finds out which of ours nobody wants any more, and which of them must
-// go before the new ones can come.
+// retire finds out which managed endpoints are no longer wanted, and which of them
+// must be deleted before the new ones can be added.
 func (e *endpointPlan) retire() {
 	for _, there := range e.State.Endpoints {
 		_, matched := e.matched[there.ID]
@@ -357,7 +349,7 @@ func (e *endpointPlan) retire() {
 			continue
 		}
 		blocks := slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr })
-		if blocks || e.markedOnly(there) {
+		if blocks || e.managedByRulesOnly(there) {
 			e.clear = append(e.clear, there)
 		} else {
 			e.retired = append(e.retired, there)

@@ -23,13 +23,13 @@ func (e *endpointPlan) emit() {
 			continue
 		}
 		reason := "mode " + w.line.Mode.String()
-		if w.giveBack {
-			reason = "a primary line is back, connections move there"
+		if w.draining {
+			reason = "a primary line is back, connections move to it"
 		}
 		e.draft.add(phaseFlags, Op{Action: Change, Object: ObjectEndpoint, Endpoint: changed, Interface: w.line.Name, Reason: reason})
 	}
 	for _, there := range e.clear {
-		reason := "makes room for its successor"
+		reason := "replaced by a new endpoint"
 		if slices.ContainsFunc(slices.Concat(e.adds, e.later), func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
 			reason = "comes back with a new id"
 		}
@@ -65,34 +65,29 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 		}
 	}
 	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
-	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !carried(e.lines, there.Addr) {
-		e.retract(there.Addr, name, id)
+	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !addressInUse(e.lines, there.Addr) {
+		// The kernel sends REMOVE_ADDR once, over a line that may be dead: where the first
+		// subflow of a connection was its only one, as before a handover, always so. The
+		// peers would take that subflow for alive when the line is back, and send over it
+		// what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
+		// __mptcp_close_ssk). Other subflows are reset then and need nothing.
+		e.draft.require(e.draft.add(phaseEndpointDelete, removeAddr(there.Addr, name)), id)
 	}
 }
 
-// carried reports whether a usable line that takes part has the address.
-func carried(lines []LineUse, addr netip.Addr) bool {
+// addressInUse reports whether a usable line that takes part has the address.
+func addressInUse(lines []LineUse, addr netip.Addr) bool {
 	return slices.ContainsFunc(lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
 		return l.Participates() && u.Usable && u.Holds(addr)
 	})
 }
 
-// retract tells the peers again that the address of a deleted endpoint is
-// gone. The kernel has told them once, by a line that may be dead: where the first
-// subflow of a connection was its only one, as it is before a handover, always so.
-// They would take that subflow for alive when the line is back, and send by it
-// what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
-// __mptcp_close_ssk). Other subflows are reset then and need nothing.
-func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
-	e.draft.require(e.draft.add(phaseEndpointDelete, retraction(addr, name)), deleted)
-}
-
-// flagsNow are the flags that a standing endpoint can have at once. The kernel
+// flagsNow are the flags that an existing endpoint can have at once. The kernel
 // changes fullmesh by closing the endpoint's subflows, and does not always make
 // them again (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
 // connection has one. A kernel that cannot list them changes it at once, since
-// nobody would know when to.
+// the right moment would never be known.
 func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {
 	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 || !e.used(there) {
 		return w.flags
@@ -163,38 +158,38 @@ func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) in
 	case d.Index == 0:
 		reason = "its device is gone"
 	case name == "":
-		reason = "its interface takes no part any more"
+		reason = "its interface no longer takes part"
 	case reason == "":
-		reason = e.goneEndpoint(name, FamilyOf(there.Addr))
+		reason = e.endpointRemovalReason(name, FamilyOf(there.Addr))
 	}
 	return e.draft.add(phase, Op{Action: Delete, Object: ObjectEndpoint, Endpoint: there, Device: d.Name, Interface: name, Reason: reason})
 }
 
-// goneEndpoint says why an endpoint of a line goes.
-func (e *endpointPlan) goneEndpoint(name string, f Family) string {
+// endpointRemovalReason says why an endpoint of a line goes.
+func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 	for i := range e.lines {
 		if u := &e.lines[i].Use[f]; e.lines[i].Name == name && u.Usable && u.NoEndpoint != "" {
 			return u.NoEndpoint
 		}
 	}
-	return e.gone(name, f)
+	return e.removalReason(name, f)
 }
 
-// warnLast says that the user's word takes the last endpoint of a family.
+// warnLast warns that the configuration takes the last endpoint away.
 func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
 	if left == 0 && len(e.retired)+len(e.clear) > 0 {
 		e.result.Warnings = append(e.result.Warnings,
-			"the last endpoint is deleted: connections without another subflow will hang")
+			"the last endpoint is deleted: connections without another subflow will stall")
 	}
 }
 
 // limits asks for as many subflows as there are endpoints, and never lowers
 // what is there unless the configuration says so.
 func (e *endpointPlan) limits() {
-	want, reason := e.State.Limits, "room for a subflow by each endpoint"
+	want, reason := e.State.Limits, "one subflow for each endpoint"
 	if former := min(e.FormerLimit, e.State.MaxLimit); former > want.Subflows {
-		want.Subflows, reason = former, "as it was before a run that was killed"
+		want.Subflows, reason = former, "restored after a run that was killed"
 	}
 	if e.Config.Globals.Multipath {
 		want = e.wantedLimits(want)
@@ -207,7 +202,7 @@ func (e *endpointPlan) limits() {
 
 func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	subflows := uint32(0)
-	for _, there := range e.standing() {
+	for _, there := range e.endpointsAfter() {
 		if there.Flags&mptcp.FlagSubflow != 0 {
 			subflows++
 		}
@@ -225,8 +220,8 @@ func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	return want
 }
 
-// standing are the endpoints that are there after the plan.
-func (e *endpointPlan) standing() []mptcp.Endpoint {
+// endpointsAfter are the endpoints that are there after the plan.
+func (e *endpointPlan) endpointsAfter() []mptcp.Endpoint {
 	var all []mptcp.Endpoint
 	for _, there := range e.State.Endpoints {
 		if slices.Contains(e.clear, there) || slices.Contains(e.retired, there) {
@@ -240,7 +235,7 @@ func (e *endpointPlan) standing() []mptcp.Endpoint {
 	return append(all, e.added...)
 }
 
-// report lists the endpoints that stand now, for status.
+// report lists the endpoints that the kernel has now, for status.
 func (e *endpointPlan) report() {
 	for _, there := range e.State.Endpoints {
 		d := e.State.deviceByIndex(there.IfIndex)

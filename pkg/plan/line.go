@@ -74,7 +74,7 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 		lines = append(lines, newLine(section, byName[section.Name]))
 		delete(byName, section.Name)
 		for _, i := range interfaces {
-			if !i.Dynamic || hasSection(cfg, i.Name) {
+			if _, own := cfg.Interface(i.Name); own || !i.Dynamic {
 				continue
 			}
 			if child, ok := cfg.Dynamic(i.Name, i.Proto); ok && child.Position == section.Position {
@@ -93,11 +93,6 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 	return lines
 }
 
-func hasSection(cfg *config.Config, name string) bool {
-	_, ok := cfg.Interface(name)
-	return ok
-}
-
 func newLine(section config.Interface, known netifd.Interface) Line {
 	device := known.L3Device
 	if device == "" && slices.Contains(ownDevice, known.Proto) {
@@ -109,7 +104,7 @@ func newLine(section config.Interface, known netifd.Interface) Line {
 	return Line{Interface: section, Netifd: known, Device: device}
 }
 
-// ownDevice are the protocols whose addresses stand on the device of the
+// ownDevice are the protocols whose addresses are on the device of the
 // configuration, so that it is known while the interface is down too. PPP and
 // tunnels make another one. Without netifd there is no protocol.
 var ownDevice = []string{"", "static", "dhcp", "dhcpv6", "none"}
@@ -154,7 +149,7 @@ const (
 	ReasonLinkLocal    Reason = "no address but link-local ones (169.254.0.0/16)"
 	ReasonTemporary    Reason = "no address but temporary ones"
 	ReasonNoDefault    Reason = "no default route"
-	ReasonBadGateway   Reason = "its gateway is no address of a router"
+	ReasonBadGateway   Reason = "its gateway is not the address of a router"
 	ReasonDisabled     Reason = "multipath is switched off in globals"
-	ReasonTableBlocked Reason = "its table still serves a line with a bad value"
+	ReasonTableBlocked Reason = "its table is still used by a line with a bad value"
 )

@@ -14,7 +14,7 @@ type Input struct {
 	Config *config.Config
 	Lines  []Line
 	State  State
-	// Netifd says that netifd is the source of Lines. Without it nobody takes
+	// Netifd says that netifd is the source of Lines. Without it nothing takes
 	// the routes of a line without carrier away, so that a lost carrier makes
 	// a line unusable.
 	Netifd bool
@@ -26,9 +26,9 @@ type Input struct {
 	// Settling says that this is a background run, not one for an event.
 	Settling bool
 	// Heal names a line whose endpoints are to be renewed, but for those of the
-	// families in HealSpares; empty: none.
+	// families in HealExcept; empty: none.
 	Heal       string
-	HealSpares [2]bool
+	HealExcept [2]bool
 	// Renew names devices whose carrier came back after their endpoint was
 	// added.
 	Renew []string
@@ -40,7 +40,7 @@ type Request struct {
 	Devices []string
 	// Tables are those to dump, by family.
 	Tables [2][]uint32
-	// Lines say which routes of others matter; see Destinations.
+	// Lines say which foreign routes matter; see Destinations.
 	Lines []Line
 	// Sysctls are the settings to read, as paths below /proc/sys.
 	Sysctls []string
@@ -57,11 +57,11 @@ type Result struct {
 	MasterList [2][]string
 	// NoList says by family why there is no master list; empty when there is.
 	NoList [2]string
-	// Endpoints are those that stand in the kernel, ours and foreign.
+	// Endpoints are those that the kernel has, managed and foreign.
 	Endpoints []EndpointUse
 	// LastID is the endpoint id to remember.
 	LastID uint8
-	// Tables are the tables in which routes of ours stand after the plan.
+	// Tables are the tables that hold managed routes after the plan.
 	Tables []uint32
 	// NeedSubflows asks for another call with State.Subflows filled in.
 	NeedSubflows bool
@@ -81,8 +81,8 @@ type planner struct {
 	draft  draft
 	// frozenTables hold lines with a bad value, by family.
 	frozenTables [2]map[uint32]bool
-	marked       [2]map[string]bool      // devices with an object of protocol 77
-	handed       map[tableKey]bool       // tables that get another line's routes
+	managed      [2]map[string]bool      // devices with an object of protocol 77
+	reassigned   map[tableKey]bool       // tables that get another line's routes
 	local        [2][]netip.Prefix       // networks that are nearer than any line
 	owners       map[netip.Addr]*LineUse // of the family that is worked on
 	devices      map[int]*LineUse
@@ -93,24 +93,24 @@ type planner struct {
 func Make(in Input) Result {
 	p := &planner{Input: in, result: &Result{LastID: in.LastID}}
 	p.result.Warnings = append(p.result.Warnings, in.Config.Warnings...)
-	p.markDevices()
+	p.findManagedDevices()
 	p.examine()
 	if in.Config.Globals.Multipath {
 		for _, f := range Families {
 			p.family(f)
 		}
 		p.globalSettings()
-		p.awaited()
+		p.noteWaiting()
 	}
 	p.linkdownSettings()
 	p.diffRules()
-	p.handed = p.changedHands()
+	p.reassigned = p.reassignedTables()
 	p.diffRoutes()
 	p.diffSysctls()
 	if in.State.PathManager == PathManagerKernel {
 		p.endpoints()
 	}
-	p.draft.link(p.handed)
+	p.draft.link(p.reassigned)
 	p.result.Lines = p.lines
 	p.result.Ops = p.draft.ordered()
 	p.rememberTables()
@@ -120,7 +120,7 @@ func Make(in Input) Result {
 // examine fills in the state of every line and freezes those whose table
 // still serves a line with a bad value.
 func (p *planner) examine() {
-	carrier := p.carrierMatters()
+	carrier := !p.Netifd || p.Config.Globals.Watch
 	p.lines = make([]LineUse, len(p.Lines))
 	for i := range p.Lines {
 		p.lines[i].Line = p.Lines[i]
@@ -141,26 +141,24 @@ func (p *planner) examine() {
 	}
 }
 
-func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
-
-// markDevices notes the devices on which an object of ours stands.
-func (p *planner) markDevices() {
-	for f := range p.marked {
-		p.marked[f] = make(map[string]bool)
+// findManagedDevices notes the devices that have a managed rule or route.
+func (p *planner) findManagedDevices() {
+	for f := range p.managed {
+		p.managed[f] = make(map[string]bool)
 	}
 	for _, r := range p.State.Rules {
 		if r.OIF != "" {
-			p.marked[r.Family][r.OIF] = true
+			p.managed[r.Family][r.OIF] = true
 		}
 	}
 	for _, r := range p.State.Routes {
-		p.marked[r.Family][r.Device] = true
+		p.managed[r.Family][r.Device] = true
 	}
 }
 
-// awaited notes what somebody has to look after: a tentative address, a
-// carrier.
-func (p *planner) awaited() {
+// noteWaiting notes what a background run has to look after: a tentative address,
+// a carrier.
+func (p *planner) noteWaiting() {
 	for i := range p.lines {
 		l := &p.lines[i]
 		for _, f := range Families {
@@ -192,7 +190,7 @@ func (p *planner) wait(what string) {
 	}
 }
 
-// rememberTables notes every table that holds, or may hold, routes of ours.
+// rememberTables notes every table that holds, or may hold, managed routes.
 func (p *planner) rememberTables() {
 	seen := make(map[uint32]bool)
 	add := func(table uint32) {
@@ -210,13 +208,13 @@ func (p *planner) rememberTables() {
 }
 
 // Needs says what has to be observed for a plan over these lines. hint are
-// tables that are known to hold routes of ours.
+// tables that are known to hold managed routes.
 func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	req := Request{Lines: lines}
 	seen := make(map[string]bool)
 	for i := range lines {
 		l := &lines[i]
-		if l.Outside() {
+		if l.Unmanaged() {
 			continue
 		}
 		req.Default = req.Default || l.Mode == config.Master || l.Saved == config.Master

@@ -24,11 +24,11 @@ func (r *Runner) settleFile() string { return r.LockFile + ".settle" }
 // process, and must not wait for that one. The caller holds the lock.
 func (r *Runner) callSettle(result *plan.Result) error {
 	flags := os.O_RDWR | os.O_APPEND
-	cuts, unknown := false, error(nil)
-	if result.Cuts() {
-		cuts, unknown = connected()
+	rescue, unknown := false, error(nil)
+	if result.MayNeedRescue() {
+		rescue, unknown = connected()
 	}
-	wanted := len(result.Waiting) > 0 || cuts
+	wanted := len(result.Waiting) > 0 || rescue
 	if wanted {
 		flags |= os.O_CREATE
 	}
@@ -39,7 +39,7 @@ func (r *Runner) callSettle(result *plan.Result) error {
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, cuts: cuts, gone: result.Retracted()})
+	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, rescue: rescue, gone: result.RemovedAddrs()})
 	// Closed before settle starts, which wants the lock that was tried here.
 	if err = errors.Join(err, f.Close()); err == nil && wanted && !running && r.StartSettle != nil {
 		err = r.StartSettle()
@@ -53,24 +53,24 @@ type settleCall struct {
 	event time.Time
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers []string
-	// cuts says that connections may have lost their last subflow, and gone are the
+	// rescue says that connections may have lost their last subflow, and gone are the
 	// addresses that were announced to peers as gone.
-	cuts bool
+	rescue bool
 	gone []netip.Addr
 }
 
-// settleCuts is before each of settleCall.gone in the file, and alone for
-// settleCall.cuts; no device's name begins so (net/core/dev.c, dev_valid_name).
-const settleCuts = "/"
+// settleRescue is before each of settleCall.gone in the file, and alone for
+// settleCall.rescue; no device's name begins so (net/core/dev.c, dev_valid_name).
+const settleRescue = "/"
 
 // call leaves it in settle's file, a line for each name; the event is the time of
 // the change. It reports whether a settle runs, which will look again.
 func (l *Lock) call(c settleCall) (running bool, err error) {
 	lines := append([]string{""}, c.carriers...)
-	if c.cuts {
-		lines = append(lines, settleCuts)
+	if c.rescue {
+		lines = append(lines, settleRescue)
 		for _, addr := range c.gone {
-			lines = append(lines, settleCuts+addr.String())
+			lines = append(lines, settleRescue+addr.String())
 		}
 	}
 	if _, err := l.f.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
@@ -99,10 +99,10 @@ func (l *Lock) takeCall() (c settleCall, err error) {
 	c.event = info.ModTime()
 	for line := range strings.Lines(string(data)) {
 		name := strings.TrimSuffix(line, "\n")
-		gone, cuts := strings.CutPrefix(name, settleCuts)
+		gone, rescue := strings.CutPrefix(name, settleRescue)
 		switch {
-		case cuts:
-			c.cuts = true
+		case rescue:
+			c.rescue = true
 			if addr, err := netip.ParseAddr(gone); err == nil { // else it is a half one, of a run that was killed
 				c.gone = append(c.gone, addr)
 			}

@@ -10,10 +10,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
-// outsider names the interface that has the main table's default route, if it is
+// unmanagedDefault names the interface that has the main table's default route, if it is
 // neither a line nor switched off: usually a VPN. Else it is empty. first is the first
 // line of the list.
-func (p *planner) outsider(f Family, first *LineUse) string {
+func (p *planner) unmanagedDefault(f Family, first *LineUse) string {
 	main := &p.State.Defaults[f]
 	if !main.Known {
 		return p.lowerDefault(f, first)
@@ -23,7 +23,7 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	}
 	// A line whose default route is not in the main table cannot win there: its
 	// metric decides.
-	if first.heldBack(f) && MetricOf(f, first.Use[f].route.Metric) < MetricOf(f, main.Metric) {
+	if first.notInMain(f) && MetricOf(f, first.Use[f].route.Metric) < MetricOf(f, main.Metric) {
 		return ""
 	}
 	name := ""
@@ -37,9 +37,9 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	return name
 }
 
-// heldBack reports whether netifd keeps the line's default route out of the main table:
+// notInMain reports whether netifd keeps the line's default route out of the main table:
 // out of the kernel ("defaultroute 0"), or in a table of its own ("ip4table").
-func (l *LineUse) heldBack(f Family) bool {
+func (l *LineUse) notInMain(f Family) bool {
 	return l.NetifdTable(f) != 0 || !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool { return r.Default() && ordinary(r, f) })
 }
 
@@ -55,11 +55,11 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	}
 	for _, l := range here {
 		if p.hasDefaultBy(l, f, hop) {
-			return l.Name, l.Outside()
+			return l.Name, l.Unmanaged()
 		}
 	}
 	for _, l := range here {
-		if !l.Outside() {
+		if !l.Unmanaged() {
 			return l.Name, false
 		}
 		name = l.Name
@@ -73,9 +73,9 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	return name, true
 }
 
-// Outside reports whether an interface has nothing to do with multipath: it has no
+// Unmanaged reports whether an interface has nothing to do with multipath: it has no
 // multipath option of its own and takes none over.
-func (l *Line) Outside() bool { return !l.HasMode() && !l.Frozen }
+func (l *Line) Unmanaged() bool { return !l.HasMode() && !l.Frozen }
 
 // hasDefaultBy reports whether netifd has a default route by the gateway on the
 // interface.
@@ -101,7 +101,7 @@ func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	specific := first.Use[f].route.Source.Bits() > 0 && f == IPv6
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || !l.Outside() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
+		if l.Mode != config.Off || !l.Unmanaged() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {
