@@ -56,7 +56,7 @@ type settleCall struct {
 	// rescue says that connections may have lost their last subflow, and gone are the
 	// addresses that were announced to peers as gone.
 	rescue bool
-	gone []netip.Addr
+	gone   []netip.Addr
 }
 
 // settleRescue is before each of settleCall.gone in the file, and alone for
