@@ -29,15 +29,15 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if len(healing.Lacking) == 0 {
+	if len(healing.WithoutSubflow) == 0 {
 		return o.printf("%s: nothing to heal: no connection over another line lacks a subflow here\n", name)
 	}
-	if healing.Live > 0 {
+	if healing.Interrupted > 0 {
 		if err := o.confirm(ctx, healing, name, yes); err != nil {
 			return err
 		}
 	}
-	outcome, err := o.runner.Heal(ctx, healing, yes || healing.Live > 0)
+	outcome, err := o.runner.Heal(ctx, healing, yes || healing.Interrupted > 0)
 	o.warn(outcome.Warnings)
 	if err := errors.Join(err, outcome.Problems, o.printf("%s", planText(outcome.Done))); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 
 // confirm asks before live subflows are interrupted.
 func (o *options) confirm(ctx context.Context, healing *reconcile.Healing, name string, yes bool) error {
-	what := fmt.Sprintf("%s: live subflows that will be interrupted: %d; their connections have others", name, healing.Live)
+	what := fmt.Sprintf("%s: live subflows that will be interrupted: %d; their connections have others", name, healing.Interrupted)
 	switch {
 	case yes:
 		return o.printf("%s\n", what)

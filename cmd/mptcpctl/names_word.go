@@ -55,7 +55,7 @@ func candidates(lines []*plan.Line, word string) (all []*plan.Line) {
 		})
 	}
 	wanted := func(l *plan.Line) bool { return l.Wanted() }
-	takesPart := func(l *plan.Line) bool { return !l.Outside() }
+	takesPart := func(l *plan.Line) bool { return !l.Unmanaged() }
 	for _, counts := range []func(*plan.Line) bool{wanted, takesPart, func(*plan.Line) bool { return true }} {
 		for _, on := range []func(*plan.Line) bool{above, below} {
 			for _, l := range lines {

@@ -21,7 +21,7 @@ func shownLines(lines []plan.LineUse, words []string) ([]*plan.LineUse, error) {
 	}
 	var shown []*plan.LineUse
 	for i := range lines {
-		if l := &lines[i]; slices.Contains(names, l.Name) || len(words) == 0 && !l.Outside() {
+		if l := &lines[i]; slices.Contains(names, l.Name) || len(words) == 0 && !l.Unmanaged() {
 			shown = append(shown, l)
 		}
 	}

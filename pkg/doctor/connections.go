@@ -40,7 +40,7 @@ func (e *examination) lostConnections() {
 	var first netip.Addr // with which the first of them was set up
 	for i := range e.Connections {
 		c := &e.Connections[i]
-		if local := c.Local.Addr(); c.Lost() && !e.inside(c.Remote.Addr()) && e.Result.Leaves(&e.State, local) {
+		if local := c.Local.Addr(); c.Lost() && !e.inside(c.Remote.Addr()) && e.Result.UsesLine(&e.State, local) {
 			if n++; n == 1 {
 				first = local
 			}

@@ -319,7 +319,7 @@ func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealSpares[w.f] {
+	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {

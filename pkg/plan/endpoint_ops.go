@@ -66,7 +66,7 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 	}
 	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
 	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !carried(e.lines, there.Addr) {
-		e.retract(there.Addr, name, id)
+		e.repeatRemoveAddr(there.Addr, name, id)
 	}
 }
 
@@ -78,14 +78,14 @@ func carried(lines []LineUse, addr netip.Addr) bool {
 	})
 }
 
-// retract tells the peers again that the address of a deleted endpoint is
-// gone. The kernel has told them once, by a line that may be dead: where the first
-// subflow of a connection was its only one, as it is before a handover, always so.
-// They would take that subflow for alive when the line is back, and send by it
-// what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
-// __mptcp_close_ssk). Other subflows are reset then and need nothing.
-func (e *endpointPlan) retract(addr netip.Addr, name string, deleted int) {
-	e.draft.require(e.draft.add(phaseEndpointDelete, retraction(addr, name)), deleted)
+// repeatRemoveAddr sends REMOVE_ADDR for the address of a deleted endpoint again. The
+// kernel has sent it once, over a line that may be dead: where the first subflow of a
+// connection was its only one, as before a handover, always so. The peers would take
+// that subflow for alive when the line is back, and send over it what its closed
+// socket acknowledges and throws away (net/mptcp/protocol.c, __mptcp_close_ssk). Other
+// subflows are reset then and need nothing.
+func (e *endpointPlan) repeatRemoveAddr(addr netip.Addr, name string, deleted int) {
+	e.draft.require(e.draft.add(phaseEndpointDelete, removeAddr(addr, name)), deleted)
 }
 
 // flagsNow are the flags that a standing endpoint can have at once. The kernel

@@ -15,16 +15,16 @@ import (
 type Healing struct {
 	// Endpoints are those of the line that are renewed.
 	Endpoints []mptcp.Endpoint
-	// Lacking are the tokens of connections over other lines that have no
+	// WithoutSubflow are the tokens of connections over other lines that have no
 	// established subflow by any of the Endpoints and can get one, and of those
 	// that have none at all.
-	Lacking []uint32
-	// Families are those in which the Lacking can get one.
+	WithoutSubflow []uint32
+	// Families are those in which these connections can get one.
 	Families [2]bool
-	// Live counts the established subflows that are interrupted; Last are
-	// the tokens of connections that have no others which work.
-	Live int
-	Last []uint32
+	// Interrupted counts the established subflows that the renewal closes; OnlyPath
+	// are the tokens of connections that have no others which work.
+	Interrupted int
+	OnlyPath    []uint32
 }
 
 // Heal looks at the established subflows of the state, which must be known, and at
@@ -62,7 +62,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 		c.living++
 		switch {
 		case h.by(subflow.Local):
-			h.Live++
+			h.Interrupted++
 			c.here = true
 		case !ends[subflow.Local]:
 			c.works = c.works || !subflow.Stalled && s.carrier(subflow.Local)
@@ -75,17 +75,17 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 	for _, token := range tokens {
 		switch c := connections[token]; {
 		case c.here && !c.works:
-			h.Last = append(h.Last, token)
+			h.OnlyPath = append(h.OnlyPath, token)
 		case !c.here && c.joinable != [2]bool{} && c.living <= s.Limits.Subflows:
-			h.Lacking = append(h.Lacking, token)
+			h.WithoutSubflow = append(h.WithoutSubflow, token)
 			for f, joinable := range c.joinable {
 				h.Families[f] = h.Families[f] || joinable
 			}
 		}
 	}
 	for _, c := range lost {
-		if _, seen := connections[c.Token]; !seen && r.Leaves(s, c.Local) && h.revives(c.Local) {
-			h.Lacking = append(h.Lacking, c.Token)
+		if _, seen := connections[c.Token]; !seen && r.UsesLine(s, c.Local) && h.revives(c.Local) {
+			h.WithoutSubflow = append(h.WithoutSubflow, c.Token)
 			h.Families[FamilyOf(c.Local)] = true
 		}
 	}
@@ -102,9 +102,9 @@ func (h *Healing) revives(local netip.Addr) bool {
 	})
 }
 
-// Leaves reports whether a connection that was set up with an address leaves by a
+// UsesLine reports whether a connection that was set up with an address uses a
 // line: the address is that of one, or of nothing any more.
-func (r *Result) Leaves(s *State, addr netip.Addr) bool { return r.OfLine(addr) || !s.Present(addr) }
+func (r *Result) UsesLine(s *State, addr netip.Addr) bool { return r.OfLine(addr) || !s.Present(addr) }
 
 // OfLine reports whether an address is that of a line which takes part.
 func (r *Result) OfLine(addr netip.Addr) bool {
@@ -148,7 +148,7 @@ func (h *Healing) reaches(s Subflow) bool {
 // Healed counts the connections that lacked a subflow: those that live on, and
 // of them those that have one by the Endpoints now.
 func (h *Healing) Healed(subflows, lost []Subflow) (back, alive int) {
-	for _, token := range h.Lacking {
+	for _, token := range h.WithoutSubflow {
 		here, lives := false, slices.ContainsFunc(lost, func(c Subflow) bool { return c.Token == token })
 		for _, s := range subflows {
 			if s.Token == token {

@@ -29,25 +29,25 @@ func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
 		want     Healing
 	}{
 		{"nothing runs", none, nil, Healing{}},
-		{"one has both, one lacks", none, []Subflow{seven, on(9, one), on(7, two)}, Healing{Live: 1, Lacking: []uint32{9}}},
-		{"two subflows of one connection", none, []Subflow{on(7, two), seven, on(7, two)}, Healing{Live: 2}},
-		{"its last subflow", none, []Subflow{eight, seven}, Healing{Live: 1, Last: []uint32{8}, Lacking: []uint32{7}}},
+		{"one has both, one lacks", none, []Subflow{seven, on(9, one), on(7, two)}, Healing{Interrupted: 1, WithoutSubflow: []uint32{9}}},
+		{"two subflows of one connection", none, []Subflow{on(7, two), seven, on(7, two)}, Healing{Interrupted: 2}},
+		{"its last subflow", none, []Subflow{eight, seven}, Healing{Interrupted: 1, OnlyPath: []uint32{8}, WithoutSubflow: []uint32{7}}},
 		{"another's endpoint is no line", none, []Subflow{on(7, addr("203.0.113.7"))}, Healing{}},
 		{"a connection to the LAN", none, []Subflow{on(7, addr("192.168.1.1"))}, Healing{}},
 		{"another family", none, []Subflow{on(7, addr("2001:db8:1::2"))}, Healing{}},
-		{"either family will do", none, []Subflow{seven, on(7, two6)}, Healing{Live: 1}},
+		{"either family will do", none, []Subflow{seven, on(7, two6)}, Healing{Interrupted: 1}},
 		{"what does plain TCP gets no other", none, []Subflow{plain}, Healing{}},
 		{"a server opens none", none, []Subflow{server}, Healing{}},
 		{"the limit is reached", func(s *scene) { s.state.Limits.Subflows = 1 }, []Subflow{seven, on(7, three)}, Healing{}},
-		{"the other one gets no answers", none, []Subflow{on(7, two), stalled}, Healing{Live: 1, Last: []uint32{7}}},
-		{"one of the others does", none, []Subflow{on(7, two), stalled, on(7, three)}, Healing{Live: 1}},
+		{"the other one gets no answers", none, []Subflow{on(7, two), stalled}, Healing{Interrupted: 1, OnlyPath: []uint32{7}}},
+		{"one of the others does", none, []Subflow{on(7, two), stalled, on(7, three)}, Healing{Interrupted: 1}},
 		{"the other's address is gone", func(s *scene) {
 			s.state.Addresses = slices.DeleteFunc(s.state.Addresses, func(a Address) bool { return a.Prefix.Addr() == one })
-		}, []Subflow{on(7, two), seven}, Healing{Live: 1, Last: []uint32{7}}},
+		}, []Subflow{on(7, two), seven}, Healing{Interrupted: 1, OnlyPath: []uint32{7}}},
 		{"the other's cable is out", func(s *scene) { s.state.Devices[1].Carrier = false }, []Subflow{on(7, two), seven},
-			Healing{Live: 1, Last: []uint32{7}}},
+			Healing{Interrupted: 1, OnlyPath: []uint32{7}}},
 		{"the other's endpoint goes in the same run", func(s *scene) { s.uci = strings.Replace(s.uci, "'master'", "'off'", 1) }, []Subflow{on(7, two), seven},
-			Healing{Live: 1, Last: []uint32{7}}},
+			Healing{Interrupted: 1, OnlyPath: []uint32{7}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScene(t, "master", "on", "on")
@@ -86,7 +86,7 @@ func TestHealReachesWhatHasNoSubflow(t *testing.T) {
 		{Token: 8, Local: addr("10.0.2.2")},      // of this very line
 	}
 	r := s.make()
-	want := Healing{Live: 1, Lacking: []uint32{4, 5}, Families: [2]bool{IPv4: true}}
+	want := Healing{Interrupted: 1, WithoutSubflow: []uint32{4, 5}, Families: [2]bool{IPv4: true}}
 	if diff := cmp.Diff(want, s.state.Heal(&r, "wan2", lost), cmpopts.IgnoreFields(Healing{}, "Endpoints")); diff != "" {
 		t.Errorf("healing (-want +got):\n%s", diff)
 	}
@@ -98,7 +98,7 @@ func TestASignalLineIsHealedForThoseWhoConnectToIt(t *testing.T) {
 	s.input.Heal = "wan2"
 	s.state.Subflows = []Subflow{{Token: 7, Local: addr("10.0.1.2")}, {Token: 8, Local: addr("10.0.1.2"), Opened: true}}
 	r := s.make()
-	if got := s.state.Heal(&r, "wan2", nil); len(got.Lacking) != 1 || got.Lacking[0] != 7 {
+	if got := s.state.Heal(&r, "wan2", nil); len(got.WithoutSubflow) != 1 || got.WithoutSubflow[0] != 7 {
 		t.Errorf("healing %+v, want that of connection 7", got)
 	}
 }
@@ -146,12 +146,12 @@ func TestHealSparesTheFamilyThatLacksNothing(t *testing.T) {
 	}
 	r := s.make()
 	wide := s.state.Heal(&r, "wan2", nil)
-	if wide.Families != [2]bool{IPv4: true} || len(wide.Last) != 1 {
+	if wide.Families != [2]bool{IPv4: true} || len(wide.OnlyPath) != 1 {
 		t.Errorf("healing %+v, want IPv4 alone to be needed, and IPv6 to be the last of connection 8", wide)
 	}
-	s.input.HealSpares[IPv6] = true
+	s.input.HealExcept[IPv6] = true
 	r = s.make()
-	if got := s.state.Heal(&r, "wan2", nil); len(got.Lacking) != 1 || got.Live != 0 || len(got.Last) != 0 {
+	if got := s.state.Heal(&r, "wan2", nil); len(got.WithoutSubflow) != 1 || got.Interrupted != 0 || len(got.OnlyPath) != 0 {
 		t.Errorf("healing %+v, want it to interrupt nothing", got)
 	}
 	wantLines(t, mptcpLines(s.apply()), `
@@ -162,7 +162,7 @@ func TestHealSparesTheFamilyThatLacksNothing(t *testing.T) {
 
 func TestHealedCountsTheLivingOnly(t *testing.T) {
 	one, two := addr("10.0.1.2"), addr("10.0.2.2")
-	h := Healing{Endpoints: []mptcp.Endpoint{{ID: 2, Addr: two}}, Lacking: []uint32{7, 8, 9}}
+	h := Healing{Endpoints: []mptcp.Endpoint{{ID: 2, Addr: two}}, WithoutSubflow: []uint32{7, 8, 9}}
 	subflows := []Subflow{{Token: 7, Local: one}, {Token: 7, Local: two}, {Token: 8, Local: one}, {Token: 6, Local: two}}
 	if back, alive := h.Healed(subflows, nil); back != 1 || alive != 2 {
 		t.Errorf("%d of %d are back, want 1 of 2", back, alive)

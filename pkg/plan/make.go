@@ -26,9 +26,9 @@ type Input struct {
 	// Settling says that this is a background run, not one for an event.
 	Settling bool
 	// Heal names a line whose endpoints are to be renewed, but for those of the
-	// families in HealSpares; empty: none.
+	// families in HealExcept; empty: none.
 	Heal       string
-	HealSpares [2]bool
+	HealExcept [2]bool
 	// Renew names devices whose carrier came back after their endpoint was
 	// added.
 	Renew []string
@@ -216,7 +216,7 @@ func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	seen := make(map[string]bool)
 	for i := range lines {
 		l := &lines[i]
-		if l.Outside() {
+		if l.Unmanaged() {
 			continue
 		}
 		req.Default = req.Default || l.Mode == config.Master || l.Saved == config.Master

@@ -55,11 +55,11 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	}
 	for _, l := range here {
 		if p.hasDefaultBy(l, f, hop) {
-			return l.Name, l.Outside()
+			return l.Name, l.Unmanaged()
 		}
 	}
 	for _, l := range here {
-		if !l.Outside() {
+		if !l.Unmanaged() {
 			return l.Name, false
 		}
 		name = l.Name
@@ -73,9 +73,9 @@ func (p *planner) defaultOwner(f Family, hop Hop) (name string, foreign bool) {
 	return name, true
 }
 
-// Outside reports whether an interface has nothing to do with multipath: it has no
+// Unmanaged reports whether an interface has nothing to do with multipath: it has no
 // multipath option of its own and takes none over.
-func (l *Line) Outside() bool { return !l.HasMode() && !l.Frozen }
+func (l *Line) Unmanaged() bool { return !l.HasMode() && !l.Frozen }
 
 // hasDefaultBy reports whether netifd has a default route by the gateway on the
 // interface.
@@ -101,7 +101,7 @@ func (p *planner) lowerDefault(f Family, first *LineUse) string {
 	specific := first.Use[f].route.Source.Bits() > 0 && f == IPv6
 	for i := range p.lines {
 		l := &p.lines[i]
-		if l.Mode != config.Off || !l.Outside() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
+		if l.Mode != config.Off || !l.Unmanaged() || !l.Netifd.Up || l.NetifdTable(f) != 0 {
 			continue
 		}
 		for _, r := range l.Netifd.Routes {

@@ -13,27 +13,27 @@ import (
 // Connections is what a look at the established connections shows.
 type Connections struct {
 	Count int
-	// Stranded are those of them without a subflow, by family.
-	Stranded [2]Stranded
+	// WithoutSubflow are those of them without a subflow, by family.
+	WithoutSubflow [2]WithoutSubflow
 	// Locals are the addresses that subflows have, also of other connections.
 	Locals []netip.Addr
 }
 
-// Stranded are the connections of one family that have lost their last subflow.
+// WithoutSubflow are the connections of one family that have lost their last subflow.
 // The kernel tries a join once, and resets it when the first packet after the
 // handshake comes out of order (net/mptcp/options.c, check_fully_established):
 // a burst of losses is enough. The application is told nothing.
-type Stranded struct {
+type WithoutSubflow struct {
 	// Count is how many they are.
 	Count int
 	// Opening is the most subflows that one of them still tries to open.
 	Opening uint32
 }
 
-// Cuts reports whether the plan deletes endpoints by which connections may have
+// MayNeedRescue reports whether the plan deletes endpoints by which connections may have
 // their last subflow, and leaves another one of the family by which they can be
 // given one.
-func (r *Result) Cuts() bool {
+func (r *Result) MayNeedRescue() bool {
 	var cut, left [2]bool
 	gone := make(map[uint8]bool)
 	for _, op := range r.Ops {
@@ -61,7 +61,7 @@ func (e *EndpointUse) carries() bool {
 	return e.Own && e.Interface != "" && e.Flags&mptcp.FlagSubflow != 0 && !e.Addr.IsUnspecified()
 }
 
-// Rescue gives stranded connections a subflow and leaves the others alone. Result
+// Rescue gives the connections without a subflow one and leaves the others alone. Result
 // is a plan for the state with nothing to do about endpoints; attempt counts from
 // 0, and takes the lines in turns.
 //
@@ -71,19 +71,19 @@ func (e *EndpointUse) carries() bool {
 // get the id of the endpoint which has that (net/mptcp/subflow.c,
 // __mptcp_subflow_connect, of 6.18). So it can be deleted at once. Meanwhile the limit keeps out connections with a subflow besides their
 // first.
-func (r *Result) Rescue(s *State, stranded [2]Stranded, attempt int) []Op {
+func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 	var adds, deletes []Op
 	opening := uint32(0)
 	for _, f := range Families {
 		line := r.carrying(s, f, attempt)
-		if stranded[f].Count == 0 || line == nil || len(s.Endpoints)+len(adds) >= s.MaxEndpoints {
+		if without[f].Count == 0 || line == nil || len(s.Endpoints)+len(adds) >= s.MaxEndpoints {
 			continue
 		}
-		opening = max(opening, stranded[f].Opening)
+		opening = max(opening, without[f].Opening)
 		op := Op{
 			Action: Add, Object: ObjectEndpoint, Device: line.Device, Interface: line.Interface,
 			Endpoint: mptcp.Endpoint{ID: r.freeID(s), Addr: unspecified[f], Flags: line.Flags &^ mptcp.FlagFullmesh, IfIndex: line.IfIndex},
-			Reason:   fmt.Sprintf("%d connections have no subflow left", stranded[f].Count),
+			Reason:   fmt.Sprintf("%d connections have no subflow left", without[f].Count),
 		}
 		adds = append(adds, op)
 		op.Action, op.Reason = Delete, "they have been joined"
@@ -108,8 +108,9 @@ func (r *Result) Rescue(s *State, stranded [2]Stranded, attempt int) []Op {
 	return ops
 }
 
-// Retracted are the addresses of which a plan tells the peers that they are gone.
-func (r *Result) Retracted() []netip.Addr {
+// RemovedAddrs are the addresses that a plan removes at the peers once more, by a
+// REMOVE_ADDR (RFC 8684 section 3.4.2).
+func (r *Result) RemovedAddrs() []netip.Addr {
 	var gone []netip.Addr
 	for _, op := range r.Ops {
 		if op.Object == ObjectEndpoint && op.Action == Delete && op.Endpoint.ID == 0 {
@@ -119,21 +120,21 @@ func (r *Result) Retracted() []netip.Addr {
 	return gone
 }
 
-// Retell tells the peers again what was Retracted: while the new subflow of a
-// connection is being opened, it is lost. An address that is in use again, by a line
-// or by somebody, is left out.
-func (r *Result) Retell(gone []netip.Addr, all *Connections) []Op {
+// RepeatRemoveAddr sends REMOVE_ADDR for the RemovedAddrs again: one that is sent while
+// the new subflow of a connection is being opened is lost. An address that is in use
+// again, by a line or by another program, is left out.
+func (r *Result) RepeatRemoveAddr(gone []netip.Addr, all *Connections) []Op {
 	var ops []Op
 	for _, addr := range gone {
 		if !carried(r.Lines, addr) && !slices.Contains(all.Locals, addr) {
-			ops = append(ops, retraction(addr, ""))
+			ops = append(ops, removeAddr(addr, ""))
 		}
 	}
 	return ops
 }
 
-// retraction tells the peers that an address is gone.
-func retraction(addr netip.Addr, name string) Op {
+// removeAddr sends the peers REMOVE_ADDR for an address.
+func removeAddr(addr netip.Addr, name string) Op {
 	return Op{
 		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
 		Interface: name, Reason: "far ends hear of it by the lines that are left",

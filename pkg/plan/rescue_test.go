@@ -11,38 +11,38 @@ import (
 )
 
 func TestRescue(t *testing.T) {
-	one := Stranded{Count: 1}
+	one := WithoutSubflow{Count: 1}
 	for _, tt := range []struct {
-		name     string
-		change   func(*scene)
-		stranded [2]Stranded
-		attempt  int
-		want     string
+		name    string
+		change  func(*scene)
+		without [2]WithoutSubflow
+		attempt int
+		want    string
 	}{
-		{"by a line that is no backup", nil, [2]Stranded{IPv4: one}, 0, `
+		{"by a line that is no backup", nil, [2]WithoutSubflow{IPv4: one}, 0, `
 			~ ip mptcp limits set subflow 1 add_addr_accepted 0
 			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
 			- ip mptcp endpoint delete id 5
 			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
-		{"by the next line when that did not help", nil, [2]Stranded{IPv4: {Count: 1, Opening: 2}}, 1, `
+		{"by the next line when that did not help", nil, [2]WithoutSubflow{IPv4: {Count: 1, Opening: 2}}, 1, `
 			~ ip mptcp limits set subflow 3 add_addr_accepted 0
 			+ ip mptcp endpoint add 0.0.0.0 dev eth1 id 5 subflow backup
 			- ip mptcp endpoint delete id 5
 			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
-		{"in both families at once", nil, [2]Stranded{one, one}, 0, `
+		{"in both families at once", nil, [2]WithoutSubflow{one, one}, 0, `
 			~ ip mptcp limits set subflow 1 add_addr_accepted 0
 			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
 			+ ip mptcp endpoint add :: dev eth2 id 6 subflow
 			- ip mptcp endpoint delete id 5
 			- ip mptcp endpoint delete id 6
 			~ ip mptcp limits set subflow 4 add_addr_accepted 0`},
-		{"the limit is low enough", func(s *scene) { s.state.Limits.Subflows = 1 }, [2]Stranded{IPv4: one}, 0, `
+		{"the limit is low enough", func(s *scene) { s.state.Limits.Subflows = 1 }, [2]WithoutSubflow{IPv4: one}, 0, `
 			+ ip mptcp endpoint add 0.0.0.0 dev eth2 id 5 subflow
 			- ip mptcp endpoint delete id 5`},
-		{"the user wants no joins", func(s *scene) { s.state.Limits.Subflows = 0 }, [2]Stranded{IPv4: one}, 0, ""},
-		{"no cable", func(s *scene) { s.state.Devices[2].Carrier = false }, [2]Stranded{IPv6: one}, 0, ""},
-		{"no slot", func(s *scene) { s.state.MaxEndpoints = 4 }, [2]Stranded{IPv4: one}, 0, ""},
-		{"nobody is stranded", nil, [2]Stranded{}, 0, ""},
+		{"the user wants no joins", func(s *scene) { s.state.Limits.Subflows = 0 }, [2]WithoutSubflow{IPv4: one}, 0, ""},
+		{"no cable", func(s *scene) { s.state.Devices[2].Carrier = false }, [2]WithoutSubflow{IPv6: one}, 0, ""},
+		{"no slot", func(s *scene) { s.state.MaxEndpoints = 4 }, [2]WithoutSubflow{IPv4: one}, 0, ""},
+		{"every connection has a subflow", nil, [2]WithoutSubflow{}, 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newScene(t, "backup", "on", "signal")
@@ -55,7 +55,7 @@ func TestRescue(t *testing.T) {
 			}
 			result := Make(s.whole())
 			var lines []string
-			for i, op := range result.Rescue(&s.state, tt.stranded, tt.attempt) {
+			for i, op := range result.Rescue(&s.state, tt.without, tt.attempt) {
 				for _, before := range op.After {
 					if before >= i {
 						t.Errorf("%s comes after place %d", op, before)
@@ -86,20 +86,20 @@ func TestWhatAKilledRescueLeftIsPutRight(t *testing.T) {
 
 func TestCuts(t *testing.T) {
 	s := newScene(t, "master", "on")
-	if r := s.make(); r.Cuts() {
+	if r := s.make(); r.MayNeedRescue() {
 		t.Error("the first run cuts nothing")
 	}
 	s.settled()
 	s.down("wan1")
-	if r := s.make(); !r.Cuts() {
+	if r := s.make(); !r.MayNeedRescue() {
 		t.Error("connections over wan1 alone lose their last subflow, and wan2 is there")
 	}
 	s.settled()
-	if r := s.make(); r.Cuts() {
+	if r := s.make(); r.MayNeedRescue() {
 		t.Error("nothing is to be done")
 	}
 	s.uci = "config globals 'globals'\n option multipath 'disable'\n" + s.uci[len(lanSection)-len("config interface 'lan'\n option device 'lan0'\n"):]
-	if r := s.make(); r.Cuts() {
+	if r := s.make(); r.MayNeedRescue() {
 		t.Error("no line is left that could help")
 	}
 }
@@ -110,7 +110,7 @@ func TestRetell(t *testing.T) {
 	s.down("wan1")
 	s.uci = s.uci[:len(s.uci)-len("'on'\n")] + "'off'\n"
 	plan := s.make()
-	gone := plan.Retracted()
+	gone := plan.RemovedAddrs()
 	if want := []netip.Addr{addr("10.0.1.2"), addr("10.0.3.2")}; !slices.Equal(gone, want) {
 		t.Fatalf("gone are %v, want %v", gone, want)
 	}
@@ -128,7 +128,7 @@ func TestRetell(t *testing.T) {
 		tt.change()
 		result := Make(s.whole())
 		var lines []string
-		for _, op := range result.Retell(gone, &Connections{Locals: tt.locals}) {
+		for _, op := range result.RepeatRemoveAddr(gone, &Connections{Locals: tt.locals}) {
 			lines = append(lines, op.String())
 		}
 		wantLines(t, lines, tt.want)

@@ -49,7 +49,7 @@ func (r *Runner) PlanHealing(ctx context.Context, name string) (*Healing, error)
 	if err != nil {
 		return nil, err
 	}
-	if wide := o.State.Heal(&o.Result, name, o.lost); len(wide.Lacking) > 0 {
+	if wide := o.State.Heal(&o.Result, name, o.lost); len(wide.WithoutSubflow) > 0 {
 		for f, needed := range wide.Families {
 			h.spares[f] = !needed
 		}
@@ -120,8 +120,8 @@ func (o *Observation) healing(name string) (plan.Healing, error) {
 		return h, notHealed(name, "the kernel cannot list the subflows (CONFIG_INET_TCP_DIAG, kmod-inet-diag)")
 	case len(h.Endpoints) == 0:
 		return h, notHealed(name, "it has no endpoint to renew; mptcpctl status says why")
-	case len(h.Last) > 0:
-		return h, notHealed(name, fmt.Sprintf("connection %08x has no other subflow that works, and would stall", h.Last[0]))
+	case len(h.OnlyPath) > 0:
+		return h, notHealed(name, fmt.Sprintf("connection %08x has no other subflow that works, and would stall", h.OnlyPath[0]))
 	}
 	return h, nil
 }
@@ -137,7 +137,7 @@ func (o *Observation) mayHeal(h *Healing) error {
 		return err
 	}
 	now, err := o.healing(h.name)
-	if err == nil && now.Live > 0 && !h.interrupt {
+	if err == nil && now.Interrupted > 0 && !h.interrupt {
 		err = notHealed(h.name, "subflows have come to life in the meantime; try again")
 	}
 	return err

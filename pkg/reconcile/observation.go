@@ -121,7 +121,7 @@ func (o *Observation) decide(lines []plan.Line, req Request) (err error) {
 		LastID: req.hint.lastID, FormerLimit: req.hint.limit, Settling: req.settling, Renew: returned(o.State.Devices, req.carriers),
 	}
 	if req.heal != nil {
-		input.Heal, input.HealSpares = req.heal.name, req.heal.spares
+		input.Heal, input.HealExcept = req.heal.name, req.heal.spares
 	}
 	o.Result = plan.Make(input)
 	if !o.Result.NeedSubflows {

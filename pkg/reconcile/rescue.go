@@ -50,7 +50,7 @@ func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	s.rescue.look = now.Add(settleInterval - settleDebounce) // notifications come at any time
 	state := &s.seen.State
 	all, err := connections(func(local netip.Addr) bool {
-		return r.Result.Leaves(state, local) || slices.Contains(s.rescue.gone, local)
+		return r.Result.UsesLine(state, local) || slices.Contains(s.rescue.gone, local)
 	})
 	if err != nil {
 		return err
@@ -62,9 +62,9 @@ func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	var ops []plan.Op
 	if s.rescue.told < rescueTells {
 		s.rescue.told++
-		ops = r.Result.Retell(s.rescue.gone, &all)
+		ops = r.Result.RepeatRemoveAddr(s.rescue.gone, &all)
 	}
-	if all.Stranded == [2]plan.Stranded{} {
+	if all.WithoutSubflow == [2]plan.WithoutSubflow{} {
 		return s.apply(lock, r, ops)
 	}
 	s.rescue.until = now.Add(rescueLooks)
@@ -73,7 +73,7 @@ func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	}
 	s.rescue.attempt = now.Add(time.Duration(s.rescue.attempts) * rescuePause)
 	// First, since its operations name each other by their places.
-	ops = append(r.Result.Rescue(state, all.Stranded, s.rescue.attempts), ops...)
+	ops = append(r.Result.Rescue(state, all.WithoutSubflow, s.rescue.attempts), ops...)
 	s.rescue.attempts++
 	return s.apply(lock, r, ops)
 }

@@ -150,8 +150,8 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	for _, name := range outcome.Result.NoCarrier {
 		s.carriers[name] = true
 	}
-	if outcome.Result.Cuts() {
-		s.rescue.begin(outcome.Result.Retracted())
+	if outcome.Result.MayNeedRescue() {
+		s.rescue.begin(outcome.Result.RemovedAddrs())
 	}
 	return outcome, err
 }

@@ -25,7 +25,7 @@ func (r *Runner) settleFile() string { return r.LockFile + ".settle" }
 func (r *Runner) callSettle(result *plan.Result) error {
 	flags := os.O_RDWR | os.O_APPEND
 	cuts, unknown := false, error(nil)
-	if result.Cuts() {
+	if result.MayNeedRescue() {
 		cuts, unknown = connected()
 	}
 	wanted := len(result.Waiting) > 0 || cuts
@@ -39,7 +39,7 @@ func (r *Runner) callSettle(result *plan.Result) error {
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, cuts: cuts, gone: result.Retracted()})
+	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, cuts: cuts, gone: result.RemovedAddrs()})
 	// Closed before settle starts, which wants the lock that was tried here.
 	if err = errors.Join(err, f.Close()); err == nil && wanted && !running && r.StartSettle != nil {
 		err = r.StartSettle()

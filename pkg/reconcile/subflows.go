@@ -78,15 +78,15 @@ func connections(leaves func(local netip.Addr) bool) (all plan.Connections, err 
 		if !c.Lost() {
 			return nil
 		}
-		stranded := &all.Stranded[plan.FamilyOf(local)]
-		stranded.Count++
+		without := &all.WithoutSubflow[plan.FamilyOf(local)]
+		without.Count++
 		opening := uint32(0)
 		for i := range c.Subflows {
 			if c.Subflows[i].State == sockdiag.SynSent {
 				opening++
 			}
 		}
-		stranded.Opening = max(stranded.Opening, opening)
+		without.Opening = max(without.Opening, opening)
 		return nil
 	})
 	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, sockdiag.ErrNoTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
