@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -105,6 +104,6 @@ func (m *monitor) print(ctx context.Context, now time.Time, e *mptcp.Event) erro
 	if m.asJSON {
 		return m.printJSON(eventJSON(now, e, line))
 	}
-	isBackup := func(l plan.LineUse) bool { return l.Name == line && l.Mode == config.Backup }
+	isBackup := func(l plan.LineUse) bool { return l.Name == line && l.Mode.Backup() }
 	return m.printf("%s", eventText(now, e, line, slices.ContainsFunc(m.names.lines, isBackup)))
 }

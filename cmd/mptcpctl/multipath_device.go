@@ -49,20 +49,13 @@ func (d *devices) list(names []string) error {
 // phrase describes the mode of a device; of several interfaces on it, the one that
 // uses it most counts.
 func (d *devices) phrase(name string) string {
-	phrases := [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
-	best := len(phrases) - 1
+	var modes []config.Mode
 	for _, l := range d.lines(name) {
-		switch {
-		case !d.seen.Config.Globals.Multipath || !l.Participates():
-		case l.Mode == config.Handover:
-			best = min(best, 2)
-		case l.Mode == config.Backup:
-			best = min(best, 1)
-		default:
-			best = 0
+		if d.seen.Config.Globals.Multipath && l.Participates() {
+			modes = append(modes, l.Mode)
 		}
 	}
-	return phrases[best]
+	return config.Phrase(modes...)
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {

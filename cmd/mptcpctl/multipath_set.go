@@ -8,17 +8,21 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
+// oldModes are the modes that the old tool can set.
+const oldModes = "on, off, backup, handover"
+
 // set sets the mode of the interfaces that decide about a device.
 func (d *devices) set(ctx context.Context, name, word string) error {
 	mode, ok := config.ParseMode(word)
 	switch {
-	case !ok || mode == config.Master || mode == config.Signal:
-		return fmt.Errorf("unknown mode %q: expected one of on, off, backup, handover", word)
+	case !ok || !slices.Contains(strings.Split(oldModes, ", "), word):
+		return fmt.Errorf("unknown mode %q: expected one of %s", word, oldModes)
 	case !slices.Contains(d.names, name):
 		return fmt.Errorf("no network device %q", name)
 	case !d.seen.Config.Globals.Multipath && mode != config.Off:

@@ -32,7 +32,7 @@ func (e *examination) configuration() {
 	client := "" // the first that is more than a server's
 	participants := e.participants()
 	for _, l := range participants {
-		if client == "" && l.Mode != config.Signal {
+		if client == "" && !l.Mode.Announces() {
 			client = l.Name
 		}
 		if l.Mode == config.Master && l.Own {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
@@ -71,7 +70,7 @@ func (e *examination) rejoin(local netip.Addr) []string {
 // opens is the address from which a line opens subflows in a family now, or zero.
 func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
 	u := &l.Use[f]
-	if l.Mode == config.Signal || !u.Usable || !u.Device.Carrier {
+	if l.Mode.Announces() || !u.Usable || !u.Device.Carrier {
 		return by
 	}
 	for i := range e.Result.Endpoints {

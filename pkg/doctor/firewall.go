@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
@@ -19,7 +18,7 @@ func (e *examination) firewall() {
 		return
 	}
 	for _, l := range e.participants() {
-		if !l.Use[plan.IPv4].Usable || l.Mode == config.Signal || tunnel(l.Netifd.Proto) {
+		if !l.Use[plan.IPv4].Usable || l.Mode.Announces() || tunnel(l.Netifd.Proto) {
 			continue
 		}
 		name := l.Name

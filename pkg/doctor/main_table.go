@@ -63,7 +63,7 @@ func (e *examination) lastLine(r *Route) *plan.LineUse {
 	ranked := e.Result.MasterList[r.Family]
 	for i := range e.Result.Lines {
 		l := &e.Result.Lines[i]
-		last := l.Mode == config.Backup || l.Mode == config.Handover || l.Mode == config.Off && l.Chosen
+		last := l.Mode.Backup() || l.Mode.Waits() || l.Mode == config.Off && l.Chosen
 		if last && l.Device != "" && l.Device == r.Device && len(ranked) > 0 && ranked[0] != l.Name && l.Use[r.Family].Gateway != r.Dst.Addr() {
 			return l
 		}

@@ -40,7 +40,7 @@ func (e *examination) pair(a, b *plan.LineUse) {
 	first, second := overlap(a, b)
 	switch {
 	case first.IsValid() && first.Addr() == second.Addr():
-		if rank(b) < rank(a) {
+		if b.Mode.Claims() < a.Mode.Claims() {
 			a, b = b, a
 		}
 		e.sameAddress(a, b, first.Addr(), sameMAC)

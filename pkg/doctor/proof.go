@@ -98,7 +98,7 @@ func (p *proof) ownSources(l *provedLine, to netip.Addr, device string, right fu
 // a finding already.
 func (p *proof) ruleBefore(q explain.Query, l *provedLine) bool {
 	for i := range p.Rules[p.family] {
-		if r := &p.Rules[p.family][i]; !r.ours() && r.Priority <= plan.PriorityDevice && r.catches(q) && p.takes(i, l.LineUse, p.family) {
+		if r := &p.Rules[p.family][i]; !r.ours() && r.Priority <= plan.LastSteering && r.catches(q) && p.takes(i, l.LineUse, p.family) {
 			return true
 		}
 	}
@@ -109,7 +109,7 @@ func (p *proof) ruleBefore(q explain.Query, l *provedLine) bool {
 func (p *proof) claims(l *plan.LineUse, source netip.Addr) bool {
 	var first *plan.LineUse
 	for _, o := range p.participants() {
-		if u := &o.Use[p.family]; (o == l || u.Usable && u.Holds(source)) && (first == nil || rank(o) < rank(first)) {
+		if u := &o.Use[p.family]; (o == l || u.Usable && u.Holds(source)) && (first == nil || o.Mode.Claims() < first.Mode.Claims()) {
 			first = o
 		}
 	}

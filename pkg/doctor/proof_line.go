@@ -86,14 +86,6 @@ func (p *proof) addSources(l *provedLine) {
 	}
 }
 
-// preference is the place of a mode in the list of lines; a mode that is missing has
-// none.
-var preference = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
-
-// rank is the place of a line's mode among those that claim an address: that in the
-// list, or the last.
-func rank(l *plan.LineUse) uint { return uint(slices.Index(preference, l.Mode)) }
-
 // first is the line that all traffic should take which belongs to no line: the one
 // of the best mode. nil: the main table decides, or it cannot be told.
 func (p *proof) first() (*provedLine, error) {
@@ -112,9 +104,9 @@ func (p *proof) first() (*provedLine, error) {
 	if listed, err := p.outsideDefault(); !listed || err != nil {
 		return nil, err
 	}
-	for _, mode := range preference {
+	for _, mode := range config.ClaimOrder() {
 		for i := range p.lines {
-			if p.lines[i].Mode == mode {
+			if p.lines[i].Mode == mode && mode.Listed() {
 				return &p.lines[i], nil
 			}
 		}

@@ -16,7 +16,7 @@ func (e *examination) routing() {
 	for _, f := range plan.Families {
 		for place := range e.Rules[f] {
 			r := &e.Rules[f][place]
-			if r.ours() || r.Priority > plan.PriorityDevice {
+			if r.ours() || r.Priority > plan.LastSteering {
 				continue
 			}
 			var caught []string

@@ -23,7 +23,7 @@ type AnyRule struct {
 	// Dst and IIF are what a packet must match besides the Rule; zero: any.
 	Dst netip.Prefix
 	IIF string
-	// Mask are the bits of the firewall mark that count; 0: any mark.
+	// Mask are the bits of Mark that count; 0: any mark.
 	Mask uint32
 	// TOS is the type of service; 0: any.
 	TOS uint8

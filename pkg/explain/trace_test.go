@@ -4,6 +4,7 @@ package explain
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -68,5 +69,18 @@ func TestTraceEndsAtTheWinner(t *testing.T) {
 			got = append(got, fmt.Sprintf("%d: %s", s.Rule.Priority, s.Outcome))
 		}
 		same(t, name, c.want, got)
+	}
+}
+
+// A field of AnyRule with the name of one of plan.Rule would hide that: what is read
+// from the one would not be what was written to the other.
+func TestNoFieldOfARuleHidesAnother(t *testing.T) {
+	t.Parallel()
+	managed, any := reflect.TypeFor[plan.Rule](), reflect.TypeFor[AnyRule]()
+	for i := range managed.NumField() {
+		name := managed.Field(i).Name
+		if f, _ := any.FieldByName(name); len(f.Index) != 2 {
+			t.Errorf("AnyRule.%s is not that of plan.Rule", name)
+		}
 	}
 }

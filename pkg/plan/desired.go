@@ -5,6 +5,8 @@ package plan
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
 // Everywhere is the prefix length, in bits, up to which a route stands for all
@@ -58,7 +60,7 @@ func (p *planner) family(f Family) {
 // the rules that match the same packets, so one is enough.
 func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices map[int]*LineUse) {
 	owners, devices = make(map[netip.Addr]*LineUse), make(map[int]*LineUse)
-	for _, mode := range claimRank {
+	for _, mode := range config.ClaimOrder() {
 		for i := range p.lines {
 			l := &p.lines[i]
 			if l.Mode != mode || !l.Participates() || !l.Use[f].Usable {

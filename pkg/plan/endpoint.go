@@ -95,9 +95,6 @@ const (
 
 const tentativeAddress = "its address is tentative (duplicate address detection)"
 
-// claimRank is the order in which modes claim the kernel's few slots.
-var claimRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover, config.Signal}
-
 // choose lists the wanted endpoints in order of claim.
 func (e *endpointPlan) choose() {
 	taken := make(map[netip.Addr]string)
@@ -107,7 +104,7 @@ func (e *endpointPlan) choose() {
 		}
 	}
 	for _, f := range Families {
-		for _, mode := range claimRank {
+		for _, mode := range config.ClaimOrder() {
 			for i := range e.lines {
 				if l := &e.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
 					e.claim(l, f, taken)
@@ -122,7 +119,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	u := &l.Use[f]
 	w := wantedEndpoint{line: l, f: f}
 	w.addr, w.tentative = e.address(u)
-	if l.Mode == config.Handover && e.primaryUsable(f) {
+	if l.Mode.Waits() && e.primaryUsable(f) {
 		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
 			u.NoEndpoint = "waits: a primary line is usable"
 			return
@@ -182,11 +179,11 @@ func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
 }
 
 func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
-	if l.Mode == config.Signal {
+	if l.Mode.Announces() {
 		return mptcp.FlagSignal
 	}
 	flags := mptcp.FlagSubflow
-	if l.Mode == config.Backup {
+	if l.Mode.Backup() {
 		flags |= mptcp.FlagBackup
 	}
 	if e.Config.Globals.Fullmesh {
@@ -212,7 +209,7 @@ func (e *endpointPlan) primaryUsable(f Family) bool {
 	})
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
-			return l.Mode != config.Handover && e.carries(&l)
+			return !l.Mode.Waits() && e.carries(&l)
 		}
 		return l.Mode.Primary() && (l.Use[f].Usable || !family && l.usableAnywhere())
 	})

@@ -8,10 +8,6 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// listRank is the order of preference of the master list; lines of other modes are not
-// in it.
-var listRank = []config.Mode{config.Master, config.On, config.Backup, config.Handover}
-
 // masterList adds the usable lines in the order in which all other traffic uses them,
 // and the rule by which the main table can be asked.
 func (p *planner) masterList(f Family) {
@@ -77,11 +73,12 @@ func (p *planner) standingList(f Family) []Rule {
 	return all
 }
 
+// ranked are the usable lines that the list has, in their order in it.
 func (p *planner) ranked(f Family) []*LineUse {
 	var ranked []*LineUse
-	for _, mode := range listRank {
+	for _, mode := range config.ClaimOrder() {
 		for i := range p.lines {
-			if l := &p.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
+			if l := &p.lines[i]; l.Mode == mode && mode.Listed() && l.Participates() && l.Use[f].Usable {
 				ranked = append(ranked, l)
 			}
 		}

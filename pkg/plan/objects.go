@@ -27,6 +27,10 @@ const (
 	PriorityList    = 32765 // the master list, just before the kernel's main
 )
 
+// LastSteering is the priority of the last rule that leads a line's packets into the
+// line's table. A foreign rule up to it can take them away.
+const LastSteering = PriorityDevice
+
 // QueryMark is the firewall mark with which the main table alone is asked for a route
 // ("MPTC" in ASCII). While a line of the family is a master, a rule leads it there; no
 // packet carries it.
