@@ -39,9 +39,9 @@ nothing; exits with 6 if there are findings.`,
 		}
 		switch {
 		case asJSON:
-			err = o.printJSON(findingsJSON(findings, facts.Unseen))
+			err = o.printJSON(findingsJSON(findings, facts.Unchecked))
 		case failed == nil || len(findings) > 0:
-			o.warn(facts.Unseen)
+			o.warn(facts.Unchecked)
 			err = o.printf("%s", findingsText(findings))
 		}
 		switch {
@@ -77,7 +77,7 @@ func findingsText(findings []doctor.Finding) string {
 		}
 		b.WriteString(strings.Map(printable, f.Text) + "\n")
 		mend := "  mend: "
-		for _, command := range f.Mend {
+		for _, command := range f.Fix {
 			b.WriteString(mend + command + "\n")
 			mend = "        "
 		}
@@ -106,7 +106,7 @@ func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
 		} {
 			item.Set(member[0], a.NewString(member[1]))
 		}
-		item.Set("mend", jsonStrings(a, f.Mend))
+		item.Set("mend", jsonStrings(a, f.Fix))
 		all.SetArrayItem(i, item)
 	}
 	doc := a.NewObject()

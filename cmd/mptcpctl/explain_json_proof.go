@@ -21,7 +21,7 @@ func proofJSON(a *fastjson.Arena, p *explain.Proof) *fastjson.Value {
 	}
 	verdict, matched, refused := "ok", "", ""
 	switch {
-	case p.Unjudged != "":
+	case p.NotChecked != "":
 		verdict = "none"
 	case p.Wrong:
 		verdict = "wrong"

@@ -51,10 +51,10 @@ func sectionFamilies(s uci.Section, protocol string) Families {
 	return f
 }
 
-// BearsChildren reports whether netifd makes further interfaces on top of one of this
+// MakesChildren reports whether netifd makes further interfaces on top of one of this
 // protocol ("wan_6" for the IPv6 of PPPoE; "wwan_4" and "wwan_6" of a modem), unless
 // its section says otherwise (ppp.sh, qmi.sh and the like of OpenWrt).
-func BearsChildren(protocol string) bool {
+func MakesChildren(protocol string) bool {
 	return slices.Contains(linkProtocols[addressProtocols:], protocol)
 }
 

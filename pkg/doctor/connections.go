@@ -18,7 +18,7 @@ func (e *examination) connections() {
 	for _, l := range e.participants() {
 		missing := 0
 		for i := range e.Connections {
-			if e.misses(&e.Connections[i], l) {
+			if e.lacksSubflow(&e.Connections[i], l) {
 				missing++
 			}
 		}
@@ -39,7 +39,7 @@ func (e *examination) lostConnections() {
 	var first netip.Addr // with which the first of them was set up
 	for i := range e.Connections {
 		c := &e.Connections[i]
-		if local := c.Local.Addr(); c.Lost() && !e.inside(c.Remote.Addr()) && e.Result.UsesLine(&e.State, local) {
+		if local := c.Local.Addr(); c.Lost() && !e.isLocal(c.Remote.Addr()) && e.Result.UsesLine(&e.State, local) {
 			if n++; n == 1 {
 				first = local
 			}
@@ -60,15 +60,15 @@ func (e *examination) rejoin(local netip.Addr) []string {
 		}
 	}
 	for _, l := range e.participants() {
-		if by := e.opens(l, f); by.IsValid() && by != local {
+		if by := e.joinAddr(l, f); by.IsValid() && by != local {
 			return []string{"mptcpctl iface " + l.Name + " heal"}
 		}
 	}
 	return nil
 }
 
-// opens is the address from which a line opens subflows in a family now, or zero.
-func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
+// joinAddr is the address from which a line opens subflows in a family now, or zero.
+func (e *examination) joinAddr(l *plan.LineUse, f plan.Family) (by netip.Addr) {
 	u := &l.Use[f]
 	if l.Mode.Announces() || !u.Usable || !u.Device.Carrier {
 		return by
@@ -82,9 +82,9 @@ func (e *examination) opens(l *plan.LineUse, f plan.Family) (by netip.Addr) {
 	return by
 }
 
-// misses reports whether a connection could use a line and does not.
-func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
-	by := e.opens(l, plan.FamilyOf(c.Remote.Addr()))
+// lacksSubflow reports whether a connection could use a line and does not.
+func (e *examination) lacksSubflow(c *sockdiag.Connection, l *plan.LineUse) bool {
+	by := e.joinAddr(l, plan.FamilyOf(c.Remote.Addr()))
 	if !by.IsValid() || !e.multipath(c) {
 		return false
 	}
@@ -96,14 +96,16 @@ func (e *examination) misses(c *sockdiag.Connection, l *plan.LineUse) bool {
 	return true
 }
 
-// inside reports whether a peer is this machine itself.
-func (e *examination) inside(peer netip.Addr) bool { return peer.IsLoopback() || e.State.Present(peer) }
+// isLocal reports whether a peer is this machine itself.
+func (e *examination) isLocal(peer netip.Addr) bool {
+	return peer.IsLoopback() || e.State.Present(peer)
+}
 
 // multipath reports whether a connection goes from a line of ours to a peer out
 // there, was opened by this machine, and has room for another subflow: joins
 // are opened by the client alone.
 func (e *examination) multipath(c *sockdiag.Connection) bool {
-	if c.State != sockdiag.Established || c.Fallback || e.inside(c.Remote.Addr()) {
+	if c.State != sockdiag.Established || c.Fallback || e.isLocal(c.Remote.Addr()) {
 		return false
 	}
 	var opened, byLine bool

@@ -60,7 +60,7 @@ func healthy() *Facts {
 func summary(findings []Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
-		b.WriteString(f.ID.String() + " " + f.Interface + " [" + strings.Join(f.Mend, "; ") + "]\n")
+		b.WriteString(f.ID.String() + " " + f.Interface + " [" + strings.Join(f.Fix, "; ") + "]\n")
 	}
 	return b.String()
 }
@@ -90,10 +90,10 @@ func TestExamine(t *testing.T) {
 			"no MPTCP over IPv6",
 			func(f *Facts) { f.NoIPv6, f.Result.Lines[1].Use[plan.IPv6].Usable = true, true }, "ipv6_missing  []\n",
 		},
-		{"the diag module is missing, on no OpenWrt", func(f *Facts) { f.NoDiag = "kmod-inet-mptcp-diag" }, "diag_missing  [modprobe -a mptcp_diag tcp_diag]\n"},
+		{"the diag module is missing, on no OpenWrt", func(f *Facts) { f.MissingDiag = "kmod-inet-mptcp-diag" }, "diag_missing  [modprobe -a mptcp_diag tcp_diag]\n"},
 		{
 			"the diag module is missing",
-			func(f *Facts) { f.NoDiag, f.Install = "kmod-inet-diag", "opkg install" }, "diag_missing  [opkg install kmod-inet-diag]\n",
+			func(f *Facts) { f.MissingDiag, f.Install = "kmod-inet-diag", "opkg install" }, "diag_missing  [opkg install kmod-inet-diag]\n",
 		},
 		{
 			"MPTCP is given up for a while",

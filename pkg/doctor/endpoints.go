@@ -38,18 +38,18 @@ func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 // it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", f.Name(), e.State.MaxEndpoints)
-	var mend []string
+	var fix []string
 	if other := &l.Use[plan.IPv6-f]; !other.Usable || other.NoEndpoint != "" {
-		mend = []string{"mptcpctl iface " + l.Name + " off --save"}
+		fix = []string{"mptcpctl iface " + l.Name + " off --save"}
 	}
 	for i := range e.Result.Endpoints {
 		if there := &e.Result.Endpoints[i]; !there.Own {
 			text += fmt.Sprintf(", one by somebody else's %s", there.Addr)
-			mend = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
+			fix = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
 			break
 		}
 	}
-	e.add(NoSlot, l.Name, text, mend...)
+	e.add(NoSlot, l.Name, text, fix...)
 }
 
 // staleEndpoints finds endpoints of others that open subflows from an address

@@ -44,9 +44,9 @@ type Facts struct {
 	Blackhole bool
 	// NoIPv6 says that the kernel has IPv6, but no MPTCP over it.
 	NoIPv6 bool
-	// NoDiag is the OpenWrt package without which the kernel cannot list
+	// MissingDiag is the OpenWrt package without which the kernel cannot list
 	// connections; empty when it can.
-	NoDiag string
+	MissingDiag string
 	// Connections are the MPTCP connections that are older than a moment, so
 	// that their joins had time.
 	Connections []sockdiag.Connection
@@ -71,8 +71,8 @@ type Facts struct {
 	// Install is the command that installs a package; empty where there is
 	// none of OpenWrt's.
 	Install string
-	// Unseen says, one sentence each, what could not be looked at.
-	Unseen []string
+	// Unchecked says, one sentence each, what could not be looked at.
+	Unchecked []string
 }
 
 // router answers what no list holds; kernel.Kernel does.
@@ -122,7 +122,7 @@ type Rule struct {
 	Final bool
 }
 
-func (r *Rule) ours() bool { return r.Protocol == plan.Protocol }
+func (r *Rule) managed() bool { return r.Protocol == plan.Protocol }
 
 // text is the rule without its priority, as ip writes it.
 func (r *Rule) text() string {
@@ -130,9 +130,9 @@ func (r *Rule) text() string {
 	return text
 }
 
-// catches reports whether the rule decides about a packet, whatever that is beside
+// decides reports whether the rule decides about a packet, whatever that is beside
 // what a query says.
-func (r *Rule) catches(q explain.Query) bool {
+func (r *Rule) decides(q explain.Query) bool {
 	if !r.Final || r.Dst.IsValid() {
 		return false
 	}

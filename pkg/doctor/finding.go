@@ -83,10 +83,10 @@ type Finding struct {
 	Interface string
 	// Text is one sentence.
 	Text string
-	// Mend are the commands that mend it, in their order. A word in capitals
+	// Fix are the commands that fix it, in their order. A word in capitals
 	// stands for what only the user knows, and one that begins with # for what is
 	// to be done by hand. It is empty where no command can.
-	Mend []string
+	Fix []string
 }
 
 // Note reports whether the finding is none, but worth to be known.
@@ -113,7 +113,7 @@ func Examine(f *Facts) []Finding {
 	if f.Config != nil && f.Config.Globals.Multipath {
 		e.lines()
 		e.pairs()
-		e.outside()
+		e.unmanaged()
 		e.devices()
 		e.options()
 		e.routing()
@@ -137,11 +137,11 @@ func Examine(f *Facts) []Finding {
 	return sorted
 }
 
-func (e *examination) add(id ID, iface, text string, mend ...string) {
+func (e *examination) add(id ID, iface, text string, fix ...string) {
 	if e.File != "" {
-		mend = byHand(e.File, mend)
+		fix = byHand(e.File, fix)
 	}
-	e.found = append(e.found, Finding{id, iface, text, mend})
+	e.found = append(e.found, Finding{id, iface, text, fix})
 }
 
 // byHand puts what to write into a file, as a comment, in the place of the

@@ -57,15 +57,15 @@ func (e *examination) masquerade(l *plan.LineUse, name string) {
 			other = section
 		}
 	}
-	mend := "# put it into a zone with option masq '1'"
+	fix := "# put it into a zone with option masq '1'"
 	switch {
 	case own != "":
-		mend = "uci set " + own + ".masq=1"
+		fix = "uci set " + own + ".masq=1"
 	case other != "":
-		mend = "uci add_list " + other + ".network=" + name
+		fix = "uci add_list " + other + ".network=" + name
 	}
 	e.add(NoMasquerade, l.Name, "no zone of the firewall masquerades it: what the LAN sends over it has the LAN's addresses",
-		mend, "uci commit firewall", "/etc/init.d/firewall reload")
+		fix, "uci commit firewall", "/etc/init.d/firewall reload")
 }
 
 // holds reports whether a zone has an interface or its device; "tun+" are all that

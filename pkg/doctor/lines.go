@@ -66,15 +66,15 @@ func (e *examination) noGateway(l *plan.LineUse, f plan.Family, what string) {
 	if l.Netifd.Dynamic { // made for an address, as MAP-E makes one
 		return
 	}
-	mend := []string{"ifup " + l.Name}
+	fix := []string{"ifup " + l.Name}
 	option := "gateway"
 	if f == plan.IPv6 {
 		option = "ip6gw"
 	}
 	if l.Netifd.Proto == "static" || l.Netifd.Proto == "" {
-		mend = setting(l.Name + "." + option + "=ADDRESS")
+		fix = setting(l.Name + "." + option + "=ADDRESS")
 	}
-	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave by %s", what, f.Name(), l.Device), mend...)
+	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave by %s", what, f.Name(), l.Device), fix...)
 }
 
 // strict reports whether the reverse path filter asks for the very device: the

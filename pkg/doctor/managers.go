@@ -54,7 +54,7 @@ func (e *examination) managers() {
 				e.networkd()
 			}
 			continue
-		case running == "NetworkManager" && e.managerLeaves():
+		case running == "NetworkManager" && e.managerDisabled():
 			continue
 		case running == "" && (m.process != "mwan3" || !e.Mwan3):
 			continue
@@ -63,12 +63,12 @@ func (e *examination) managers() {
 		case service == "":
 			service = running
 		}
-		e.add(SecondManager, "", running+" "+m.does, e.ending(service)...)
+		e.add(SecondManager, "", running+" "+m.does, e.stopService(service)...)
 	}
 }
 
-// ending are the commands that end a service for good.
-func (e *examination) ending(service string) []string {
+// stopService are the commands that end a service for good.
+func (e *examination) stopService(service string) []string {
 	switch {
 	case service == "NetworkManager":
 		// connection.mptcp-flags: 1 is disabled (NM_MPTCP_FLAGS_DISABLED).
@@ -112,10 +112,10 @@ func (e *examination) networkd() {
 	}
 }
 
-// managerLeaves reports whether NetworkManager is told to make no endpoints:
+// managerDisabled reports whether NetworkManager is told to make no endpoints:
 // connection.mptcp-flags is a number (words are ignored), of which the bit 1 says
 // so (NM_MPTCP_FLAGS_DISABLED of libnm-core-public/nm-dbus-interface.h).
-func (e *examination) managerLeaves() bool {
+func (e *examination) managerDisabled() bool {
 	section := ""
 	for _, line := range strings.Split(e.NetworkManager, "\n") {
 		line = strings.TrimSpace(line)

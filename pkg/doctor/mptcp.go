@@ -31,11 +31,11 @@ func (e *examination) kernel() {
 		e.add(MPTCPMissing, "", "this kernel has no MPTCP: build OpenWrt's with KERNEL_MPTCP")
 		return
 	case plan.PathManagerOther:
-		mend := "sysctl -w net.mptcp.pm_type=0"
+		fix := "sysctl -w net.mptcp.pm_type=0"
 		if _, there := e.Sysctls[keyPathManager]; there {
-			mend = "sysctl -w net.mptcp.path_manager=kernel"
+			fix = "sysctl -w net.mptcp.path_manager=kernel"
 		}
-		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints count for nothing", mend)
+		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints count for nothing", fix)
 	}
 	if e.switchedOff() {
 		e.add(MPTCPOff, "", "somebody has switched MPTCP off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
@@ -49,12 +49,12 @@ func (e *examination) kernel() {
 	if e.NoIPv6 && e.countUsable(plan.IPv6) > 0 {
 		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
 	}
-	if e.NoDiag != "" {
-		mend := "modprobe -a mptcp_diag tcp_diag"
+	if e.MissingDiag != "" {
+		fix := "modprobe -a mptcp_diag tcp_diag"
 		if e.Install != "" {
-			mend = e.Install + " " + e.NoDiag
+			fix = e.Install + " " + e.MissingDiag
 		}
-		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", mend)
+		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", fix)
 	}
 }
 

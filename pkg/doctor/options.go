@@ -10,31 +10,31 @@ import (
 
 // options finds options that are misspelt, and those that only other programs read.
 func (e *examination) options() {
-	var idle, mend []string
+	var idle, fix []string
 	for i := 0; e.Network != nil && i < len(e.Network.Sections); i++ {
 		s := &e.Network.Sections[i]
 		for k := range s.Options {
 			option := s.Options[k].Name
 			remove := "uci delete network." + s.Name + "." + option
-			switch meant, read := meant(s.Type, option); {
+			switch meant, read := closestOption(s.Type, option); {
 			case !read, meant == option:
 			case meant != "":
 				e.add(UnknownOption, s.Name, "option "+option+" is not known: "+meant+" is",
 					append([]string{remove}, modeSetting(s.Name+"."+meant+"="+quoted(word(s, option)))...)...)
 			case strings.HasPrefix(option, "mptcp"), strings.HasPrefix(option, "multipath"):
 				idle = append(idle, option)
-				mend = append(mend, remove)
+				fix = append(fix, remove)
 			}
 		}
 	}
 	if len(idle) > 0 {
-		e.add(IdleOption, "", "options that have no effect here: "+list(idle), append(mend, "uci commit network")...)
+		e.add(IdleOption, "", "options that have no effect here: "+list(idle), append(fix, "uci commit network")...)
 	}
 }
 
-// meant is the option that a name stands for, by two letters at most; empty: none.
+// closestOption is the option that a name stands for, by two letters at most; empty: none.
 // read is false for sections of which none is read.
-func meant(section, name string) (option string, read bool) {
+func closestOption(section, name string) (option string, read bool) {
 	for _, known := range config.Names(section) {
 		switch {
 		case known == name:

@@ -12,8 +12,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// outside finds interfaces that take no part and yet have a default route.
-func (e *examination) outside() {
+// unmanaged finds interfaces that take no part and yet have a default route.
+func (e *examination) unmanaged() {
 	for i := range e.Result.Lines {
 		l := &e.Result.Lines[i]
 		if !l.Netifd.Up || l.Netifd.Dynamic || l.Frozen || l.Mode != config.Off || l.Chosen {
@@ -89,14 +89,14 @@ func (e *examination) devices() {
 	for k := range e.Result.Lines {
 		i := &e.Result.Lines[k].Interface
 		if i.Own && !e.Result.Lines[k].Netifd.Up && i.Mode != config.Off && !strings.ContainsAny(i.Device, "/@") && slices.Contains(e.Missing, i.Device) &&
-			e.option(i.Name, "type") == "" && !trueWord(e.option(i.Name, "disabled")) && !e.made(i.Device) {
+			e.option(i.Name, "type") == "" && !trueWord(e.option(i.Name, "disabled")) && !e.madeByNetifd(i.Device) {
 			e.add(DeviceMissing, i.Name, "its device "+i.Device+" does not exist", setting(i.Name+".device=DEVICE")...)
 		}
 	}
 }
 
-// made reports whether netifd makes a device, as soon as an interface needs it.
-func (e *examination) made(device string) bool {
+// madeByNetifd reports whether netifd makes a device, as soon as an interface needs it.
+func (e *examination) madeByNetifd(device string) bool {
 	for i := 0; e.Network != nil && i < len(e.Network.Sections); i++ {
 		if s := &e.Network.Sections[i]; s.Type == "device" && word(s, "name") == device {
 			return true

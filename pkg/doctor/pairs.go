@@ -24,13 +24,13 @@ func (e *examination) pairs() {
 			case both:
 				e.pair(a, b)
 			case a.Participates():
-				e.besideLAN(a, b)
+				e.overlapsLAN(a, b)
 			case b.Participates():
-				e.besideLAN(b, a)
+				e.overlapsLAN(b, a)
 			}
 		}
 	}
-	e.besideOthers()
+	e.overlapsOtherDevices()
 }
 
 // pair compares two lines.
@@ -58,17 +58,17 @@ func (e *examination) pair(a, b *plan.LineUse) {
 // the same (RFC 6333 section 5.7).
 func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
 	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
-	var mend []string
+	var fix []string
 	switch {
 	case sameMAC:
-		mend = newMAC(b, e.MACs[b.Device])
+		fix = newMAC(b, e.MACs[b.Device])
 	case b.Netifd.Proto == "static":
-		mend = setting(b.Name + ".ipaddr=ADDRESS")
+		fix = setting(b.Name + ".ipaddr=ADDRESS")
 	case b.Netifd.Proto != "dslite":
 		text += "; give one of the two modems another network"
-		mend = []string{"ifup " + b.Name}
+		fix = []string{"ifup " + b.Name}
 	}
-	e.add(SameAddress, b.Name, text, mend...)
+	e.add(SameAddress, b.Name, text, fix...)
 }
 
 // newMAC is the way out that the wiki has: another, locally administered
@@ -106,27 +106,27 @@ func overlap(a, b *plan.LineUse) (first, second netip.Prefix) {
 	return first, second
 }
 
-// besideLAN compares a line with an interface that takes no part.
-func (e *examination) besideLAN(l, lan *plan.LineUse) {
+// overlapsLAN compares a line with an interface that takes no part.
+func (e *examination) overlapsLAN(l, lan *plan.LineUse) {
 	mine, its := overlap(l, lan)
 	if !mine.IsValid() || mine.IsSingleIP() || its.IsSingleIP() {
 		return
 	}
 	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
-	var mend []string
+	var fix []string
 	if lan.Netifd.Proto == "static" {
 		// With its length: without, netifd takes it for a host unless there is an
 		// option netmask.
-		mend = setting(lan.Name + ".ipaddr=" + e.freeNetwork().String())
+		fix = setting(lan.Name + ".ipaddr=" + e.freeNetwork().String())
 	} else {
 		text += "; give one of the two another network"
 	}
-	e.add(SubnetOfLAN, l.Name, text, mend...)
+	e.add(SubnetOfLAN, l.Name, text, fix...)
 }
 
-// besideOthers compares the lines with the devices that netifd knows nothing of, or
+// overlapsOtherDevices compares the lines with the devices that netifd knows nothing of, or
 // no address of: docker0, or one of proto none.
-func (e *examination) besideOthers() {
+func (e *examination) overlapsOtherDevices() {
 	for i := range e.Addresses {
 		a := &e.Addresses[i]
 		if !a.Global || a.Peer.IsValid() || e.known(a) {
@@ -135,7 +135,7 @@ func (e *examination) besideOthers() {
 		var other plan.LineUse
 		other.Name, other.Netifd.Addresses = a.Device, []netifd.Address{{Prefix: a.Prefix}}
 		for _, l := range e.participants() {
-			e.besideLAN(l, &other)
+			e.overlapsLAN(l, &other)
 		}
 	}
 }

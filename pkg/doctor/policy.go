@@ -10,15 +10,15 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// behind are the foreign rules for a firewall mark that the router's own packets may
+// bypassedRules are the foreign rules for a firewall mark that the router's own packets may
 // carry, but never reach: a rule for the source address comes first, and no
 // earlier rule takes packets with that mark.
-func (f *Facts) behind(family plan.Family) (behind []*Rule) {
+func (f *Facts) bypassedRules(family plan.Family) (behind []*Rule) {
 	sources := -1 // where the first of those rules is
 	for i := range f.Rules[family] {
 		r := &f.Rules[family][i]
 		switch {
-		case r.ours() && r.Priority == plan.PrioritySource && sources < 0:
+		case r.managed() && r.Priority == plan.PrioritySource && sources < 0:
 			sources = i
 		case sources >= 0 && r.marked() && !f.earlier(family, sources, r):
 			behind = append(behind, r)
@@ -29,7 +29,7 @@ func (f *Facts) behind(family plan.Family) (behind []*Rule) {
 
 // marked reports whether a foreign rule routes what the router sends by a mark.
 func (r *Rule) marked() bool {
-	return !r.ours() && r.Mask != 0 && !r.Invert && r.Table != 0 && (r.IIF == "" || r.IIF == "lo")
+	return !r.managed() && r.Mask != 0 && !r.Invert && r.Table != 0 && (r.IIF == "" || r.IIF == "lo")
 }
 
 // earlier reports whether one of the first rules takes all packets of a rule for a mark.
@@ -45,7 +45,7 @@ func (f *Facts) earlier(family plan.Family, first int, r *Rule) bool {
 // PolicyBehind reports whether there are rules for marks behind those for the
 // lines' addresses, so that Ruleset matters.
 func (f *Facts) PolicyBehind() bool {
-	return len(f.behind(plan.IPv4))+len(f.behind(plan.IPv6)) > 0
+	return len(f.bypassedRules(plan.IPv4))+len(f.bypassedRules(plan.IPv6)) > 0
 }
 
 // policies finds what routes the router's own packets by a mark. An output
@@ -56,13 +56,13 @@ func (e *examination) policies() {
 	marks := outputMarks(e.Ruleset)
 	var noted []string
 	for _, f := range plan.Families {
-		for _, r := range e.behind(f) {
+		for _, r := range e.bypassedRules(f) {
 			rule := r.String()
 			switch {
 			case marks.reach(r.Mark, r.Mask):
 				e.add(PolicyBehind, "", fmt.Sprintf("the router's own packets do not follow the rule %s: an output chain marks them after their source address was chosen, and rule %d for that address comes first",
-					rule, plan.PrioritySource), e.followed(f, r)...)
-			case (r.Table < unspecific[0] || r.Table > unspecific[1]) && !slices.Contains(noted, rule):
+					rule, plan.PrioritySource), e.moveRule(f, r)...)
+			case (r.Table < kernelTables[0] || r.Table > kernelTables[1]) && !slices.Contains(noted, rule):
 				noted = append(noted, rule)
 			}
 		}
@@ -72,16 +72,16 @@ func (e *examination) policies() {
 	}
 }
 
-// unspecific are the first and last of the kernel's own tables (RT_TABLE_DEFAULT
+// kernelTables are the first and last of the kernel's own tables (RT_TABLE_DEFAULT
 // to RT_TABLE_LOCAL, include/uapi/linux/rtnetlink.h).
-var unspecific = [2]uint32{253, 255}
+var kernelTables = [2]uint32{253, 255}
 
 // Priorities that mwan3 takes for its own (mwan3's mwan3.sh): what it marks are the
 // subflows too, which no policy may take away.
 const mwan3First, mwan3Last = 1001, 3999
 
-// followed puts a rule before those of the lines.
-func (e *examination) followed(f plan.Family, r *Rule) []string {
+// moveRule puts a rule before those of the lines.
+func (e *examination) moveRule(f plan.Family, r *Rule) []string {
 	if r.Priority >= mwan3First && r.Priority <= mwan3Last {
 		return []string{"# start the program with: mwan3 use INTERFACE COMMAND"}
 	}

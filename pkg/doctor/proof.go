@@ -19,10 +19,10 @@ type proof struct {
 	*examination
 	family plan.Family
 	rules  []explain.AnyRule
-	// far is where the packets go to: nobody has a route to it but those that
+	// remote is where the packets go to: nobody has a route to it but those that
 	// lead everywhere.
-	far   netip.Addr
-	lines []provedLine
+	remote netip.Addr
+	lines  []provedLine
 	// outside is the device of a default route that is no line's, in the main table;
 	// halves: in two halves.
 	outside string
@@ -31,9 +31,9 @@ type proof struct {
 	inMain bool
 	// many is the device of a VPN that has many routes in the place of a default one.
 	many string
-	// told are the findings by the line and what is wanted, so that one stands for all
+	// reported are the findings by the line and what is wanted, so that one stands for all
 	// of a kind.
-	told map[string]bool
+	reported map[string]bool
 }
 
 // outcome proves both families. A question that the kernel does not take is told.
@@ -42,7 +42,7 @@ func (e *examination) outcome() {
 		return
 	}
 	for _, f := range plan.Families {
-		p := proof{examination: e, family: f, told: make(map[string]bool)}
+		p := proof{examination: e, family: f, reported: make(map[string]bool)}
 		for i := range e.Rules[f] {
 			p.rules = append(p.rules, e.Rules[f][i].AnyRule)
 		}
@@ -50,14 +50,14 @@ func (e *examination) outcome() {
 		if err == nil {
 			continue
 		}
-		if text := "routes, " + f.Name() + ": " + err.Error(); !slices.Contains(e.Unseen, text) {
-			e.Unseen = append(e.Unseen, text)
+		if text := "routes, " + f.Name() + ": " + err.Error(); !slices.Contains(e.Unchecked, text) {
+			e.Unchecked = append(e.Unchecked, text)
 		}
 	}
 }
 
 func (p *proof) prove() (err error) {
-	if p.far, err = explain.FarAway(p.Router, p.family); err != nil {
+	if p.remote, err = explain.RemoteAddr(p.Router, p.family); err != nil {
 		return err
 	}
 	if p.lines, err = p.usable(); err != nil {
@@ -66,12 +66,12 @@ func (p *proof) prove() (err error) {
 	for i := range p.lines {
 		l := &p.lines[i]
 		right := func(q explain.Query, a explain.Answer) bool {
-			return l.carries(a) || a.Matched.Bits() > plan.Everywhere && p.wide(a.Device) || p.ruleBefore(q, l)
+			return l.carries(a) || a.Matched.Bits() > plan.DefaultLikeBits && p.isUplink(a.Device) || p.ruleBefore(q, l)
 		}
-		if err := p.ownSources(l, p.far, l.Device, right); err != nil {
+		if err := p.ownSources(l, p.remote, l.Device, right); err != nil {
 			return err
 		}
-		if err := p.near(l); err != nil {
+		if err := p.localNetworks(l); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (p *proof) ownSources(l *provedLine, to netip.Addr, device string, right fu
 			return err
 		}
 		if !right(q, a) {
-			p.tell(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+device, q, a)
+			p.report(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+device, q, a)
 		}
 	}
 	return nil
@@ -98,15 +98,15 @@ func (p *proof) ownSources(l *provedLine, to netip.Addr, device string, right fu
 // a finding already.
 func (p *proof) ruleBefore(q explain.Query, l *provedLine) bool {
 	for i := range p.Rules[p.family] {
-		if r := &p.Rules[p.family][i]; !r.ours() && r.Priority <= plan.LastSteering && r.catches(q) && p.takes(i, l.LineUse, p.family) {
+		if r := &p.Rules[p.family][i]; !r.managed() && r.Priority <= plan.LastSteering && r.decides(q) && p.diverts(i, l.LineUse, p.family) {
 			return true
 		}
 	}
 	return false
 }
 
-// claims reports whether a line is the first of those that have an address.
-func (p *proof) claims(l *plan.LineUse, source netip.Addr) bool {
+// ownsAddress reports whether a line is the first of those that have an address.
+func (p *proof) ownsAddress(l *plan.LineUse, source netip.Addr) bool {
 	var first *plan.LineUse
 	for _, o := range p.participants() {
 		if u := &o.Use[p.family]; (o == l || u.Usable && u.Holds(source)) && (first == nil || o.Mode.Claims() < first.Mode.Claims()) {
@@ -116,18 +116,18 @@ func (p *proof) claims(l *plan.LineUse, source netip.Addr) bool {
 	return first == l
 }
 
-// tell adds a finding about a packet, unless there is one like it.
-func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a explain.Answer) {
+// report adds a finding about a packet, unless there is one like it.
+func (p *proof) report(id ID, line, packet, wanted string, q explain.Query, a explain.Answer) {
 	key := fmt.Sprint(id, line, wanted, q.Mark)
 	for i := range p.Routes {
 		if r := &p.Routes[i]; a.Refused != 0 && r.Family == p.family && refusing(r.Type) != "" {
 			return // that is a finding already
 		}
 	}
-	if p.told[key] {
+	if p.reported[key] {
 		return
 	}
-	p.told[key] = true
+	p.reported[key] = true
 	if strings.HasSuffix(wanted, " by "+a.Device) {
 		wanted += " via its gateway"
 	}
@@ -139,18 +139,18 @@ func (p *proof) tell(id ID, line, packet, wanted string, q explain.Query, a expl
 	if rule != nil {
 		got += " (rule " + rule.String() + ")"
 	}
-	mend := "mptcpctl explain " + q.Dst.String()
+	fix := "mptcpctl explain " + q.Dst.String()
 	switch {
 	case len(p.Result.Ops) > 0:
-		mend = "mptcpctl apply"
-	case a.Matched.Bits() > plan.Everywhere && (q.Dst == p.far || a.Device == p.many):
-		mend = "# one default route by " + a.Device + " in the place of its many routes"
-	case foreign(rule) && rule.Others:
-		mend = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
+		fix = "mptcpctl apply"
+	case a.Matched.Bits() > plan.DefaultLikeBits && (q.Dst == p.remote || a.Device == p.many):
+		fix = "# one default route by " + a.Device + " in the place of its many routes"
+	case foreign(rule) && rule.MoreSelectors:
+		fix = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
 	case foreign(rule):
-		mend = fmt.Sprintf("%srule del pref %d %s", ip(p.family), rule.Priority, (&Rule{AnyRule: *rule}).text())
+		fix = fmt.Sprintf("%srule del pref %d %s", ip(p.family), rule.Priority, (&Rule{AnyRule: *rule}).text())
 	}
-	p.add(id, line, fmt.Sprintf("%s to %s should %s, but %s", packet, q.Dst, wanted, got), mend)
+	p.add(id, line, fmt.Sprintf("%s to %s should %s, but %s", packet, q.Dst, wanted, got), fix)
 }
 
 // winner is the rule that has decided about a packet; nil: it cannot be told.

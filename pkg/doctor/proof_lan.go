@@ -23,7 +23,7 @@ func (p *proof) forwarded() error {
 	for i := range p.Addresses {
 		a := &p.Addresses[i]
 		host, ok := explain.Neighbour(a.Prefix)
-		if !ok || !a.Global || a.Peer.IsValid() || plan.FamilyOf(host) != p.family || !host.IsGlobalUnicast() || p.wide(a.Device) {
+		if !ok || !a.Global || a.Peer.IsValid() || plan.FamilyOf(host) != p.family || !host.IsGlobalUnicast() || p.isUplink(a.Device) {
 			continue
 		}
 		if err := p.host(host, a.Device, first); err != nil {
@@ -33,9 +33,9 @@ func (p *proof) forwarded() error {
 	return nil
 }
 
-// wide reports whether a device is one that leads out: that of a line, or of an
+// isUplink reports whether a device is one that leads out: that of a line, or of an
 // interface that has a default route.
-func (p *proof) wide(device string) bool {
+func (p *proof) isUplink(device string) bool {
 	for i := range p.Result.Lines {
 		l := &p.Result.Lines[i]
 		_, leads := defaultInMain(l, p.family)
@@ -53,16 +53,16 @@ func (p *proof) host(host netip.Addr, device string, first *provedLine) error {
 	if err != nil || !forwards {
 		return err
 	}
-	line, known := p.belongs(host, first)
+	line, known := p.lineOfHost(host, first)
 	marks := []uint32{0}
 	for i := range p.Rules[p.family] {
 		r := &p.Rules[p.family][i]
-		if !r.ours() && !r.Invert && !slices.Contains(marks, r.Mark) {
+		if !r.managed() && !r.Invert && !slices.Contains(marks, r.Mark) {
 			marks = append(marks, r.Mark)
 		}
 	}
 	for _, mark := range marks {
-		q := explain.Query{Src: host, Dst: p.far, IIF: device, Mark: mark}
+		q := explain.Query{Src: host, Dst: p.remote, IIF: device, Mark: mark}
 		policy := p.policy(q)
 		if policy == nil && !known {
 			continue
@@ -74,10 +74,10 @@ func (p *proof) host(host netip.Addr, device string, first *provedLine) error {
 	return nil
 }
 
-// belongs is the line by which the packets of a host leave: in IPv6 that which its
+// lineOfHost is the line by which the packets of a host leave: in IPv6 that which its
 // address comes from, by the longest prefix, where there is a list; nil: they leave by the
 // device of p.outside. known is false where the main table decides in another way.
-func (p *proof) belongs(host netip.Addr, first *provedLine) (line *provedLine, known bool) {
+func (p *proof) lineOfHost(host netip.Addr, first *provedLine) (line *provedLine, known bool) {
 	if first == nil && (p.outside == "" || p.halves) {
 		return nil, p.halves
 	}
@@ -107,9 +107,9 @@ func (p *proof) policy(q explain.Query) *Rule {
 	for i := range p.Rules[p.family] {
 		r := &p.Rules[p.family][i]
 		switch {
-		case r.ours() && r.Priority == plan.PriorityList, r.Priority > plan.PriorityList:
+		case r.managed() && r.Priority == plan.PriorityList, r.Priority > plan.PriorityList:
 			return nil
-		case !r.ours() && r.catches(q):
+		case !r.managed() && r.decides(q):
 			return r
 		}
 	}
@@ -120,7 +120,7 @@ func (p *proof) policy(q explain.Query) *Rule {
 // right, and so is whatever a foreign rule has decided.
 func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	a, err := p.Router.Lookup(q)
-	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > plan.Everywhere {
+	if err != nil || a.Refused == syscall.EINVAL || a.Refused == syscall.EXDEV || a.Matched.Bits() > plan.DefaultLikeBits {
 		return err // refused for its source
 	}
 	winner := p.winner(q, a)
@@ -133,15 +133,15 @@ func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	}
 	if policy != nil {
 		if a.Refused == 0 && a.Table != policy.Table {
-			p.tell(WrongForward, "", packet, "follow the rule "+policy.String(), q, a)
+			p.report(WrongForward, "", packet, "follow the rule "+policy.String(), q, a)
 		}
 		return nil
 	}
 	if line == nil && (a.Refused != 0 || a.Device != p.outside) {
-		p.tell(WrongForward, "", packet, "leave by "+p.outside+", to which the main table leads", q, a)
+		p.report(WrongForward, "", packet, "leave by "+p.outside+", to which the main table leads", q, a)
 	}
 	if line != nil && !line.carries(a) {
-		p.tell(WrongForward, line.Name, packet, "leave by "+line.Device, q, a)
+		p.report(WrongForward, line.Name, packet, "leave by "+line.Device, q, a)
 	}
 	return nil
 }

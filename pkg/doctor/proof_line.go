@@ -40,7 +40,7 @@ func (p *proof) usable() (lines []provedLine, err error) {
 		p.addSources(&l)
 		route := len(l.gateways) > 0
 		if !route && l.Netifd.Proto == "none" {
-			a, err := p.Router.Lookup(explain.Query{Dst: p.far, OIF: l.Device})
+			a, err := p.Router.Lookup(explain.Query{Dst: p.remote, OIF: l.Device})
 			if err != nil {
 				return nil, err
 			}
@@ -80,7 +80,7 @@ func (p *proof) addSources(l *provedLine) {
 			!addr.IsGlobalUnicast() || addr.Is6() && addr.IsPrivate() {
 			continue
 		}
-		if p.claims(l.LineUse, addr) && (l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr })) {
+		if p.ownsAddress(l.LineUse, addr) && (l.Netifd.Proto == "none" || slices.ContainsFunc(l.Netifd.Addresses, func(n netifd.Address) bool { return n.Prefix.Addr() == addr })) {
 			l.sources = append(l.sources, addr)
 		}
 	}
@@ -118,7 +118,7 @@ func (p *proof) first() (*provedLine, error) {
 // of the lines, nor switched off: a VPN, for which the list makes room, or whose halves
 // of a default route come first in the list. listed says that there is a list to judge.
 func (p *proof) outsideDefault() (listed bool, err error) {
-	a, err := p.Router.Lookup(explain.Query{Dst: p.far, Mark: plan.QueryMark})
+	a, err := p.Router.Lookup(explain.Query{Dst: p.remote, Mark: plan.QueryMark})
 	if err != nil || a.Refused != 0 || a.Table != plan.Main {
 		return true, err
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// near proves that what has one of a line's addresses reaches the networks of
+// localNetworks proves that what has one of a line's addresses reaches the networks of
 // interfaces that are no line, and those behind them.
-func (p *proof) near(l *provedLine) error {
+func (p *proof) localNetworks(l *provedLine) error {
 	for i := range p.Result.Lines {
 		o := &p.Result.Lines[i]
 		if o.Mode != config.Off || o.Frozen || !o.Netifd.Up {
@@ -26,10 +26,10 @@ func (p *proof) near(l *provedLine) error {
 		for k := range o.Netifd.Routes {
 			network := o.Netifd.Routes[k].Target
 			networks = append(networks, network)
-			many = many || network.Bits() > 0 && network.Bits() <= plan.Everywhere
+			many = many || network.Bits() > 0 && network.Bits() <= plan.DefaultLikeBits
 		}
 		for _, network := range networks {
-			if err := p.reaches(l, o.Device, network, many); err != nil {
+			if err := p.reachesNetwork(l, o.Device, network, many); err != nil {
 				return err
 			}
 		}
@@ -37,16 +37,16 @@ func (p *proof) near(l *provedLine) error {
 	return nil
 }
 
-// reaches compares the routes of a line's packets into a network with that of a packet
+// reachesNetwork compares the routes of a line's packets into a network with that of a packet
 // that has no address yet: where that one leaves by the network's device, so should
 // they, unless they find a route that is as long. Where a VPN has many routes in the
 // place of a default one, they should not take those to half of the internet by it.
-func (p *proof) reaches(l *provedLine, device string, network netip.Prefix, many bool) error {
+func (p *proof) reachesNetwork(l *provedLine, device string, network netip.Prefix, many bool) error {
 	to, ok := explain.Neighbour(network)
 	if !ok {
 		to = network.Addr()
 	}
-	if plan.FamilyOf(to) != p.family || !to.IsGlobalUnicast() || network.Bits() <= plan.Everywhere {
+	if plan.FamilyOf(to) != p.family || !to.IsGlobalUnicast() || network.Bits() <= plan.DefaultLikeBits {
 		return nil
 	}
 	near, err := p.Router.Lookup(explain.Query{Dst: to})

@@ -16,17 +16,17 @@ func (e *examination) routing() {
 	for _, f := range plan.Families {
 		for place := range e.Rules[f] {
 			r := &e.Rules[f][place]
-			if r.ours() || r.Priority > plan.LastSteering {
+			if r.managed() || r.Priority > plan.LastSteering {
 				continue
 			}
-			var caught []string
+			var affected []string
 			for _, l := range e.participants() {
-				if e.takes(place, l, f) {
-					caught = append(caught, l.Name)
+				if e.diverts(place, l, f) {
+					affected = append(affected, l.Name)
 				}
 			}
-			if len(caught) > 0 {
-				e.add(RuleBefore, caught[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.text(), also(caught[1:])),
+			if len(affected) > 0 {
+				e.add(RuleBefore, affected[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.text(), also(affected[1:])),
 					fmt.Sprintf("%srule del pref %d %s", ip(f), r.Priority, r.text()))
 			}
 		}
@@ -51,15 +51,15 @@ func also(lines []string) string {
 	return " (those of " + list(lines) + " too)"
 }
 
-// takes reports whether a rule leads packets of a line elsewhere, before any
+// diverts reports whether a rule leads packets of a line elsewhere, before any
 // rule, ours or not, has sent them to the line's table.
-func (e *examination) takes(place int, l *plan.LineUse, f plan.Family) bool {
+func (e *examination) diverts(place int, l *plan.LineUse, f plan.Family) bool {
 	u, r := &l.Use[f], &e.Rules[f][place]
 	if !u.Usable || r.Table == u.Table {
 		return false
 	}
 	for _, a := range u.Addresses {
-		if r.catches(explain.Query{Src: a.Addr(), OIF: l.Device}) && e.before(place, a.Addr(), l, f) {
+		if r.decides(explain.Query{Src: a.Addr(), OIF: l.Device}) && e.before(place, a.Addr(), l, f) {
 			return true
 		}
 	}
@@ -71,7 +71,7 @@ func (e *examination) takes(place int, l *plan.LineUse, f plan.Family) bool {
 func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan.Family) bool {
 	for i := range place {
 		other := &e.Rules[f][i]
-		if other.Table == l.Use[f].Table && (other.catches(explain.Query{Src: from, OIF: l.Device}) || other.ours() && other.Src.Contains(from)) {
+		if other.Table == l.Use[f].Table && (other.decides(explain.Query{Src: from, OIF: l.Device}) || other.managed() && other.Src.Contains(from)) {
 			return false
 		}
 	}
@@ -91,7 +91,7 @@ func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 		return
 	}
 	for _, r := range e.State.Foreign {
-		if r.Family != f || r.Table != u.Table || !misleads(r, l, u) {
+		if r.Family != f || r.Table != u.Table || !leadsElsewhere(r, l, u) {
 			continue
 		}
 		e.add(TableInUse, l.Name, fmt.Sprintf("somebody else has a route to %[2]s in its table %[1]d", u.Table, r.Dst),
@@ -100,10 +100,10 @@ func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 	}
 }
 
-// misleads reports whether a foreign route leads elsewhere what is the line's:
+// leadsElsewhere reports whether a foreign route leads elsewhere what is the line's:
 // everything, or its own network. A metric above ours only hides that till the
 // line loses its carrier.
-func misleads(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
+func leadsElsewhere(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
 	if r.Default() {
 		return r.Device != l.Device || r.Gateway != u.Gateway
 	}

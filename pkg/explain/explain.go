@@ -68,21 +68,21 @@ func (e *Explanation) prove(p Proof) error {
 	return err
 }
 
-// farAway are destinations that nobody should have a route for but a default:
+// remoteAddrs are destinations that nobody should have a route for but a default:
 // the blocks for documentation (RFC 5737, RFC 3849, RFC 9637), for benchmarks and for
 // packets to be discarded (RFC 2544, RFC 6666).
-var farAway = [2][]string{
+var remoteAddrs = [2][]string{
 	plan.IPv4: {"192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1"},
 	plan.IPv6: {"2001:db8::1", "3fff::1", "2001:db8:ffff:ffff::1", "100::1"},
 }
 
-// FarAway is a destination that only default routes lead to, as far as the
+// RemoteAddr is a destination that only default routes lead to, as far as the
 // unmarked packets of this machine show.
-func FarAway(k asker, f plan.Family) (to netip.Addr, err error) {
-	for _, text := range farAway[f] {
+func RemoteAddr(k asker, f plan.Family) (to netip.Addr, err error) {
+	for _, text := range remoteAddrs[f] {
 		to = netip.MustParseAddr(text)
 		a, err := k.Lookup(Query{Dst: to})
-		if err != nil || a.Refused != 0 || a.Matched.Bits() <= plan.Everywhere {
+		if err != nil || a.Refused != 0 || a.Matched.Bits() <= plan.DefaultLikeBits {
 			return to, err
 		}
 	}

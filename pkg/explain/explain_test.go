@@ -158,7 +158,7 @@ func TestFarAwayIsWhereOnlyDefaultRoutesLead(t *testing.T) {
 		}
 		return a
 	}}
-	to, err := FarAway(taken, plan.IPv4)
+	to, err := RemoteAddr(taken, plan.IPv4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,8 +71,8 @@ func (e *Explanation) lineIn(l *plan.LineUse, f plan.Family, only, to netip.Addr
 		}
 	}
 	bound := lineProof(l, f, "bound to "+u.Device.Name, Query{Dst: to, OIF: u.Device.Name})
-	if name := e.shares(l, f); name != "" && bound.Unjudged == "" {
-		bound.Unjudged = "not judged: " + name + " has the same device"
+	if name := e.shares(l, f); name != "" && bound.NotChecked == "" {
+		bound.NotChecked = "not judged: " + name + " has the same device"
 	}
 	if err := e.prove(bound); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (e *Explanation) destination(f plan.Family, to netip.Addr) (_ netip.Addr, o
 	if to.IsValid() {
 		return to, plan.FamilyOf(to) == f, nil
 	}
-	to, err = FarAway(e.Router, f)
+	to, err = RemoteAddr(e.Router, f)
 	return to, true, err
 }
 
@@ -108,9 +108,9 @@ func lineProof(l *plan.LineUse, f plan.Family, packet string, q Query) Proof {
 	p := Proof{Packet: packet, Query: q, Want: Way{l.Device, u.Gateway}}
 	switch {
 	case !u.Usable:
-		p.Unjudged = "not judged: " + string(u.Reason)
+		p.NotChecked = "not judged: " + string(u.Reason)
 	case !u.Device.Carrier:
-		p.Unjudged = "not judged: no carrier"
+		p.NotChecked = "not judged: no carrier"
 	}
 	return p
 }

@@ -23,8 +23,8 @@ type Proof struct {
 	Packet string
 	Query  Query
 	Want   Way
-	// Unjudged says why any answer will do; empty: Want is expected.
-	Unjudged string
+	// NotChecked says why any answer will do; empty: Want is expected.
+	NotChecked string
 	// Policy says that a foreign rule may decide about the packet: it is not one
 	// of a line's own.
 	Policy bool
@@ -47,8 +47,8 @@ func (p *Proof) Ask(k asker, rules *[2][]AnyRule) (err error) {
 		return err
 	}
 	p.Steps = Trace(rules[p.Family], p.Query, p.Answer)
-	if p.Unjudged == "" {
-		p.judge()
+	if p.NotChecked == "" {
+		p.check()
 	}
 	return nil
 }
@@ -57,9 +57,9 @@ func (p *Proof) Ask(k asker, rules *[2][]AnyRule) (err error) {
 // (fib_default_rules_init in net/ipv4/fib_rules.c).
 const kernelMain = 0x7ffe
 
-// judge compares. What is longer than a default route comes before the lines
+// check compares. What is longer than a default route comes before the lines
 // and is right: the managed rules that look into the main table are for that.
-func (p *Proof) judge() {
+func (p *Proof) check() {
 	winner := &Step{}
 	if n := len(p.Steps); n > 0 && p.Steps[n-1].Outcome == Wins {
 		winner = &p.Steps[n-1]
@@ -86,8 +86,8 @@ func (p *Proof) judge() {
 // Verdict is one word, and why.
 func (p *Proof) Verdict() string {
 	switch {
-	case p.Unjudged != "":
-		return "(" + p.Unjudged + ")"
+	case p.NotChecked != "":
+		return "(" + p.NotChecked + ")"
 	case p.Wrong:
 		return "WRONG: expected " + p.Want.String() + ", got " + p.AnswerText()
 	case p.Note != "":

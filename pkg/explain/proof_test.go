@@ -42,7 +42,7 @@ func TestProof(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := Proof{Query: Query{Src: addr("10.0.2.2"), Dst: addr("192.0.2.1")}, Want: Way{"eth2", addr("10.0.2.1")}, Policy: c.policy, Unjudged: c.unjudged}
+			p := Proof{Query: Query{Src: addr("10.0.2.2"), Dst: addr("192.0.2.1")}, Want: Way{"eth2", addr("10.0.2.1")}, Policy: c.policy, NotChecked: c.unjudged}
 			if err := p.Ask(answers{by: func(Query) Answer { return c.answer }}, &[2][]AnyRule{plan.IPv4: c.rules}); err != nil {
 				t.Fatal(err)
 			}

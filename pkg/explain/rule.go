@@ -31,8 +31,8 @@ type AnyRule struct {
 	Invert bool
 	// Goto is the priority at which the action "goto" goes on.
 	Goto uint32
-	// Others says that it has selectors that are not named here.
-	Others bool
+	// MoreSelectors says that it has selectors that are not named here.
+	MoreSelectors bool
 }
 
 // Actions of a rule, by their words in ip-rule(8) (FR_ACT_* of
@@ -73,7 +73,7 @@ func (r AnyRule) String() string {
 	if r.OIF != "" {
 		b.WriteString(" oif " + r.OIF)
 	}
-	if r.Others {
+	if r.MoreSelectors {
 		b.WriteString(" (and more)")
 	}
 	b.WriteString(" " + r.actionText())

@@ -35,9 +35,9 @@ type Step struct {
 	Outcome Outcome
 }
 
-// meets says whether a packet with type of service 0 matches a rule: surely, possibly, or not at all (fib_rule_match in
+// matches says whether a packet with type of service 0 matches a rule: surely, possibly, or not at all (fib_rule_match in
 // net/core/fib_rules.c, fib4_rule_match and fib6_rule_match).
-func (r *AnyRule) meets(q *Query) (possibly, surely bool) {
+func (r *AnyRule) matches(q *Query) (possibly, surely bool) {
 	iif := q.IIF
 	if iif == "" {
 		iif = "lo" // what is made here comes from the loopback device
@@ -48,7 +48,7 @@ func (r *AnyRule) meets(q *Query) (possibly, surely bool) {
 	}
 	known := within(r.Src, src) && within(r.Dst, q.Dst) && (r.IIF == "" || r.IIF == iif) && (r.OIF == "" || r.OIF == q.OIF) &&
 		(r.Mark^q.Mark)&r.Mask == 0 && r.TOS == 0
-	if r.Others {
+	if r.MoreSelectors {
 		return known || r.Invert, false
 	}
 	return known != r.Invert, known != r.Invert
@@ -75,7 +75,7 @@ func Trace(rules []AnyRule, q Query, a Answer) []Step {
 	var target uint32
 	for i := range rules {
 		r := &rules[i]
-		possibly, surely := r.meets(&q)
+		possibly, surely := r.matches(&q)
 		if r.Priority < target || !possibly {
 			continue
 		}
@@ -95,7 +95,7 @@ func Trace(rules []AnyRule, q Query, a Answer) []Step {
 			maybe += 2 // it may lead past any of the next ones
 		case !surely, maybe > 0:
 			step.Outcome = Unclear
-		case r.Action == ActionGoto && leads(rules, r.Goto):
+		case r.Action == ActionGoto && hasPriority(rules, r.Goto):
 			target = r.Goto
 		}
 	}
@@ -112,9 +112,9 @@ func Trace(rules []AnyRule, q Query, a Answer) []Step {
 	return steps
 }
 
-// leads reports whether a goto has a rule to go to; the kernel passes over one
+// hasPriority reports whether a goto has a rule to go to; the kernel passes over one
 // that has not.
-func leads(rules []AnyRule, priority uint32) bool {
+func hasPriority(rules []AnyRule, priority uint32) bool {
 	for i := range rules {
 		if rules[i].Priority == priority {
 			return true

@@ -33,14 +33,14 @@ func TestMeets(t *testing.T) {
 		"another mark":                  {func(r *AnyRule) { r.Mark, r.Mask = 0x200, 0xff00 }, false, false},
 		"unmarked":                      {func(r *AnyRule) { r.Mask = 0xff00 }, false, false},
 		"not another mark":              {func(r *AnyRule) { r.Mark, r.Mask, r.Invert = 0x200, 0xff00, true }, true, true},
-		"a port":                        {func(r *AnyRule) { r.Others = true }, true, false},
-		"a port, of another source":     {func(r *AnyRule) { r.Others, r.Src = true, prefix("10.0.1.0/24") }, false, false},
-		"not a port, of another source": {func(r *AnyRule) { r.Others, r.Invert, r.Src = true, true, prefix("10.0.1.0/24") }, true, false},
+		"a port":                        {func(r *AnyRule) { r.MoreSelectors = true }, true, false},
+		"a port, of another source":     {func(r *AnyRule) { r.MoreSelectors, r.Src = true, prefix("10.0.1.0/24") }, false, false},
+		"not a port, of another source": {func(r *AnyRule) { r.MoreSelectors, r.Invert, r.Src = true, true, prefix("10.0.1.0/24") }, true, false},
 		"a type of service":             {func(r *AnyRule) { r.TOS = 0x10 }, false, false},
 	} {
 		r := rule(10, 7, "", -1)
 		c.change(&r)
-		possibly, surely := r.meets(&packet)
+		possibly, surely := r.matches(&packet)
 		same(t, name, [2]bool{c.possibly, c.surely}, [2]bool{possibly, surely})
 	}
 }

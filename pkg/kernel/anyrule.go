@@ -54,7 +54,7 @@ func decodeAnyRule(b []byte, f plan.Family) (explain.AnyRule, error) {
 		case unix.FRA_GOTO:
 			r.Goto = ad.Uint32()
 		default:
-			r.Others = r.Others || selects(ad.Type())
+			r.MoreSelectors = r.MoreSelectors || selects(ad.Type())
 		}
 	}
 	return r, ad.Err()

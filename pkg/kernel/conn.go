@@ -22,9 +22,9 @@ const (
 	// become an error.
 	maxDumps = 10
 
-	// patience is how long the next batch of an answer is waited for. The kernel
+	// replyTimeout is how long the next batch of an answer is waited for. The kernel
 	// has it ready when the request is sent, or makes it when it is asked for.
-	patience = 5 * time.Second
+	replyTimeout = 5 * time.Second
 
 	// maxBatches bounds what is read of one answer: some ten million routes, of
 	// which a kernel that knows no filter sends all. maxObjects bounds what is
@@ -140,7 +140,7 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 	}
 	var failed error
 	for range maxBatches {
-		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 			return err
 		}
 		n, err := batch.Receive(c.raw, c.buffer)

@@ -92,7 +92,7 @@ func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all 
 			if err := k.deviceDefault(l, f); err != nil {
 				return nil, nil, err
 			}
-			l.give(i, &section, f, l.addresses[f], l.routes[f])
+			l.fill(i, &section, f, l.addresses[f], l.routes[f])
 		}
 		warnings = append(warnings, l.warnings(i.Name)...)
 	}
@@ -205,7 +205,7 @@ func (l *link) divide(cfg *config.Config, all []netifd.Interface) (warnings []st
 				}
 				return i == rest
 			}
-			l.give(&all[i], section, f, l.addressesOf(f, owns), l.routesOf(f, i == rest, owns))
+			l.fill(&all[i], section, f, l.addressesOf(f, owns), l.routesOf(f, i == rest, owns))
 		}
 	}
 	return l.warnings(all[l.sections[0]].Name)
@@ -251,9 +251,9 @@ func (l *link) fits(r *netifd.Route, f plan.Family, rest bool, owns func(netip.A
 	return rest
 }
 
-// give fills in what an interface has in one family. A configured gateway replaces that
+// fill fills in what an interface has in one family. A configured gateway replaces that
 // of the kernel's default route, or stands in for a missing one.
-func (l *link) give(i *netifd.Interface, section *config.Interface, f plan.Family, addresses []netifd.Address, routes []netifd.Route) {
+func (l *link) fill(i *netifd.Interface, section *config.Interface, f plan.Family, addresses []netifd.Address, routes []netifd.Route) {
 	if len(addresses) == 0 {
 		return
 	}

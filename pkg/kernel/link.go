@@ -138,11 +138,11 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 	}
 	bits, scope := int(header[1]), header[3]
 	flags := uint32(header[2])
-	var local, far netip.Addr
+	var local, peer netip.Addr
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.IFA_ADDRESS:
-			far = address(ad)
+			peer = address(ad)
 		case unix.IFA_LOCAL:
 			local = address(ad)
 		case unix.IFA_FLAGS:
@@ -162,9 +162,9 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 	// missing for other IPv6 ones (include/uapi/linux/if_addr.h).
 	switch {
 	case !local.IsValid():
-		local = far
-	case far.IsValid() && far != local:
-		a.Peer = netip.PrefixFrom(far, bits)
+		local = peer
+	case peer.IsValid() && peer != local:
+		a.Peer = netip.PrefixFrom(peer, bits)
 	}
 	a.Prefix = netip.PrefixFrom(local, bits)
 	return a, header[0], ad.Err()

@@ -49,7 +49,7 @@ func (k *Kernel) MainExceptions(f plan.Family) (all []Exception, err error) {
 // route, or those by which a VPN covers a family in parts. Those of a device without a
 // carrier do not count.
 func (k *Kernel) LeadsEverywhere(f plan.Family, table uint32) (bool, error) {
-	routes, err := k.liveRoutes(f, routeFilter{table: table}, 0, func(r *route) bool { return r.Dst.Bits() <= plan.Everywhere })
+	routes, err := k.liveRoutes(f, routeFilter{table: table}, 0, func(r *route) bool { return r.Dst.Bits() <= plan.DefaultLikeBits })
 	return len(routes) > 0, err
 }
 

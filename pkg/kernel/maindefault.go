@@ -15,11 +15,11 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// farAway are addresses to which few networks have a route of their own: those for
+// remoteAddrs are addresses to which few networks have a route of their own: those for
 // benchmarks and documentation (RFC 2544, RFC 5737), the discard prefix (RFC 6666), and
 // the IPv6 documentation prefixes (RFC 9637, RFC 3849). The first of IPv6 is outside
 // 2000::/3, which some VPNs claim in place of a default route.
-var farAway = [2][]string{
+var remoteAddrs = [2][]string{
 	plan.IPv4: {"198.18.0.1", "203.0.113.1", "192.0.2.1", "198.51.100.1"},
 	plan.IPv6: {"100::1", "3fff::1", "2001:db8::1"},
 }
@@ -43,7 +43,7 @@ func (k *Kernel) mainDefault(f plan.Family, rules []plan.Rule) (plan.MainDefault
 // asked.
 func (k *Kernel) defaultOfMain(f plan.Family, index int, rules []plan.Rule) (_ *route, known bool, err error) {
 	marked := slices.ContainsFunc(rules, func(r plan.Rule) bool { return r.Family == f && r.Mark == plan.QueryMark })
-	for _, dst := range farAway[f] {
+	for _, dst := range remoteAddrs[f] {
 		r, refused, err := k.matchedRoute(netip.MustParseAddr(dst), index)
 		switch {
 		case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):

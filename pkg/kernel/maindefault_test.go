@@ -58,7 +58,7 @@ func TestWhoHasTheDefaultRouteOfMain(t *testing.T) {
 
 				// Somebody has a route to the first address that is asked for.
 				near := r.route(1, f, plan.Main)
-				near.Dst, near.Metric = prefix(farAway[f][0]+map[plan.Family]string{plan.IPv4: "/24", plan.IPv6: "/64"}[f]), 1
+				near.Dst, near.Metric = prefix(remoteAddrs[f][0]+map[plan.Family]string{plan.IPv4: "/24", plan.IPv6: "/64"}[f]), 1
 				near.Dst = near.Dst.Masked()
 				r.must(vnl.RouteAdd(foreignRoute(near, unix.RTPROT_STATIC)))
 				same(t, "beside a route to the address", want, r.asked(f))

@@ -59,7 +59,7 @@ func (f *filter) route(m *syscall.NetlinkMessage) bool {
 	bits, protocol := m.Data[1], m.Data[5]
 	switch protocol {
 	case plan.Protocol:
-		return f.stolen(m, unix.RTM_DELROUTE)
+		return f.deletedByOther(m, unix.RTM_DELROUTE)
 	case unix.RTPROT_KERNEL:
 		return false
 	case unix.RTPROT_BOOT, unix.RTPROT_STATIC:
@@ -71,11 +71,11 @@ func (f *filter) route(m *syscall.NetlinkMessage) bool {
 // rule leaves out the rules of others: none of them changes what we want.
 func (f *filter) rule(m *syscall.NetlinkMessage) bool {
 	_, protocol, err := decodeRule(m.Data, plan.IPv4)
-	return err != nil || protocol == plan.Protocol && f.stolen(m, unix.RTM_DELRULE)
+	return err != nil || protocol == plan.Protocol && f.deletedByOther(m, unix.RTM_DELRULE)
 }
 
-// stolen reports whether an object of ours was deleted, but not by us. Another
+// deletedByOther reports whether an object of ours was deleted, but not by us. Another
 // mptcpctl that deletes one is taken for a thief, at the price of one look.
-func (f *filter) stolen(m *syscall.NetlinkMessage, deleted uint16) bool {
+func (f *filter) deletedByOther(m *syscall.NetlinkMessage, deleted uint16) bool {
 	return m.Header.Type == deleted && m.Header.Pid != f.own
 }

@@ -133,7 +133,7 @@ func (o *observation) table(f plan.Family, table uint32, destinations map[netip.
 	if config.ReservedTable(table) {
 		return nil
 	}
-	routes, err := o.routesThat(f, routeFilter{table: table}, nil, func(r route) bool { return r.ours() || destinations[r.Dst] })
+	routes, err := o.routesThat(f, routeFilter{table: table}, nil, func(r route) bool { return r.managed() || destinations[r.Dst] })
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (o *observation) table(f plan.Family, table uint32, destinations map[netip.
 			return err
 		}
 		r.Device = o.name(r.Index)
-		if r.ours() {
+		if r.managed() {
 			o.Routes = append(o.Routes, r.Route)
 		} else {
 			o.Foreign = append(o.Foreign, r.Route)
@@ -160,7 +160,7 @@ func (o *observation) needName(name string) error {
 	o.names[name] = true
 	d, ok, err := o.deviceByName(name)
 	if ok {
-		o.note(d)
+		o.addDevice(d)
 	}
 	return err
 }
@@ -173,12 +173,12 @@ func (o *observation) needIndex(index int) error {
 	o.indexes[index] = true
 	d, ok, err := o.deviceByIndex(index)
 	if ok {
-		o.note(d)
+		o.addDevice(d)
 	}
 	return err
 }
 
-func (o *observation) note(d plan.Device) {
+func (o *observation) addDevice(d plan.Device) {
 	o.names[d.Name], o.indexes[d.Index] = true, true
 	known := func(other plan.Device) bool { return other.Index == d.Index }
 	if !slices.ContainsFunc(o.Devices, known) {
@@ -206,7 +206,7 @@ func (o *observation) endpoints() error {
 	if err != nil {
 		return err
 	}
-	if o.PathManager, err = steering(); err != nil {
+	if o.PathManager, err = activePathManager(); err != nil {
 		return err
 	}
 	if o.Endpoints, err = pm.Endpoints(); err != nil {
@@ -221,9 +221,9 @@ func (o *observation) endpoints() error {
 	return err
 }
 
-// steering says who steers the endpoints. A kernel that has both settings changes
+// activePathManager says who steers the endpoints. A kernel that has both settings changes
 // each with the other (proc_pm_type and proc_path_manager in net/mptcp/ctrl.c).
-func steering() (plan.PathManager, error) {
+func activePathManager() (plan.PathManager, error) {
 	kernels := "kernel"
 	value, ok, err := Sysctl(KeyPathManager)
 	if err == nil && !ok {

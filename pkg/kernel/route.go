@@ -41,8 +41,8 @@ type route struct {
 	nexthop uint32
 }
 
-// ours reports whether a run may change or delete it.
-func (r *route) ours() bool { return r.protocol == plan.Protocol && r.plain }
+// managed reports whether a run may change or delete it.
+func (r *route) managed() bool { return r.protocol == plan.Protocol && r.plain }
 
 // routes dumps routes. A table that does not exist, and a device that
 // does not, have none. The names of the devices are not filled in.

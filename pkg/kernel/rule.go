@@ -81,12 +81,12 @@ func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
 			r.plain = r.plain && !selects(ad.Type())
 		}
 	}
-	r.plain = r.plain && (r.Mark == 0 && mask == 0 || r.Mark == plan.QueryMark && mask == wholeMark)
+	r.plain = r.plain && (r.Mark == 0 && mask == 0 || r.Mark == plan.QueryMark && mask == fullMask)
 	return r, protocol, ad.Err()
 }
 
-// wholeMark is the mask of a rule all of whose bits of the mark count.
-const wholeMark = 1<<32 - 1
+// fullMask is the mask of a rule all of whose bits of the mark count.
+const fullMask = 1<<32 - 1
 
 // selects reports whether a rule that has this attribute matches fewer packets
 // than a plan.Rule can say. The kernel sends these only where they are set
@@ -120,7 +120,7 @@ func encodeRule(r plan.Rule) ([]byte, error) {
 	ae.Uint32(unix.FRA_TABLE, r.Table)
 	if r.Mark != 0 {
 		ae.Uint32(unix.FRA_FWMARK, r.Mark)
-		ae.Uint32(unix.FRA_FWMASK, wholeMark)
+		ae.Uint32(unix.FRA_FWMASK, fullMask)
 	}
 	if r.Suppress >= 0 {
 		ae.Uint32(unix.FRA_SUPPRESS_PREFIXLEN, uint32(r.Suppress))

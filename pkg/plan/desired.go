@@ -9,11 +9,11 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
-// Everywhere is the prefix length, in bits, up to which a route stands for all
+// DefaultLikeBits is the prefix length, in bits, up to which a route stands for all
 // destinations, so that rule 501 ignores it: it is a default route, or one of those by
 // which a VPN takes its place (0.0.0.0/1, 64.0.0.0/2, 2000::/3). No LAN is that wide:
 // the widest private network is 10.0.0.0/8 (RFC 1918).
-const Everywhere = 7
+const DefaultLikeBits = 7
 
 // wanted is a rule or route that should be there, with the words for a plan.
 type wanted struct {
@@ -46,11 +46,11 @@ func (p *planner) family(f Family) {
 			p.lineRules(l, f, overlapping[i])
 		}
 	}
-	p.keepMarks(f)
+	p.keepDeviceRules(f)
 	p.masterList(f)
 	if f == IPv6 && p.result.NoList[f] == "" {
-		p.outsiders()
-		p.strays()
+		p.sourcesToMain()
+		p.mainFallback()
 	}
 }
 
@@ -104,10 +104,10 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
 				l.Name, "its networks are on another line too")
 		}
-		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: Everywhere},
+		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: DefaultLikeBits},
 			l.Name, "answers to the LAN stay on the LAN")
 		for _, table := range p.tables {
-			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: Everywhere},
+			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: DefaultLikeBits},
 				l.Name, "answers to a LAN that netifd has put into a table of its own")
 		}
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},
@@ -123,9 +123,9 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 // host is the prefix that holds one address.
 func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// keepMarks keeps the rules 503 that mark the devices of kept endpoints as managed,
+// keepDeviceRules keeps the rules 503 that mark the devices of kept endpoints as managed,
 // while no line of the family is usable.
-func (p *planner) keepMarks(f Family) {
+func (p *planner) keepDeviceRules(f Family) {
 	if p.familyUsable(f) {
 		return
 	}
@@ -133,18 +133,18 @@ func (p *planner) keepMarks(f Family) {
 		if r.Family != f || r.Priority != PriorityDevice {
 			continue
 		}
-		if l := p.markedLine(r); l != nil {
+		if l := p.lineOfDeviceRule(r); l != nil {
 			r.Table = l.Tables[f]
 			p.wantRule(r, l.Name, "keeps the mark of its last endpoint")
 		}
 	}
 }
 
-// markedLine is the participating line to which a rule 503 belongs: the one on the
+// lineOfDeviceRule is the participating line to which a rule 503 belongs: the one on the
 // device that the rule names or, if several share it, the one whose table it looks up.
 // Failing these it is the line with that table whose device is unknown: the device may
 // have gone with its line.
-func (p *planner) markedLine(r Rule) *LineUse {
+func (p *planner) lineOfDeviceRule(r Rule) *LineUse {
 	var marked *LineUse
 	best := 0
 	for i := range p.lines {
@@ -167,10 +167,10 @@ func (p *planner) familyUsable(f Family) bool {
 	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.Use[f].Usable })
 }
 
-// outsiders leads the IPv6 addresses of interfaces that take no part to the main table:
+// sourcesToMain leads the IPv6 addresses of interfaces that take no part to the main table:
 // the master list would send what has them as its source by the master. An address in a
 // network of a line is the line's.
-func (p *planner) outsiders() {
+func (p *planner) sourcesToMain() {
 	belongs := p.lineNetworks()
 	for i := range p.lines {
 		l := &p.lines[i]
@@ -186,13 +186,13 @@ func (p *planner) outsiders() {
 	}
 }
 
-// strays leads to the main table what has an IPv6 address of a line as its source while
+// mainFallback leads to the main table what has an IPv6 address of a line as its source while
 // the line's table has no route, as after a loss of carrier; else the master list would
 // decide. A socket keeps its route until the table that it came from changes there
 // (rt6_check in net/ipv6/route.c). When the carrier returns, the line's own table and
 // main change, which have routes by the device (fib6_ifup in net/ipv6/route.c), but not
 // the table of the line that stood in: the socket would stay there for half a minute.
-func (p *planner) strays() {
+func (p *planner) mainFallback() {
 	for i := range p.lines {
 		l := &p.lines[i]
 		if !l.Participates() || !l.Use[IPv6].Usable {
@@ -202,7 +202,7 @@ func (p *planner) strays() {
 			if p.owners[a.Prefix.Addr()] != l {
 				continue
 			}
-			p.wantRule(Rule{Family: IPv6, Priority: PriorityStray, Src: host(a.Prefix.Addr()), Table: Main, Suppress: -1},
+			p.wantRule(Rule{Family: IPv6, Priority: PriorityFallback, Src: host(a.Prefix.Addr()), Table: Main, Suppress: -1},
 				l.Name, "where its table has no route, main decides")
 		}
 	}

@@ -38,7 +38,7 @@ func (p *planner) diffRules() {
 	for _, r := range p.State.Rules {
 		double := seen[r] && p.draft.ruleSet[r]
 		seen[r] = true
-		if r.Priority == PriorityList || !double && (p.draft.ruleSet[r] || p.carriedRule(r, sources)) {
+		if r.Priority == PriorityList || !double && (p.draft.ruleSet[r] || p.keptRule(r, sources)) {
 			continue
 		}
 		reason := "it is there twice"
@@ -57,11 +57,11 @@ func (p *planner) staleRule(r Rule) string {
 	if reason := p.result.NoList[r.Family]; r.Priority == PriorityList && reason != "" {
 		return "no master list: " + reason
 	}
-	return p.gone(p.formerLine(r), r.Family)
+	return p.removalReason(p.formerLine(r), r.Family)
 }
 
-// gone says why an object of a line goes.
-func (p *planner) gone(name string, f Family) string {
+// removalReason says why an object of a line goes.
+func (p *planner) removalReason(name string, f Family) string {
 	for i := range p.lines {
 		if u := &p.lines[i].Use[f]; p.lines[i].Name == name && !u.Usable {
 			return string(u.Reason)
@@ -146,7 +146,7 @@ func (p *planner) interfaceWith(a netip.Addr, device string) string {
 // that occurs in the standing one. The rest is deleted and added again behind it,
 // since the kernel keeps rules of one priority in order of arrival.
 func (p *planner) diffList(f Family) {
-	current := p.standingList(f)
+	current := p.currentList(f)
 	var desired []wantedRule
 	for _, w := range p.draft.rules {
 		if w.Family == f && w.Priority == PriorityList {
@@ -224,21 +224,21 @@ func (p *planner) diffRoutes() {
 		if i, ok := p.draft.routeKeys[r.key()]; ok && (p.draft.routes[i].Route == r || !slices.Contains(current[r.key()], r)) {
 			continue
 		}
-		if p.carriedRoute(r) {
+		if p.keptRoute(r) {
 			continue
 		}
 		phase := phaseRouteDelete
-		if p.handed[tableKey{r.Family, r.Table}] {
+		if p.reassigned[tableKey{r.Family, r.Table}] {
 			phase = phaseRouteClear
 		}
 		name := p.tableOf(r.Device, r.Family, r.Table)
-		p.draft.add(phase, Op{Action: Delete, Object: ObjectRoute, Route: r, Interface: name, Reason: p.gone(name, r.Family)})
+		p.draft.add(phase, Op{Action: Delete, Object: ObjectRoute, Route: r, Interface: name, Reason: p.removalReason(name, r.Family)})
 	}
 }
 
-// leads reports whether the device that owns a rule's table from now on led
+// ledBefore reports whether the device that owns a rule's table from now on led
 // there before.
-func (p *planner) leads(r Rule, owner map[tableKey]string) bool {
+func (p *planner) ledBefore(r Rule, owner map[tableKey]string) bool {
 	device := owner[tableKey{r.Family, r.Table}]
 	return slices.Contains(p.State.Rules, Rule{Family: r.Family, Priority: PriorityDevice, OIF: device, Table: r.Table, Suppress: -1}) ||
 		slices.ContainsFunc(p.State.Routes, func(there Route) bool {
@@ -252,19 +252,19 @@ type tableKey struct {
 	table  uint32
 }
 
-// changedHands are the tables that get another line's routes than they had.
-func (p *planner) changedHands() map[tableKey]bool {
+// reassignedTables are the tables that get another line's routes than they had.
+func (p *planner) reassignedTables() map[tableKey]bool {
 	owner, line := make(map[tableKey]string), make(map[tableKey]string)
 	for _, w := range p.draft.routes {
 		if !w.Throw {
 			owner[tableKey{w.Family, w.Table}], line[tableKey{w.Family, w.Table}] = w.Device, w.iface
 		}
 	}
-	handed := make(map[tableKey]bool)
+	reassigned := make(map[tableKey]bool)
 	note := func(f Family, table uint32, device string) {
 		key := tableKey{f, table}
 		if now, ok := owner[key]; ok && now != device {
-			handed[key] = true
+			reassigned[key] = true
 		}
 	}
 	for _, r := range p.State.Routes {
@@ -283,11 +283,11 @@ func (p *planner) changedHands() map[tableKey]bool {
 		}
 		key := tableKey{op.Rule.Family, op.Rule.Table}
 		switch now := p.lineWith(op.Rule.Src.Addr()); {
-		case !p.leads(op.Rule, owner):
+		case !p.ledBefore(op.Rule, owner):
 			note(key.family, key.table, "")
 		case now != "" && line[key] != "" && now != line[key]: // on the same device
-			handed[key] = true
+			reassigned[key] = true
 		}
 	}
-	return handed
+	return reassigned
 }

@@ -29,9 +29,9 @@ type wantedEndpoint struct {
 	flags mptcp.Flags
 	// tentative says that no join can leave from the address yet.
 	tentative bool
-	// giveBack says that a handover line is only kept until connections have
+	// draining says that a handover line is only kept until connections have
 	// moved to a primary one.
-	giveBack bool
+	draining bool
 }
 
 // changeable are the flags that SET_FLAGS changes in place
@@ -64,7 +64,7 @@ func (p *planner) ownEndpoint(e mptcp.Endpoint) bool {
 		return false
 	}
 	d := p.State.deviceByIndex(e.IfIndex)
-	return d.Index == 0 || p.marked[IPv4][d.Name] || p.marked[IPv6][d.Name] || p.lineDevice(d.Name)
+	return d.Index == 0 || p.managed[IPv4][d.Name] || p.managed[IPv6][d.Name] || p.lineDevice(d.Name)
 }
 
 // lineDevice reports whether a device is that of an interface with a mode.
@@ -120,7 +120,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	w := wantedEndpoint{line: l, f: f}
 	w.addr, w.tentative = e.address(u)
 	if l.Mode.Waits() && e.primaryUsable(f) {
-		if w.giveBack = e.mustHold(w.addr, u.Device.Index); !w.giveBack {
+		if w.draining = e.mustKeep(w.addr, u.Device.Index); !w.draining {
 			u.NoEndpoint = "waits: a primary line is usable"
 			return
 		}
@@ -138,7 +138,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 	taken[w.addr] = "line " + l.Name + " has the same address"
 	w.flags = e.flags(l)
-	if w.giveBack {
+	if w.draining {
 		w.flags |= mptcp.FlagBackup
 	}
 	e.wanted = append(e.wanted, w)
@@ -192,9 +192,9 @@ func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
 	return flags
 }
 
-// markedOnly reports whether nothing but a rule or route of ours on its device
+// managedByRulesOnly reports whether nothing but a rule or route of ours on its device
 // makes an endpoint ours: it must go before they do.
-func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
+func (e *endpointPlan) managedByRulesOnly(there mptcp.Endpoint) bool {
 	d := e.State.deviceByIndex(there.IfIndex)
 	return d.Index != 0 && !e.lineDevice(d.Name)
 }
@@ -205,27 +205,27 @@ func (e *endpointPlan) markedOnly(there mptcp.Endpoint) bool {
 // ever.
 func (e *endpointPlan) primaryUsable(f Family) bool {
 	family := slices.ContainsFunc(e.lines, func(l LineUse) bool {
-		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.bears(&l, f))
+		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.childHas(&l, f))
 	})
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		if l.Frozen {
-			return !l.Mode.Waits() && e.carries(&l)
+			return !l.Mode.Waits() && e.frozenInUse(&l)
 		}
 		return l.Mode.Primary() && (l.Use[f].Usable || !family && l.usableAnywhere())
 	})
 }
 
-// carries reports whether a line with a bad value is up with an endpoint.
-func (e *endpointPlan) carries(l *LineUse) bool {
+// frozenInUse reports whether a line with a bad value is up with an endpoint.
+func (e *endpointPlan) frozenInUse(l *LineUse) bool {
 	return l.Netifd.Up && slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
 		d := e.State.deviceByName(l.Device)
 		return e.own[there.ID] && d.Index != 0 && there.IfIndex == d.Index && there.Flags&mptcp.FlagBackup == 0
 	})
 }
 
-// mustHold reports whether a handover line must keep its endpoint although a
+// mustKeep reports whether a handover line must keep its endpoint although a
 // primary line is back: some connection has no other established subflow yet.
-func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
+func (e *endpointPlan) mustKeep(addr netip.Addr, index int) bool {
 	there := e.find(addr, index)
 	if there == nil {
 		return false
@@ -235,7 +235,7 @@ func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
 		return true
 	}
 	if !e.State.SubflowsKnown {
-		return there.Flags&mptcp.FlagBackup == 0 || e.Settling || !e.primaryStands()
+		return there.Flags&mptcp.FlagBackup == 0 || e.Settling || !e.primaryHasEndpoint()
 	}
 	moved := make(map[uint32]bool)
 	for _, s := range e.State.Subflows {
@@ -250,8 +250,8 @@ func (e *endpointPlan) mustHold(addr netip.Addr, index int) bool {
 	return false
 }
 
-// primaryStands reports whether a primary line had its endpoint before.
-func (e *endpointPlan) primaryStands() bool {
+// primaryHasEndpoint reports whether a primary line had its endpoint before.
+func (e *endpointPlan) primaryHasEndpoint() bool {
 	return slices.ContainsFunc(e.State.Endpoints, func(there mptcp.Endpoint) bool {
 		return e.own[there.ID] && e.onPrimary(there.Addr)
 	})
@@ -354,7 +354,7 @@ func (e *endpointPlan) retire() {
 			continue
 		}
 		blocks := slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr })
-		if blocks || e.markedOnly(there) {
+		if blocks || e.managedByRulesOnly(there) {
 			e.clear = append(e.clear, there)
 		} else {
 			e.retired = append(e.retired, there)

@@ -23,7 +23,7 @@ func (e *endpointPlan) emit() {
 			continue
 		}
 		reason := "mode " + w.line.Mode.String()
-		if w.giveBack {
+		if w.draining {
 			reason = "a primary line is back, connections move there"
 		}
 		e.draft.add(phaseFlags, Op{Action: Change, Object: ObjectEndpoint, Endpoint: changed, Interface: w.line.Name, Reason: reason})
@@ -65,13 +65,13 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 		}
 	}
 	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
-	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !carried(e.lines, there.Addr) {
+	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !addressInUse(e.lines, there.Addr) {
 		e.repeatRemoveAddr(there.Addr, name, id)
 	}
 }
 
-// carried reports whether a usable line that takes part has the address.
-func carried(lines []LineUse, addr netip.Addr) bool {
+// addressInUse reports whether a usable line that takes part has the address.
+func addressInUse(lines []LineUse, addr netip.Addr) bool {
 	return slices.ContainsFunc(lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
 		return l.Participates() && u.Usable && u.Holds(addr)
@@ -165,19 +165,19 @@ func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) in
 	case name == "":
 		reason = "its interface takes no part any more"
 	case reason == "":
-		reason = e.goneEndpoint(name, FamilyOf(there.Addr))
+		reason = e.endpointRemovalReason(name, FamilyOf(there.Addr))
 	}
 	return e.draft.add(phase, Op{Action: Delete, Object: ObjectEndpoint, Endpoint: there, Device: d.Name, Interface: name, Reason: reason})
 }
 
-// goneEndpoint says why an endpoint of a line goes.
-func (e *endpointPlan) goneEndpoint(name string, f Family) string {
+// endpointRemovalReason says why an endpoint of a line goes.
+func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 	for i := range e.lines {
 		if u := &e.lines[i].Use[f]; e.lines[i].Name == name && u.Usable && u.NoEndpoint != "" {
 			return u.NoEndpoint
 		}
 	}
-	return e.gone(name, f)
+	return e.removalReason(name, f)
 }
 
 // warnLast says that the user's word takes the last endpoint of a family.
@@ -207,7 +207,7 @@ func (e *endpointPlan) limits() {
 
 func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	subflows := uint32(0)
-	for _, there := range e.standing() {
+	for _, there := range e.endpointsAfter() {
 		if there.Flags&mptcp.FlagSubflow != 0 {
 			subflows++
 		}
@@ -225,8 +225,8 @@ func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	return want
 }
 
-// standing are the endpoints that are there after the plan.
-func (e *endpointPlan) standing() []mptcp.Endpoint {
+// endpointsAfter are the endpoints that are there after the plan.
+func (e *endpointPlan) endpointsAfter() []mptcp.Endpoint {
 	var all []mptcp.Endpoint
 	for _, there := range e.State.Endpoints {
 		if slices.Contains(e.clear, there) || slices.Contains(e.retired, there) {

@@ -119,7 +119,7 @@ func (p *planner) absentLine(table uint32) *LineUse {
 		if l.Use[IPv6].Usable {
 			return nil
 		}
-		if l.Has(IPv6) || p.bears(l, IPv6) {
+		if l.Has(IPv6) || p.childHas(l, IPv6) {
 			absent = l
 		}
 	}
@@ -144,20 +144,20 @@ func containsAddr(networks []netip.Prefix, a netip.Addr) bool {
 // orderForwarded puts the rules that the kernel has first, in the order in which it has
 // them, so that few are written. If a network would then come after one that contains
 // it, all are put in the wished order, the longest prefixes first.
-func (p *planner) orderForwarded(rules []wantedRule, standing []Rule) []wantedRule {
-	wish, stands := make(map[Rule]int, len(rules)), make(map[Rule]int, len(rules))
+func (p *planner) orderForwarded(rules []wantedRule, current []Rule) []wantedRule {
+	wish, place := make(map[Rule]int, len(rules)), make(map[Rule]int, len(rules))
 	order := make([]*wantedRule, len(rules))
 	for i := range rules {
 		r := rules[i].Rule
 		order[i], wish[r] = &rules[i], i
-		if stands[r] = slices.Index(standing, r); stands[r] < 0 {
-			stands[r] = len(standing)
+		if place[r] = slices.Index(current, r); place[r] < 0 {
+			place[r] = len(current)
 		}
 	}
 	wished := func(a, b *wantedRule) int {
 		return cmp.Or(cmp.Compare(b.Src.Bits(), a.Src.Bits()), cmp.Compare(wish[a.Rule], wish[b.Rule]))
 	}
-	slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(cmp.Compare(stands[a.Rule], stands[b.Rule]), wished(a, b)) })
+	slices.SortFunc(order, func(a, b *wantedRule) int { return cmp.Or(cmp.Compare(place[a.Rule], place[b.Rule]), wished(a, b)) })
 	if p.misplaced(order, wish) {
 		slices.SortFunc(order, wished)
 	}

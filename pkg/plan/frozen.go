@@ -95,16 +95,16 @@ func (p *planner) frozenSources() map[selector]bool {
 	return sources
 }
 
-// carriedRule reports whether a rule belongs to a line with a bad value.
-func (p *planner) carriedRule(r Rule, sources map[selector]bool) bool {
+// keptRule reports whether a rule belongs to a line with a bad value.
+func (p *planner) keptRule(r Rule, sources map[selector]bool) bool {
 	if p.frozenTables[r.Family][r.Table] {
 		return true
 	}
-	return (r.Priority == PriorityLocal || r.Priority == PriorityStray) && sources[selector{family: r.Family, src: r.Src}]
+	return (r.Priority == PriorityLocal || r.Priority == PriorityFallback) && sources[selector{family: r.Family, src: r.Src}]
 }
 
-// carriedRoute reports whether a route belongs to a line with a bad value.
-func (p *planner) carriedRoute(r Route) bool {
+// keptRoute reports whether a route belongs to a line with a bad value.
+func (p *planner) keptRoute(r Route) bool {
 	return p.frozenTables[r.Family][r.Table] || !r.Throw && p.frozenDevice(r.Device) && !p.sharedDevice(r.Device)
 }
 

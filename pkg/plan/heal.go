@@ -61,7 +61,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 		}
 		c.living++
 		switch {
-		case h.by(subflow.Local):
+		case h.hasEndpoint(subflow.Local):
 			h.Interrupted++
 			c.here = true
 		case !ends[subflow.Local]:
@@ -84,7 +84,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 		}
 	}
 	for _, c := range lost {
-		if _, seen := connections[c.Token]; !seen && r.UsesLine(s, c.Local) && h.revives(c.Local) {
+		if _, seen := connections[c.Token]; !seen && r.UsesLine(s, c.Local) && h.canRevive(c.Local) {
 			h.WithoutSubflow = append(h.WithoutSubflow, c.Token)
 			h.Families[FamilyOf(c.Local)] = true
 		}
@@ -92,11 +92,11 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 	return h
 }
 
-// revives reports whether a connection without subflows keeps one that the endpoints
+// canRevive reports whether a connection without subflows keeps one that the endpoints
 // give it. That the old endpoint of its first address is gone is told to the peer
 // by the first new subflow, which the peer would then close (RFC 8684 section 3.4.2):
 // another line has to do it.
-func (h *Healing) revives(local netip.Addr) bool {
+func (h *Healing) canRevive(local netip.Addr) bool {
 	return slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool {
 		return FamilyOf(e.Addr) == FamilyOf(local) && e.Addr != local && e.Flags&mptcp.FlagSubflow != 0
 	})
@@ -131,8 +131,8 @@ func (s *State) carrier(addr netip.Addr) bool {
 	})
 }
 
-// by reports whether one of the endpoints has the address.
-func (h *Healing) by(addr netip.Addr) bool {
+// hasEndpoint reports whether one of the endpoints has the address.
+func (h *Healing) hasEndpoint(addr netip.Addr) bool {
 	return slices.ContainsFunc(h.Endpoints, func(e mptcp.Endpoint) bool { return e.Addr == addr })
 }
 
@@ -153,7 +153,7 @@ func (h *Healing) Healed(subflows, lost []Subflow) (back, alive int) {
 		for _, s := range subflows {
 			if s.Token == token {
 				lives = true
-				here = here || h.by(s.Local)
+				here = here || h.hasEndpoint(s.Local)
 			}
 		}
 		if lives {

@@ -81,8 +81,8 @@ type planner struct {
 	draft  draft
 	// frozenTables hold lines with a bad value, by family.
 	frozenTables [2]map[uint32]bool
-	marked       [2]map[string]bool      // devices with an object of protocol 77
-	handed       map[tableKey]bool       // tables that get another line's routes
+	managed      [2]map[string]bool      // devices with an object of protocol 77
+	reassigned   map[tableKey]bool       // tables that get another line's routes
 	local        [2][]netip.Prefix       // networks that are nearer than any line
 	owners       map[netip.Addr]*LineUse // of the family that is worked on
 	devices      map[int]*LineUse
@@ -93,24 +93,24 @@ type planner struct {
 func Make(in Input) Result {
 	p := &planner{Input: in, result: &Result{LastID: in.LastID}}
 	p.result.Warnings = append(p.result.Warnings, in.Config.Warnings...)
-	p.markDevices()
+	p.findManagedDevices()
 	p.examine()
 	if in.Config.Globals.Multipath {
 		for _, f := range Families {
 			p.family(f)
 		}
 		p.globalSettings()
-		p.awaited()
+		p.noteWaiting()
 	}
 	p.linkdownSettings()
 	p.diffRules()
-	p.handed = p.changedHands()
+	p.reassigned = p.reassignedTables()
 	p.diffRoutes()
 	p.diffSysctls()
 	if in.State.PathManager == PathManagerKernel {
 		p.endpoints()
 	}
-	p.draft.link(p.handed)
+	p.draft.link(p.reassigned)
 	p.result.Lines = p.lines
 	p.result.Ops = p.draft.ordered()
 	p.rememberTables()
@@ -143,24 +143,24 @@ func (p *planner) examine() {
 
 func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
 
-// markDevices notes the devices on which an object of ours stands.
-func (p *planner) markDevices() {
-	for f := range p.marked {
-		p.marked[f] = make(map[string]bool)
+// findManagedDevices notes the devices on which an object of ours stands.
+func (p *planner) findManagedDevices() {
+	for f := range p.managed {
+		p.managed[f] = make(map[string]bool)
 	}
 	for _, r := range p.State.Rules {
 		if r.OIF != "" {
-			p.marked[r.Family][r.OIF] = true
+			p.managed[r.Family][r.OIF] = true
 		}
 	}
 	for _, r := range p.State.Routes {
-		p.marked[r.Family][r.Device] = true
+		p.managed[r.Family][r.Device] = true
 	}
 }
 
-// awaited notes what somebody has to look after: a tentative address, a
+// noteWaiting notes what somebody has to look after: a tentative address, a
 // carrier.
-func (p *planner) awaited() {
+func (p *planner) noteWaiting() {
 	for i := range p.lines {
 		l := &p.lines[i]
 		for _, f := range Families {

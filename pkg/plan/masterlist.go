@@ -12,10 +12,10 @@ import (
 // and the rule by which the main table can be asked.
 func (p *planner) masterList(f Family) {
 	ranked := p.ranked(f)
-	held := p.heldEntries(f)
+	frozen := p.frozenEntries(f)
 	master := p.hasMaster(f)
-	reason := p.noList(f, ranked, master || p.bearsMaster(f), len(held) > 0)
-	if len(held) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsMark(f) {
+	reason := p.noList(f, ranked, master || p.childOfMasterHas(f), len(frozen) > 0)
+	if len(frozen) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsDeviceRule(f) {
 		// Without a list too: whether there is one depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
 			"who has the default route of the main table can be asked")
@@ -27,15 +27,15 @@ func (p *planner) masterList(f Family) {
 	p.wantRule(Rule{Family: f, Priority: PriorityList, Table: Main, Suppress: 0}, "",
 		"LAN, VPN and static routes before the master list")
 	if f == IPv6 {
-		for _, r := range p.orderForwarded(p.forwardedRules(), p.standingList(f)) {
+		for _, r := range p.orderForwarded(p.forwardedRules(), p.currentList(f)) {
 			p.wantRule(r.Rule, r.iface, r.reason)
 		}
 	}
-	list := make([]wantedRule, 0, len(ranked)+len(held))
+	list := make([]wantedRule, 0, len(ranked)+len(frozen))
 	for _, l := range ranked {
 		list = append(list, wantedRule{listEntry(f, l.Use[f].Table), wanted{l.Name, "master list: " + l.Mode.String()}})
 	}
-	for _, h := range held {
+	for _, h := range frozen {
 		place := min(h.place, len(list))
 		list = append(list, wantedRule{})
 		copy(list[place+1:], list[place:])
@@ -56,14 +56,14 @@ func listEntry(f Family, table uint32) Rule {
 	return r
 }
 
-// wantsMark reports whether the family wants a rule 503: for a usable line, or as the
+// wantsDeviceRule reports whether the family wants a rule 503: for a usable line, or as the
 // mark of a kept endpoint.
-func (p *planner) wantsMark(f Family) bool {
+func (p *planner) wantsDeviceRule(f Family) bool {
 	return slices.ContainsFunc(p.draft.rules, func(w wantedRule) bool { return w.Family == f && w.Priority == PriorityDevice })
 }
 
-// standingList are the managed rules of the list that the kernel has.
-func (p *planner) standingList(f Family) []Rule {
+// currentList are the managed rules of the list that the kernel has.
+func (p *planner) currentList(f Family) []Rule {
 	var all []Rule
 	for _, r := range p.State.Rules {
 		if r.Family == f && r.Priority == PriorityList {
@@ -86,25 +86,25 @@ func (p *planner) ranked(f Family) []*LineUse {
 	return ranked
 }
 
-// heldEntry is the entry of a line with a bad value, which stays in its place.
-type heldEntry struct {
+// frozenEntry is the entry of a line with a bad value, which stays in its place.
+type frozenEntry struct {
 	rule  Rule
 	place int // among the entries of lines
 }
 
-func (p *planner) heldEntries(f Family) []heldEntry {
-	var held []heldEntry
+func (p *planner) frozenEntries(f Family) []frozenEntry {
+	var frozen []frozenEntry
 	place := 0
-	for _, r := range p.standingList(f) {
+	for _, r := range p.currentList(f) {
 		if r.Table == Main || r.Src.IsValid() {
 			continue
 		}
 		if p.frozenTables[f][r.Table] {
-			held = append(held, heldEntry{r, place})
+			frozen = append(frozen, frozenEntry{r, place})
 		}
 		place++
 	}
-	return held
+	return frozen
 }
 
 // hasMaster reports whether a master has the family. A line that is a master by the
@@ -118,20 +118,20 @@ func (l *Line) isMaster() bool {
 	return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master)
 }
 
-func (p *planner) bearsMaster(f Family) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && p.bears(&l, f) })
+func (p *planner) childOfMasterHas(f Family) bool {
+	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && p.childHas(&l, f) })
 }
 
-// bears reports whether the line has the family by an interface that netifd makes
+// childHas reports whether the line has the family by an interface that netifd makes
 // ("wan_6" of PPPoE or of DHCP's 6rd, "wan6_4" of DS-Lite) and that is away: it goes
 // with the line, and returns a moment after it. The list in the kernel tells that it was
 // there: it exists only if some master had the family. In IPv6 the line must have
 // entries by source in it, which stay while the line is away.
-func (p *planner) bears(l *LineUse, f Family) bool {
-	if !config.BearsChildren(l.Proto) && l.Proto != [...]string{IPv4: "dhcpv6", IPv6: "dhcp"}[f] {
+func (p *planner) childHas(l *LineUse, f Family) bool {
+	if !config.MakesChildren(l.Proto) && l.Proto != [...]string{IPv4: "dhcpv6", IPv6: "dhcp"}[f] {
 		return false
 	}
-	if !slices.ContainsFunc(p.standingList(f), func(r Rule) bool { return f == IPv4 || r.Src.IsValid() && r.Table == l.Tables[f] }) {
+	if !slices.ContainsFunc(p.currentList(f), func(r Rule) bool { return f == IPv4 || r.Src.IsValid() && r.Table == l.Tables[f] }) {
 		return false
 	}
 	return !slices.ContainsFunc(p.lines, func(other LineUse) bool {
@@ -148,16 +148,16 @@ func (p *planner) readsKernel(f Family) bool {
 }
 
 // noList says why a family has no master list; it is empty if it has one.
-func (p *planner) noList(f Family, ranked []*LineUse, master, held bool) string {
+func (p *planner) noList(f Family, ranked []*LineUse, master, frozen bool) string {
 	switch {
-	case held:
+	case frozen:
 		return ""
 	case !master:
 		return "no line with " + f.Name() + " has mode master"
 	case len(ranked) == 0:
 		return "no line is usable"
 	}
-	if name := p.outsider(f, ranked[0]); name != "" {
+	if name := p.unmanagedDefault(f, ranked[0]); name != "" {
 		return name + " has the default route of the main table"
 	}
 	return ""

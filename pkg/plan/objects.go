@@ -19,12 +19,12 @@ const Main = 254
 
 // Priorities of our rules.
 const (
-	PriorityOverlap = 500   // networks of a line that another line has too
-	PriorityLocal   = 501   // answers from a line's address to the LAN
-	PrioritySource  = 502   // a line's own source leaves by that line
-	PriorityDevice  = 503   // sockets bound to a line's device
-	PriorityStray   = 504   // a line's own source while its table has no way, IPv6
-	PriorityList    = 32765 // the master list, just before the kernel's main
+	PriorityOverlap  = 500   // networks of a line that another line has too
+	PriorityLocal    = 501   // answers from a line's address to the LAN
+	PrioritySource   = 502   // a line's own source leaves by that line
+	PriorityDevice   = 503   // sockets bound to a line's device
+	PriorityFallback = 504   // a line's own source while its table has no way, IPv6
+	PriorityList     = 32765 // the master list, just before the kernel's main
 )
 
 // LastSteering is the priority of the last rule that leads a line's packets into the

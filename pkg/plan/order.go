@@ -58,7 +58,7 @@ func (d *draft) require(id, before int) {
 // the filling of a table that changes hands for the deletion of the rules that
 // led there, and a rule or route that marks a device as ours for the endpoints
 // that are deleted there.
-func (d *draft) link(handed map[tableKey]bool) {
+func (d *draft) link(reassigned map[tableKey]bool) {
 	defaults := make(map[tableKey]int)
 	replacement := make(map[selector][]int)
 	leading := make(map[tableKey][]int)
@@ -84,7 +84,7 @@ func (d *draft) link(handed map[tableKey]bool) {
 	for id := range d.ops {
 		op := &d.ops[id]
 		if op.Action == Delete && (op.Object == ObjectRule || op.Object == ObjectRoute) {
-			for _, endpoint := range cleared[op.mark()] {
+			for _, endpoint := range cleared[op.managedDevice()] {
 				d.require(id, endpoint)
 			}
 		}
@@ -97,7 +97,7 @@ func (d *draft) link(handed map[tableKey]bool) {
 			op.moved = replacement[op.Rule.selector()]
 		case op.Object == ObjectRoute:
 			key := tableKey{op.Route.Family, op.Route.Table}
-			if handed[key] {
+			if reassigned[key] {
 				for _, rule := range leading[key] {
 					d.require(id, rule)
 				}
@@ -106,8 +106,8 @@ func (d *draft) link(handed map[tableKey]bool) {
 	}
 }
 
-// mark is the device that a rule or route marks as ours.
-func (o *pendingOp) mark() string {
+// managedDevice is the device that a rule or route marks as ours.
+func (o *pendingOp) managedDevice() string {
 	if o.Object == ObjectRule {
 		return o.Rule.OIF
 	}
@@ -140,7 +140,7 @@ func (d *draft) ordered() []Op {
 		var id int
 		if ready.Len() > 0 {
 			id = heap.Pop(ready).(int)
-		} else if id = d.breakCircle(done, &freed); id < 0 {
+		} else if id = d.breakCycle(done, &freed); id < 0 {
 			break
 		}
 		if done[id] {
@@ -176,9 +176,9 @@ func insert(list []int, n int) []int {
 	return list
 }
 
-// breakCircle frees the deletion of a rule from waiting for its replacement: one
+// breakCycle frees the deletion of a rule from waiting for its replacement: one
 // more of the table that was freed last, or else the first.
-func (d *draft) breakCircle(done []bool, freed *tableKey) int {
+func (d *draft) breakCycle(done []bool, freed *tableKey) int {
 	first := -1
 	for id := range d.ops {
 		op := &d.ops[id]

@@ -49,15 +49,15 @@ func (r *Result) MayNeedRescue() bool {
 		}
 	}
 	for _, e := range r.Endpoints {
-		if e.carries() && !gone[e.ID] {
+		if e.opensSubflows() && !gone[e.ID] {
 			left[FamilyOf(e.Addr)] = true
 		}
 	}
 	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
 }
 
-// carries reports whether an endpoint is one of ours by which subflows are opened.
-func (e *EndpointUse) carries() bool {
+// opensSubflows reports whether an endpoint is one of ours by which subflows are opened.
+func (e *EndpointUse) opensSubflows() bool {
 	return e.Own && e.Interface != "" && e.Flags&mptcp.FlagSubflow != 0 && !e.Addr.IsUnspecified()
 }
 
@@ -75,7 +75,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 	var adds, deletes []Op
 	opening := uint32(0)
 	for _, f := range Families {
-		line := r.carrying(s, f, attempt)
+		line := r.endpointToJoin(s, f, attempt)
 		if without[f].Count == 0 || line == nil || len(s.Endpoints)+len(adds) >= s.MaxEndpoints {
 			continue
 		}
@@ -126,7 +126,7 @@ func (r *Result) RemovedAddrs() []netip.Addr {
 func (r *Result) RepeatRemoveAddr(gone []netip.Addr, all *Connections) []Op {
 	var ops []Op
 	for _, addr := range gone {
-		if !carried(r.Lines, addr) && !slices.Contains(all.Locals, addr) {
+		if !addressInUse(r.Lines, addr) && !slices.Contains(all.Locals, addr) {
 			ops = append(ops, removeAddr(addr, ""))
 		}
 	}
@@ -144,13 +144,13 @@ func removeAddr(addr netip.Addr, name string) Op {
 // unspecified are the addresses that leave the choice to the route.
 var unspecified = [2]netip.Addr{IPv4: netip.IPv4Unspecified(), IPv6: netip.IPv6Unspecified()}
 
-// carrying is one of the endpoints by which subflows can be opened now, those that
+// endpointToJoin is one of the endpoints by which subflows can be opened now, those that
 // are no backup first, or nil.
-func (r *Result) carrying(s *State, f Family, attempt int) *EndpointUse {
+func (r *Result) endpointToJoin(s *State, f Family, attempt int) *EndpointUse {
 	var primary, backup []*EndpointUse
 	for i := range r.Endpoints {
 		switch e := &r.Endpoints[i]; {
-		case !e.carries() || FamilyOf(e.Addr) != f || !s.deviceByIndex(e.IfIndex).Carrier:
+		case !e.opensSubflows() || FamilyOf(e.Addr) != f || !s.deviceByIndex(e.IfIndex).Carrier:
 		case e.Flags&mptcp.FlagBackup != 0:
 			backup = append(backup, e)
 		default:

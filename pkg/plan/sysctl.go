@@ -65,7 +65,7 @@ func (p *planner) linkdownSettings() {
 			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
 		}
 		for _, d := range p.State.Devices {
-			ours := p.marked[f][d.Name] || p.unmarked(f, d)
+			ours := p.managed[f][d.Name] || p.maybeManaged(f, d)
 			if ours && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
 				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line any more")
 			}
@@ -73,9 +73,9 @@ func (p *planner) linkdownSettings() {
 	}
 }
 
-// unmarked reports whether a device may have the setting from us without a mark of
+// maybeManaged reports whether a device may have the setting from us without a mark of
 // ours: a line without carrier has no rule and no route where the carrier counts.
-func (p *planner) unmarked(f Family, d Device) bool {
+func (p *planner) maybeManaged(f Family, d Device) bool {
 	for i := range p.lines {
 		l := &p.lines[i]
 		if l.Mode == config.Off && l.Saved == config.Off || l.Device != d.Name {
@@ -105,7 +105,7 @@ func (p *planner) frozenLines(f Family) int {
 	n := 0
 	for i := range p.lines {
 		l := &p.lines[i]
-		if _, route := l.defaultRoute(f); route && l.Frozen && p.marked[f][l.Device] && len(l.Use[f].addresses) > 0 {
+		if _, route := l.defaultRoute(f); route && l.Frozen && p.managed[f][l.Device] && len(l.Use[f].addresses) > 0 {
 			n++
 		}
 	}

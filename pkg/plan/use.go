@@ -179,7 +179,7 @@ func (u *Use) findGateway(l *Line, f Family, s *State) Reason {
 		return ReasonBadGateway
 	case s.ownGateway(gateway, u.Device.Index):
 		return ReasonUsable
-	case !l.onLink(f, gateway) && s.elsewhere(gateway, u.Device.Index):
+	case !l.onLink(f, gateway) && s.onOtherDevice(gateway, u.Device.Index):
 		return ReasonBadGateway
 	}
 	u.Gateway = gateway
@@ -207,11 +207,11 @@ func (l *Line) onLink(f Family, a netip.Addr) bool {
 	})
 }
 
-// elsewhere reports whether a gateway is in none of the device's networks, and is
+// onOtherDevice reports whether a gateway is in none of the device's networks, and is
 // another device's: in IPv6 in a network of it, in IPv4 its own address. The kernel
 // refuses a route by it then, even with onlink (fib_check_nh_v4_gw in
 // net/ipv4/fib_semantics.c, ip6_route_check_nh_onlink in net/ipv6/route.c, of 6.18).
-func (s *State) elsewhere(gateway netip.Addr, index int) (other bool) {
+func (s *State) onOtherDevice(gateway netip.Addr, index int) (other bool) {
 	f := FamilyOf(gateway)
 	if f == IPv6 && gateway.IsLinkLocalUnicast() {
 		return false

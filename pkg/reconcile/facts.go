@@ -45,14 +45,14 @@ func readConnections(ctx context.Context, f *doctor.Facts) error {
 	connections, err := sockdiag.Connections()
 	switch {
 	case errors.Is(err, sockdiag.ErrNoMPTCPDiag):
-		f.NoDiag = "kmod-inet-mptcp-diag"
+		f.MissingDiag = "kmod-inet-mptcp-diag"
 	case errors.Is(err, sockdiag.ErrNoTCPDiag):
-		f.NoDiag = "kmod-inet-diag"
+		f.MissingDiag = "kmod-inet-diag"
 	case err != nil:
-		f.Unseen = append(f.Unseen, err.Error())
+		f.Unchecked = append(f.Unchecked, err.Error())
 	}
 	if Hidden(connections) {
-		f.Unseen = append(f.Unseen, "subflows: this kernel lists them only for root")
+		f.Unchecked = append(f.Unchecked, "subflows: this kernel lists them only for root")
 		return nil
 	}
 	f.Connections = connections

@@ -22,7 +22,7 @@ func processes(f *doctor.Facts) []string {
 	here, known := namespace("self")
 	all := entries("/proc")
 	if len(all) == 0 || !known {
-		f.Unseen = append(f.Unseen, "processes: /proc cannot be read")
+		f.Unchecked = append(f.Unchecked, "processes: /proc cannot be read")
 		return nil
 	}
 	for _, pid := range all {
@@ -37,7 +37,7 @@ func processes(f *doctor.Facts) []string {
 		}
 		switch there, known := namespace(pid); {
 		case !known:
-			f.Unseen = append(f.Unseen, name+" is running, but only root can see in which network namespace")
+			f.Unchecked = append(f.Unchecked, name+" is running, but only root can see in which network namespace")
 		case there == here:
 			names = append(names, name)
 		}

@@ -47,7 +47,7 @@ func (r *Runner) readIfThere(ctx context.Context, f *doctor.Facts, name string) 
 	}
 	pkg, err := r.Source().Read(ctx, name)
 	if err != nil {
-		f.Unseen = append(f.Unseen, err.Error())
+		f.Unchecked = append(f.Unchecked, err.Error())
 		return nil
 	}
 	return pkg

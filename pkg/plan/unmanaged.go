@@ -10,10 +10,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
-// outsider names the interface that has the main table's default route, if it is
+// unmanagedDefault names the interface that has the main table's default route, if it is
 // neither a line nor switched off: usually a VPN. Else it is empty. first is the first
 // line of the list.
-func (p *planner) outsider(f Family, first *LineUse) string {
+func (p *planner) unmanagedDefault(f Family, first *LineUse) string {
 	main := &p.State.Defaults[f]
 	if !main.Known {
 		return p.lowerDefault(f, first)
@@ -23,7 +23,7 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	}
 	// A line whose default route is not in the main table cannot win there: its
 	// metric decides.
-	if first.heldBack(f) && MetricOf(f, first.Use[f].route.Metric) < MetricOf(f, main.Metric) {
+	if first.notInMain(f) && MetricOf(f, first.Use[f].route.Metric) < MetricOf(f, main.Metric) {
 		return ""
 	}
 	name := ""
@@ -37,9 +37,9 @@ func (p *planner) outsider(f Family, first *LineUse) string {
 	return name
 }
 
-// heldBack reports whether netifd keeps the line's default route out of the main table:
+// notInMain reports whether netifd keeps the line's default route out of the main table:
 // out of the kernel ("defaultroute 0"), or in a table of its own ("ip4table").
-func (l *LineUse) heldBack(f Family) bool {
+func (l *LineUse) notInMain(f Family) bool {
 	return l.NetifdTable(f) != 0 || !slices.ContainsFunc(l.Netifd.Routes, func(r netifd.Route) bool { return r.Default() && ordinary(r, f) })
 }
 
