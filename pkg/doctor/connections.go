@@ -46,7 +46,7 @@ func (e *examination) lostConnections() {
 		}
 	}
 	if n > 0 {
-		e.add(NoSubflow, "", fmt.Sprintf("connections that have no subflow left, and hang: %d", n), e.rejoin(first)...)
+		e.add(NoSubflow, "", fmt.Sprintf("stalled connections without any subflow: %d", n), e.rejoin(first)...)
 	}
 }
 

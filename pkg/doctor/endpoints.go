@@ -27,7 +27,7 @@ func (e *examination) endpoints() {
 func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 	for _, there := range e.Result.Endpoints {
 		if !there.Own && there.Port == 0 && u.Holds(there.Addr) {
-			e.add(AddressHeld, l.Name, fmt.Sprintf("somebody else's endpoint has the address %s (id %d)", there.Addr, there.ID),
+			e.add(AddressHeld, l.Name, fmt.Sprintf("a foreign endpoint has the address %s (id %d)", there.Addr, there.ID),
 				deleteEndpoint(there.ID), "mptcpctl apply")
 			return
 		}
@@ -44,7 +44,7 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	}
 	for i := range e.Result.Endpoints {
 		if there := &e.Result.Endpoints[i]; !there.Own {
-			text += fmt.Sprintf(", one by somebody else's %s", there.Addr)
+			text += fmt.Sprintf(", one by the foreign %s", there.Addr)
 			fix = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
 			break
 		}
@@ -60,7 +60,7 @@ func (e *examination) staleEndpoints() {
 		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.State.Present(there.Addr) {
 			continue
 		}
-		e.add(StaleEndpoint, "", fmt.Sprintf("somebody else's endpoint %s (id %d) has an address that no device has", there.Addr, there.ID),
+		e.add(StaleEndpoint, "", fmt.Sprintf("no device has the address of the foreign endpoint %s (id %d)", there.Addr, there.ID),
 			deleteEndpoint(there.ID))
 	}
 }

@@ -64,7 +64,7 @@ func (e *examination) masquerade(l *plan.LineUse, name string) {
 	case other != "":
 		fix = "uci add_list " + other + ".network=" + name
 	}
-	e.add(NoMasquerade, l.Name, "no zone of the firewall masquerades it: what the LAN sends over it has the LAN's addresses",
+	e.add(NoMasquerade, l.Name, "no zone of the firewall masquerades it: packets from the LAN leave with LAN addresses",
 		fix, "uci commit firewall", "/etc/init.d/firewall reload")
 }
 

@@ -28,7 +28,7 @@ func (e *examination) lines() {
 		if d := l.Device; several && l.Use[plan.IPv4].Usable && !seen[d] && e.strict(d) {
 			seen[d] = true
 			key := ipv4Conf(d, "rp_filter")
-			e.add(StrictFilter, l.Name, "rp_filter is strict on "+d+": it can drop answers to the LAN",
+			e.add(StrictFilter, l.Name, "rp_filter is strict on "+d+": it can drop replies to the LAN",
 				"sysctl -w "+plan.Sysctl{Key: key, Value: "2"}.String())
 		}
 	}
@@ -74,7 +74,7 @@ func (e *examination) noGateway(l *plan.LineUse, f plan.Family, what string) {
 	if l.Netifd.Proto == "static" || l.Netifd.Proto == "" {
 		fix = setting(l.Name + "." + option + "=ADDRESS")
 	}
-	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave by %s", what, f.Name(), l.Device), fix...)
+	e.add(NoGateway, l.Name, fmt.Sprintf("%s (%s): nothing can leave over %s", what, f.Name(), l.Device), fix...)
 }
 
 // strict reports whether the reverse path filter asks for the very device: the

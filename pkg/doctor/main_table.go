@@ -33,7 +33,7 @@ func (e *examination) mainTable() {
 		if !r.Default() {
 			dst = r.Dst.String()
 		}
-		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: a lookup that it ends never reaches the lines", kind, dst),
+		e.add(ErrorRoute, "", fmt.Sprintf("the main table has %s %s: lookups that match it never reach the lines", kind, dst),
 			fmt.Sprintf("%sroute del %s %s metric %d", ip(r.Family), kind, dst, r.Metric))
 	}
 }
@@ -54,7 +54,7 @@ func (e *examination) hostRoute(r *Route) {
 		return
 	}
 	first := e.Result.MasterList[r.Family][0]
-	e.add(HostRoute, l.Name, fmt.Sprintf("a tunnel's peer %s is held on it by a host route, although %s goes first", peer, first),
+	e.add(HostRoute, l.Name, fmt.Sprintf("a host route keeps the tunnel peer %s on it, although %s goes first", peer, first),
 		setting(tunnel+".nohostroute=1")...)
 }
 

@@ -11,11 +11,11 @@ import (
 // the names of their processes begin, each with its service on OpenWrt and what
 // it does.
 var managers = [...]struct{ process, service, does string }{
-	{"mptcpd", "mptcpd", "steers MPTCP endpoints too"},
-	{"NetworkManager", "", "makes MPTCP endpoints of its own"},
-	{"omr-tracker", "omr-tracker", "steers the lines' routes and endpoints too"},
-	{"bsbf-", "", "steers the lines' routes and endpoints too"},
-	{"mwan3", "mwan3", "fills the tables from 1 on, and decides before the master list"},
+	{"mptcpd", "mptcpd", "manages MPTCP endpoints too"},
+	{"NetworkManager", "", "adds MPTCP endpoints of its own"},
+	{"omr-tracker", "omr-tracker", "manages the lines' routes and endpoints too"},
+	{"bsbf-", "", "manages the lines' routes and endpoints too"},
+	{"mwan3", "mwan3", "fills the tables from 1 up, and its rules come before the master list"},
 	{networkd, "", ""},
 }
 
@@ -101,13 +101,13 @@ func (e *examination) networkd() {
 		}
 	}
 	if !keepsRules || !keepsRoutes {
-		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not no",
+		e.add(Networkd, "", "systemd-networkd deletes the lines' rules and routes: ManageForeignRoutingPolicyRules and ManageForeignRoutes are not set to no",
 			"mkdir -p /etc/systemd/networkd.conf.d",
 			`printf '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n' >/etc/systemd/networkd.conf.d/mptcpctl.conf`,
 			"systemctl restart systemd-networkd", "mptcpctl apply")
 	}
 	if !e.Watched {
-		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it configures the line again, and nothing fills it: mptcpctl watch does not run",
+		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it reconfigures the line, and nothing refills it: mptcpctl watch is not running",
 			"# run mptcpctl watch as a service")
 	}
 }

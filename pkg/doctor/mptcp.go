@@ -35,15 +35,15 @@ func (e *examination) kernel() {
 		if _, there := e.Sysctls[keyPathManager]; there {
 			fix = "sysctl -w net.mptcp.path_manager=kernel"
 		}
-		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints count for nothing", fix)
+		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints have no effect", fix)
 	}
 	if e.switchedOff() {
-		e.add(MPTCPOff, "", "somebody has switched MPTCP off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
+		e.add(MPTCPOff, "", "MPTCP is switched off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
 	}
 	if e.Blackhole {
 		// A write of the setting ends the time-out, also one of the same value
 		// (net/mptcp/ctrl.c, proc_blackhole_detect_timeout).
-		e.add(BlackholeTimeout, "", "new connections do plain TCP for now: a path has lost SYNs with MPTCP",
+		e.add(BlackholeTimeout, "", "new connections use plain TCP for now: a path has lost SYNs with MPTCP",
 			"sysctl -w net.mptcp.blackhole_timeout="+e.Sysctls[keyBlackhole])
 	}
 	if e.NoIPv6 && e.countUsable(plan.IPv6) > 0 {
@@ -80,7 +80,7 @@ func (e *examination) limits() {
 			modeSetting(fmt.Sprintf("globals.mptcp_subflows=%d", need+1))...)
 	}
 	if e.State.Limits.AddAddrAccepted == 0 && e.Counters["AddAddr"] > 0 {
-		e.add(Announced, "", "servers announced addresses, which nobody uses: the limit for them is 0",
+		e.add(Announced, "", "addresses that servers announce are not used: the limit for them is 0",
 			modeSetting("globals.mptcp_add_addr_accepted=1")...)
 	}
 }

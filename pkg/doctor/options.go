@@ -19,7 +19,7 @@ func (e *examination) options() {
 			switch meant, read := closestOption(s.Type, option); {
 			case !read, meant == option:
 			case meant != "":
-				e.add(UnknownOption, s.Name, "option "+option+" is not known: "+meant+" is",
+				e.add(UnknownOption, s.Name, "unknown option "+option+": did you mean "+meant+"?",
 					append([]string{remove}, modeSetting(s.Name+"."+meant+"="+quoted(word(s, option)))...)...)
 			case strings.HasPrefix(option, "mptcp"), strings.HasPrefix(option, "multipath"):
 				idle = append(idle, option)

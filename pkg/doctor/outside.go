@@ -33,7 +33,7 @@ func (e *examination) unmanaged() {
 			case tunnel(l.Netifd.Proto):
 				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
 			default:
-				e.add(NoMode, l.Name, "it has a default route, as the lines have, and no option multipath: it takes no part ('off' says that this is meant)",
+				e.add(NoMode, l.Name, "it has a default route, as the lines have, and no option multipath: it takes no part (set 'off' if that is intended)",
 					"mptcpctl iface "+l.Name+" on --save")
 			}
 			break

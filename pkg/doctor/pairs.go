@@ -45,9 +45,9 @@ func (e *examination) pair(a, b *plan.LineUse) {
 		}
 		e.sameAddress(a, b, first.Addr(), sameMAC)
 	case first.IsValid() && sameMAC:
-		e.add(SameMAC, b.Name, fmt.Sprintf("one MAC address with %s in one network, %s", a.Name, mac), newMAC(b, mac)...)
+		e.add(SameMAC, b.Name, fmt.Sprintf("the same MAC address as %s in the same network, %s", a.Name, mac), newMAC(b, mac)...)
 	case first.IsValid() && mac != "" && e.MACs[b.Device] != "" && e.answersForOthers(a.Device, b.Device):
-		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and both answer ARP for the other", second.Masked(), first.Masked(), a.Name),
+		e.add(OverlappingSubnets, b.Name, fmt.Sprintf("%s overlaps %s of %s, and each answers ARP for the other", second.Masked(), first.Masked(), a.Name),
 			"sysctl -w net.ipv4.conf.all.arp_ignore=1")
 	}
 	e.sameMetric(a, b)
@@ -112,7 +112,7 @@ func (e *examination) overlapsLAN(l, lan *plan.LineUse) {
 	if !mine.IsValid() || mine.IsSingleIP() || its.IsSingleIP() {
 		return
 	}
-	text := fmt.Sprintf("%s overlaps %s of %s: a part is out of reach", mine.Masked(), its.Masked(), lan.Name)
+	text := fmt.Sprintf("%s overlaps %s of %s: part of it is unreachable", mine.Masked(), its.Masked(), lan.Name)
 	var fix []string
 	if lan.Netifd.Proto == "static" {
 		// With its length: without, netifd takes it for a host unless there is an
@@ -181,7 +181,7 @@ func (e *examination) freeNetwork() netip.Prefix {
 func (e *examination) sameMetric(a, b *plan.LineUse) {
 	x, y := e.mainDefault(a), e.mainDefault(b)
 	if x != nil && y != nil && x.Metric == y.Metric && b.Netifd.Proto != "" {
-		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps one default route", x.Metric, a.Name),
+		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps only one default route", x.Metric, a.Name),
 			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
 	}
 }

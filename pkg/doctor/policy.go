@@ -68,7 +68,7 @@ func (e *examination) policies() {
 		}
 	}
 	if len(noted) > 0 {
-		e.add(MarkBehind, "", fmt.Sprintf("packets with a line's address meet rule %d before these rules for a mark: %s", plan.PrioritySource, strings.Join(noted, "; ")))
+		e.add(MarkBehind, "", fmt.Sprintf("packets from a line's address match rule %d before these fwmark rules: %s", plan.PrioritySource, strings.Join(noted, "; ")))
 	}
 }
 

@@ -88,7 +88,7 @@ func (p *proof) ownSources(l *provedLine, to netip.Addr, device string, right fu
 			return err
 		}
 		if !right(q, a) {
-			p.report(WrongLine, l.Name, "packets from its address "+source.String(), "leave by "+device, q, a)
+			p.report(WrongLine, l.Name, "packets from its address "+source.String(), "leave over "+device, q, a)
 		}
 	}
 	return nil
@@ -128,12 +128,12 @@ func (p *proof) report(id ID, line, packet, wanted string, q explain.Query, a ex
 		return
 	}
 	p.reported[key] = true
-	if strings.HasSuffix(wanted, " by "+a.Device) {
+	if strings.HasSuffix(wanted, " over "+a.Device) {
 		wanted += " via its gateway"
 	}
 	got := "are refused"
 	if a.Refused == 0 {
-		got = strings.Replace(explain.Way{Device: a.Device, Gateway: a.Gateway}.String(), "dev", "leave by", 1)
+		got = strings.Replace(explain.Way{Device: a.Device, Gateway: a.Gateway}.String(), "dev", "leave over", 1)
 	}
 	rule := p.winner(q, a)
 	if rule != nil {
@@ -144,7 +144,7 @@ func (p *proof) report(id ID, line, packet, wanted string, q explain.Query, a ex
 	case len(p.Result.Ops) > 0:
 		fix = "mptcpctl apply"
 	case a.Matched.Bits() > plan.DefaultLikeBits && (q.Dst == p.remote || a.Device == p.many):
-		fix = "# one default route by " + a.Device + " in the place of its many routes"
+		fix = "# one default route by " + a.Device + " in place of its many routes"
 	case foreign(rule) && rule.MoreSelectors:
 		fix = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
 	case foreign(rule):

@@ -127,7 +127,7 @@ func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 	if winner == nil && a.Refused == 0 || foreign(winner) {
 		return nil
 	}
-	packet := fmt.Sprintf("packets of the host %s behind %s", q.Src, q.IIF)
+	packet := fmt.Sprintf("packets from the host %s behind %s", q.Src, q.IIF)
 	if q.Mark != 0 {
 		packet += fmt.Sprintf(" with the mark %#x", q.Mark)
 	}
@@ -138,10 +138,10 @@ func (p *proof) packet(q explain.Query, policy *Rule, line *provedLine) error {
 		return nil
 	}
 	if line == nil && (a.Refused != 0 || a.Device != p.outside) {
-		p.report(WrongForward, "", packet, "leave by "+p.outside+", to which the main table leads", q, a)
+		p.report(WrongForward, "", packet, "leave over "+p.outside+", as the main table says", q, a)
 	}
 	if line != nil && !line.carries(a) {
-		p.report(WrongForward, line.Name, packet, "leave by "+line.Device, q, a)
+		p.report(WrongForward, line.Name, packet, "leave over "+line.Device, q, a)
 	}
 	return nil
 }

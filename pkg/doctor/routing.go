@@ -26,7 +26,7 @@ func (e *examination) routing() {
 				}
 			}
 			if len(affected) > 0 {
-				e.add(RuleBefore, affected[0], fmt.Sprintf("a rule of others takes its packets: %d: %s%s", r.Priority, r.text(), also(affected[1:])),
+				e.add(RuleBefore, affected[0], fmt.Sprintf("a foreign rule takes its packets: %d: %s%s", r.Priority, r.text(), also(affected[1:])),
 					fmt.Sprintf("%srule del pref %d %s", ip(f), r.Priority, r.text()))
 			}
 		}
@@ -94,7 +94,7 @@ func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 		if r.Family != f || r.Table != u.Table || !leadsElsewhere(r, l, u) {
 			continue
 		}
-		e.add(TableInUse, l.Name, fmt.Sprintf("somebody else has a route to %[2]s in its table %[1]d", u.Table, r.Dst),
+		e.add(TableInUse, l.Name, fmt.Sprintf("a foreign route to %[2]s is in its table %[1]d", u.Table, r.Dst),
 			modeSetting(fmt.Sprintf("%s.multipath_table=%d", l.Name, free))...)
 		return
 	}

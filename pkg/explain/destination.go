@@ -19,7 +19,7 @@ func (e *Explanation) Own(addr, to netip.Addr) error {
 	if err != nil || !ok {
 		return err
 	}
-	return e.prove(Proof{Packet: "from " + addr.String(), Query: Query{Src: addr, Dst: to}, NotChecked: "not judged: it belongs to no line"})
+	return e.prove(Proof{Packet: "from " + addr.String(), Query: Query{Src: addr, Dst: to}, NotChecked: "not checked: it belongs to no line"})
 }
 
 // Destination explains how packets to an address leave: those of this router,

@@ -47,15 +47,15 @@ func TestLine(t *testing.T) {
 		"down": {change: func(f *Facts) {
 			u := &f.Result.Lines[1].Use[plan.IPv4]
 			u.Usable, u.Reason = false, plan.ReasonDown
-		}, want: []string{"from 10.0.2.2: (not judged: down)", "bound to eth2: (not judged: down)", "all other traffic: ok"}},
+		}, want: []string{"from 10.0.2.2: (not checked: down)", "bound to eth2: (not checked: down)", "all other traffic: ok"}},
 		"no carrier": {change: func(f *Facts) { f.Result.Lines[1].Use[plan.IPv4].Device.Carrier = false },
-			want: []string{"from 10.0.2.2: (not judged: no carrier)", "bound to eth2: (not judged: no carrier)", "all other traffic: ok"}},
+			want: []string{"from 10.0.2.2: (not checked: no carrier)", "bound to eth2: (not checked: no carrier)", "all other traffic: ok"}},
 		"the master has no carrier": {change: func(f *Facts) { f.Result.Lines[0].Use[plan.IPv4].Device.Carrier = false },
 			want: []string{"from 10.0.2.2: ok", "bound to eth2: ok", "all other traffic: WRONG: expected dev eth2 via 10.0.2.1, got dev eth1 via 10.0.1.1 table 2"}},
 		"no list": {change: func(f *Facts) { f.Result.MasterList[plan.IPv4] = nil },
-			want: []string{"from 10.0.2.2: ok", "bound to eth2: ok", "all other traffic: (not judged: left to the main table)"}},
+			want: []string{"from 10.0.2.2: ok", "bound to eth2: ok", "all other traffic: (not checked: left to the main table)"}},
 		"a list of a line with a bad value": {change: func(f *Facts) { f.Result.MasterList[plan.IPv4] = []string{"wan9"} },
-			want: []string{"from 10.0.2.2: ok", "bound to eth2: ok", "all other traffic: (not judged: the master list has entries of a line with a bad value)"}},
+			want: []string{"from 10.0.2.2: ok", "bound to eth2: ok", "all other traffic: (not checked: the master list has entries of a line with a bad value)"}},
 		"one address of two": {change: func(f *Facts) {
 			u := &f.Result.Lines[1].Use[plan.IPv4]
 			u.Addresses = append(u.Addresses, prefix("10.0.2.9/24"))
@@ -118,7 +118,7 @@ func TestLinesThatShareADevice(t *testing.T) {
 	if err := e.Line(second, netip.Addr{}, addr("198.51.100.7")); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "verdicts", []string{"from 10.0.2.2: ok", "bound to eth1: (not judged: wan1 has the same device)", "all other traffic: ok"}, verdicts(e))
+	same(t, "verdicts", []string{"from 10.0.2.2: ok", "bound to eth1: (not checked: wan1 has the same device)", "all other traffic: ok"}, verdicts(e))
 }
 
 // What a LAN host sends leaves by the line that has delegated its prefix.
@@ -145,7 +145,7 @@ func TestDelegatedPrefixes(t *testing.T) {
 	if err := e.Destination(addr("3fff::77")); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "verdicts", []string{"all other traffic: ok", "host 2001:db8:2::2 behind lan: ok", "host fd77::2 behind lan: (not judged: its interface is off)"}, verdicts(e))
+	same(t, "verdicts", []string{"all other traffic: ok", "host 2001:db8:2::2 behind lan: ok", "host fd77::2 behind lan: (not checked: its interface is off)"}, verdicts(e))
 	same(t, "expected", "dev eth2 via fe80::1", e.Proofs[1].Want.String())
 }
 
@@ -180,6 +180,6 @@ func TestTable(t *testing.T) {
 	same(t, "rule", "502: from 10.0.2.2 lookup 3", got.Rules[0].String())
 	same(t, "route", "default via 10.0.2.1 dev eth2 proto 77", got.Routes[0].String())
 	same(t, "counts", [3]int{1, 1, 1}, [3]int{len(got.Owners), len(got.Rules), got.Count})
-	same(t, "table 1", []string{"no line ever gets it: it is for the user's VPN"}, e.Notes)
+	same(t, "table 1", []string{"never given to a line: it is for the user's VPN"}, e.Notes)
 	same(t, "its owners", 0, len(e.Tables[2].Owners))
 }

@@ -72,7 +72,7 @@ func (e *Explanation) lineIn(l *plan.LineUse, f plan.Family, only, to netip.Addr
 	}
 	bound := lineProof(l, f, "bound to "+u.Device.Name, Query{Dst: to, OIF: u.Device.Name})
 	if name := e.shares(l, f); name != "" && bound.NotChecked == "" {
-		bound.NotChecked = "not judged: " + name + " has the same device"
+		bound.NotChecked = "not checked: " + name + " has the same device"
 	}
 	if err := e.prove(bound); err != nil {
 		return err
@@ -108,9 +108,9 @@ func lineProof(l *plan.LineUse, f plan.Family, packet string, q Query) Proof {
 	p := Proof{Packet: packet, Query: q, Want: Way{l.Device, u.Gateway}}
 	switch {
 	case !u.Usable:
-		p.NotChecked = "not judged: " + string(u.Reason)
+		p.NotChecked = "not checked: " + string(u.Reason)
 	case !u.Device.Carrier:
-		p.NotChecked = "not judged: no carrier"
+		p.NotChecked = "not checked: no carrier"
 	}
 	return p
 }

@@ -13,11 +13,11 @@ import (
 // decides, or the main table where there is none.
 func (e *Explanation) proveOther(to netip.Addr, packet string, q Query) error {
 	f := plan.FamilyOf(to)
-	p := Proof{Packet: packet, Query: q, Policy: true, NotChecked: "not judged: left to the main table"}
+	p := Proof{Packet: packet, Query: q, Policy: true, NotChecked: "not checked: left to the main table"}
 	for _, name := range e.Result.MasterList[f] {
 		l := e.lineNamed(name)
 		if l == nil {
-			p.NotChecked = "not judged: the master list has entries of a line with a bad value"
+			p.NotChecked = "not checked: the master list has entries of a line with a bad value"
 			break
 		}
 		if u := &l.Use[f]; u.Device.Carrier {
@@ -45,7 +45,7 @@ func (e *Explanation) forwarded(p Proof) Proof {
 			one := lineProof(l, plan.IPv6, p.Packet, p.Query)
 			switch {
 			case l.Mode == config.Off:
-				one.NotChecked = "not judged: its interface is off"
+				one.NotChecked = "not checked: its interface is off"
 			case l.Frozen, !l.Use[plan.IPv6].Usable:
 				continue
 			}

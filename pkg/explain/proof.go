@@ -68,11 +68,11 @@ func (p *Proof) check() {
 	foreign := winner.Outcome != "" && !ours && winner.Rule.Priority < kernelMain
 	switch {
 	case p.Answer.Local():
-		p.Note = "that is this router itself"
+		p.Note = "delivered to this router"
 	case p.Answer.Type == typeBroadcast:
-		p.Note = "a broadcast, to which no TCP goes"
+		p.Note = "a broadcast address: no TCP"
 	case foreign && p.Policy:
-		p.Note = "by somebody else's rule"
+		p.Note = "by a foreign rule"
 	case p.Answer.Refused != 0:
 		p.Wrong = true
 	case ours && winner.Rule.Table == plan.Main && winner.Rule.Suppress >= 0:

@@ -30,15 +30,15 @@ func TestProof(t *testing.T) {
 		"another line":                        {rules: managed, answer: way(plan.IPv4, "eth1", "10.0.1.1", plan.Main), wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got dev eth1 via 10.0.1.1 table 254"},
 		"the right device by another gateway": {rules: managed, answer: way(plan.IPv4, "eth2", "10.0.2.9", 3), wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got dev eth2 via 10.0.2.9 table 3"},
 		"a network behind the router":         {rules: managed, answer: longer, want: "ok, the main table's own route to 192.168.1.0/24"},
-		"the router itself":                   {rules: managed, answer: Answer{Table: tableLocal, Type: typeLocal, Device: "lo"}, want: "ok, that is this router itself"},
-		"a broadcast":                         {rules: managed, answer: Answer{Table: tableLocal, Type: typeBroadcast, Device: "eth2"}, want: "ok, a broadcast, to which no TCP goes"},
+		"the router itself":                   {rules: managed, answer: Answer{Table: tableLocal, Type: typeLocal, Device: "lo"}, want: "ok, delivered to this router"},
+		"a broadcast":                         {rules: managed, answer: Answer{Table: tableLocal, Type: typeBroadcast, Device: "eth2"}, want: "ok, a broadcast address: no TCP"},
 		"no route":                            {rules: managed, answer: Answer{Refused: syscall.ENETUNREACH}, wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got unreachable"},
 		"refused":                             {rules: managed, answer: Answer{Refused: syscall.EACCES}, wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got refused (permission denied)"},
 		"on the link of the device":           {rules: managed, answer: Answer{Type: 1, Device: "eth2"}, wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got dev eth2 on the link, no route"},
 		"a foreign rule for a line":           {rules: before, answer: vpn, wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got dev tun0 via 10.8.0.1 table 7"},
-		"a foreign rule for other traffic":    {rules: before, answer: vpn, policy: true, want: "ok, by somebody else's rule"},
+		"a foreign rule for other traffic":    {rules: before, answer: vpn, policy: true, want: "ok, by a foreign rule"},
 		"main is no foreign rule":             {rules: managed[2:], answer: way(plan.IPv4, "eth1", "10.0.1.1", plan.Main), policy: true, wrong: true, want: "WRONG: expected dev eth2 via 10.0.2.1, got dev eth1 via 10.0.1.1 table 254"},
-		"nothing is expected":                 {rules: managed, answer: vpn, unjudged: "not judged: down", want: "(not judged: down)"},
+		"nothing is expected":                 {rules: managed, answer: vpn, unjudged: "not checked: down", want: "(not checked: down)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,9 +25,9 @@ type Table struct {
 func Known(table uint32) string {
 	switch table {
 	case 1:
-		return "no line ever gets it: it is for the user's VPN"
+		return "never given to a line: it is for the user's VPN"
 	case tableDefault:
-		return "the kernel's table default: asked last, usually empty"
+		return "the kernel's table default: looked up last, usually empty"
 	case plan.Main:
 		return "the kernel's table main: netifd keeps the routes of all interfaces in it"
 	case tableLocal:

@@ -15,9 +15,9 @@ import (
 func (e *Explanation) modeReason(l *plan.LineUse) string {
 	switch {
 	case l.Frozen:
-		return "a value of it, or of the interface that it follows, is bad"
+		return "a bad value in its section, or in that of the interface it takes its mode from"
 	case l.Own && l.Chosen:
-		return "set at run time, till the next reboot"
+		return "set at run time, until the next reboot"
 	case l.Own:
 		return "its own option multipath"
 	case l.From == "":

@@ -16,8 +16,8 @@ func TestReasons(t *testing.T) {
 		mode, table string
 	}{
 		"its own option": {func(*plan.LineUse) {}, "its own option multipath", "interface number 2 in the file, plus 1"},
-		"chosen":         {func(l *plan.LineUse) { l.Chosen = true }, "set at run time, till the next reboot", ""},
-		"frozen":         {func(l *plan.LineUse) { l.Frozen = true }, "a value of it, or of the interface that it follows, is bad", ""},
+		"chosen":         {func(l *plan.LineUse) { l.Chosen = true }, "set at run time, until the next reboot", ""},
+		"frozen":         {func(l *plan.LineUse) { l.Frozen = true }, "a bad value in its section, or in that of the interface it takes its mode from", ""},
 		"none":           {func(l *plan.LineUse) { l.Own, l.Tables[plan.IPv4] = false, 0 }, "no option multipath, and none to take over", "it takes no part, and 3 is taken by vpn"},
 		"an alias": {func(l *plan.LineUse) { l.Name, l.Own, l.From = "alias", false, "wan1" },
 			"alias of wan1, whose mode it takes over", ""},

@@ -34,7 +34,7 @@ const (
 )
 
 var (
-	errEndless = errors.New("an answer without end")
+	errEndless = errors.New("an endless answer")
 	errTooMany = fmt.Errorf("more than %d objects", maxObjects)
 )
 

@@ -154,7 +154,7 @@ func (k *Kernel) addRule(r plan.Rule) error {
 }
 
 // errShadowed says that the kernel would delete another rule.
-var errShadowed = errors.New("a hand-made rule of the same protocol stands before it")
+var errShadowed = errors.New("a foreign rule of the same protocol comes before it")
 
 // deleteRule deletes a rule of ours; one that is gone is no error.
 //

@@ -18,9 +18,9 @@ import (
 // net/mptcp/protocol.h, 255).
 const maxAnswer = 256 << 10
 
-var errEndless = errors.New("an answer without end")
+var errEndless = errors.New("an endless answer")
 
-// socket is a netlink socket that gives up an answer without end, of which the
+// socket is a netlink socket that gives up an endless answer, of which the
 // library would keep everything.
 type socket struct {
 	*netlink.Conn

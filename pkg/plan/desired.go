@@ -102,22 +102,22 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 		}
 		if overlaps {
 			p.wantRule(Rule{Family: f, Priority: PriorityOverlap, Src: src, Table: u.Table, Suppress: 0},
-				l.Name, "its networks are on another line too")
+				l.Name, "its networks overlap those of another line")
 		}
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: Main, Suppress: DefaultLikeBits},
-			l.Name, "answers to the LAN stay on the LAN")
+			l.Name, "replies to LAN hosts stay on the LAN")
 		for _, table := range p.tables {
 			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: DefaultLikeBits},
-				l.Name, "answers to a LAN that netifd has put into a table of its own")
+				l.Name, "replies to LAN hosts use a table of netifd's")
 		}
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},
-			l.Name, "its own source leaves by its own line")
+			l.Name, "packets from its address leave over this line")
 	}
 	if p.devices[u.Device.Index] != l {
 		return
 	}
 	p.wantRule(Rule{Family: f, Priority: PriorityDevice, OIF: u.Device.Name, Table: u.Table, Suppress: -1},
-		l.Name, "sockets bound to its device leave by it")
+		l.Name, "sockets bound to its device leave over it")
 }
 
 // host is the prefix that holds one address.
@@ -135,7 +135,7 @@ func (p *planner) keepDeviceRules(f Family) {
 		}
 		if l := p.lineOfDeviceRule(r); l != nil {
 			r.Table = l.Tables[f]
-			p.wantRule(r, l.Name, "keeps the mark of its last endpoint")
+			p.wantRule(r, l.Name, "keeps its last endpoint managed")
 		}
 	}
 }
@@ -180,7 +180,7 @@ func (p *planner) sourcesToMain() {
 		for _, a := range l.Netifd.Addresses {
 			if addr := a.Prefix.Addr(); FamilyOf(addr) == IPv6 && addr.IsGlobalUnicast() && !containsAddr(belongs, addr) {
 				p.wantRule(Rule{Family: IPv6, Priority: PriorityLocal, Src: host(addr), Table: Main, Suppress: -1},
-					l.Name, "takes no part: its source stays with the main table")
+					l.Name, "takes no part: packets from its address use main")
 			}
 		}
 	}
@@ -203,7 +203,7 @@ func (p *planner) mainFallback() {
 				continue
 			}
 			p.wantRule(Rule{Family: IPv6, Priority: PriorityFallback, Src: host(a.Prefix.Addr()), Table: Main, Suppress: -1},
-				l.Name, "where its table has no route, main decides")
+				l.Name, "packets from its address use main while its table has no route")
 		}
 	}
 }

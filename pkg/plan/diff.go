@@ -41,7 +41,7 @@ func (p *planner) diffRules() {
 		if r.Priority == PriorityList || !double && (p.draft.ruleSet[r] || p.keptRule(r, sources)) {
 			continue
 		}
-		reason := "it is there twice"
+		reason := "duplicate"
 		if !double {
 			reason = p.staleRule(r)
 		}
@@ -52,7 +52,7 @@ func (p *planner) diffRules() {
 // staleRule says why a rule goes.
 func (p *planner) staleRule(r Rule) string {
 	if p.draft.ruleSet[r] {
-		return "its place in the order is another now"
+		return "its position has changed"
 	}
 	if reason := p.result.NoList[r.Family]; r.Priority == PriorityList && reason != "" {
 		return "no master list: " + reason
@@ -67,7 +67,7 @@ func (p *planner) removalReason(name string, f Family) string {
 			return string(u.Reason)
 		}
 	}
-	return "nobody needs it any more"
+	return "no longer needed"
 }
 
 // formerLine names the line that a rule serves, as far as that can be told: by
@@ -209,7 +209,7 @@ func (p *planner) diffRoutes() {
 		switch {
 		case slices.Contains(have, w.Route):
 		case foreign[w.key()]:
-			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("%s: table %s has somebody else's route to %s, ours is left out",
+			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("%s: table %s has a foreign route to %s, the managed one is left out",
 				w.iface, tableText(w.Table), w.Dst))
 		case len(have) > 0:
 			op.Action = Change

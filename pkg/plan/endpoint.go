@@ -89,7 +89,7 @@ type endpointPlan struct {
 
 // How Use.NoEndpoint begins where somebody can do something about it.
 const (
-	NoEndpointForeign = "somebody else's endpoint has the address"
+	NoEndpointForeign = "a foreign endpoint has the address"
 	NoEndpointSlot    = "no free slot"
 )
 
@@ -243,7 +243,7 @@ func (e *endpointPlan) mustKeep(addr netip.Addr, index int) bool {
 	}
 	for _, s := range e.State.Subflows {
 		if s.Local == addr && !moved[s.Token] {
-			e.wait("a handover line to give back")
+			e.wait("connections still use a handover line")
 			return true
 		}
 	}
@@ -278,7 +278,7 @@ func (e *endpointPlan) match() {
 	}
 	for _, w := range e.wanted {
 		if free <= 0 {
-			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("%s: the kernel takes %d endpoints", NoEndpointSlot, e.State.MaxEndpoints)
+			w.line.Use[w.f].NoEndpoint = fmt.Sprintf("%s: the kernel allows %d endpoints", NoEndpointSlot, e.State.MaxEndpoints)
 			continue
 		}
 		free--

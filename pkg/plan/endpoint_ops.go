@@ -24,12 +24,12 @@ func (e *endpointPlan) emit() {
 		}
 		reason := "mode " + w.line.Mode.String()
 		if w.draining {
-			reason = "a primary line is back, connections move there"
+			reason = "a primary line is back, connections move to it"
 		}
 		e.draft.add(phaseFlags, Op{Action: Change, Object: ObjectEndpoint, Endpoint: changed, Interface: w.line.Name, Reason: reason})
 	}
 	for _, there := range e.clear {
-		reason := "makes room for its successor"
+		reason := "replaced by a new endpoint"
 		if slices.ContainsFunc(slices.Concat(e.adds, e.later), func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
 			reason = "comes back with a new id"
 		}
@@ -163,7 +163,7 @@ func (e *endpointPlan) delete(phase int, there mptcp.Endpoint, reason string) in
 	case d.Index == 0:
 		reason = "its device is gone"
 	case name == "":
-		reason = "its interface takes no part any more"
+		reason = "its interface no longer takes part"
 	case reason == "":
 		reason = e.endpointRemovalReason(name, FamilyOf(there.Addr))
 	}
@@ -185,16 +185,16 @@ func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
 	if left == 0 && len(e.retired)+len(e.clear) > 0 {
 		e.result.Warnings = append(e.result.Warnings,
-			"the last endpoint is deleted: connections without another subflow will hang")
+			"the last endpoint is deleted: connections without another subflow will stall")
 	}
 }
 
 // limits asks for as many subflows as there are endpoints, and never lowers
 // what is there unless the configuration says so.
 func (e *endpointPlan) limits() {
-	want, reason := e.State.Limits, "room for a subflow by each endpoint"
+	want, reason := e.State.Limits, "one subflow for each endpoint"
 	if former := min(e.FormerLimit, e.State.MaxLimit); former > want.Subflows {
-		want.Subflows, reason = former, "as it was before a run that was killed"
+		want.Subflows, reason = former, "restored after a run that was killed"
 	}
 	if e.Config.Globals.Multipath {
 		want = e.wantedLimits(want)

@@ -115,7 +115,7 @@ func TestForeignEndpointHoldsOurAddress(t *testing.T) {
 	if lines := mptcpLines(s.settled()); len(lines) != 0 {
 		t.Errorf("%q", lines)
 	}
-	if why := s.make().Lines[1].Use[IPv4].NoEndpoint; why != "somebody else's endpoint has the address" {
+	if why := s.make().Lines[1].Use[IPv4].NoEndpoint; why != "a foreign endpoint has the address" {
 		t.Errorf("reason %q", why)
 	}
 }
@@ -417,7 +417,7 @@ func TestOffForTheLastLineIsTheUsersWord(t *testing.T) {
 	s.settled()
 	s.uci = strings.Replace(s.uci, "'master'", "'off'", 1)
 	r := s.make()
-	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "will hang") {
+	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "will stall") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 	s.settled()
@@ -479,7 +479,7 @@ func TestFullEndpointTable(t *testing.T) {
 		106 2001:db8:5::2 dev 15 subflow
 		107 2001:db8:1::2 dev 11 subflow
 	`)
-	if why := s.make().Lines[3].Use[IPv6].NoEndpoint; why != "no free slot: the kernel takes 8 endpoints" {
+	if why := s.make().Lines[3].Use[IPv6].NoEndpoint; why != "no free slot: the kernel allows 8 endpoints" {
 		t.Errorf("reason %q", why)
 	}
 }

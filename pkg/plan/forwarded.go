@@ -77,7 +77,7 @@ func (p *planner) forwardedRules() []wantedRule {
 			continue
 		}
 		for _, network := range l.Use[IPv6].Forwarded {
-			want(network, l.Use[IPv6].Table, l.Name, "hosts with its prefix leave by it")
+			want(network, l.Use[IPv6].Table, l.Name, "hosts with its prefix leave over it")
 		}
 	}
 	for _, r := range p.State.Rules {
@@ -85,9 +85,9 @@ func (p *planner) forwardedRules() []wantedRule {
 			continue
 		}
 		if p.frozenTables[IPv6][r.Table] {
-			want(r.Src, r.Table, p.formerLine(r), "its configuration is bad: left in its place")
+			want(r.Src, r.Table, p.formerLine(r), "bad configuration: left in place")
 		} else if l := p.absentLine(r.Table); l != nil {
-			want(r.Src, r.Table, l.Name, "stays until its line returns")
+			want(r.Src, r.Table, l.Name, "kept until its line returns")
 		}
 	}
 	belongs := p.lineNetworks()
@@ -98,7 +98,7 @@ func (p *planner) forwardedRules() []wantedRule {
 		}
 		for _, network := range l.Use[IPv6].Forwarded {
 			if !containsAddr(belongs, network.Addr()) {
-				want(network, Main, l.Name, "takes no part: its prefix stays with the main table")
+				want(network, Main, l.Name, "takes no part: hosts with its prefix use main")
 			}
 		}
 	}

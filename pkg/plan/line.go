@@ -154,7 +154,7 @@ const (
 	ReasonLinkLocal    Reason = "no address but link-local ones (169.254.0.0/16)"
 	ReasonTemporary    Reason = "no address but temporary ones"
 	ReasonNoDefault    Reason = "no default route"
-	ReasonBadGateway   Reason = "its gateway is no address of a router"
+	ReasonBadGateway   Reason = "its gateway is not the address of a router"
 	ReasonDisabled     Reason = "multipath is switched off in globals"
-	ReasonTableBlocked Reason = "its table still serves a line with a bad value"
+	ReasonTableBlocked Reason = "its table is still used by a line with a bad value"
 )

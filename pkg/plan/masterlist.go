@@ -18,7 +18,7 @@ func (p *planner) masterList(f Family) {
 	if len(frozen) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsDeviceRule(f) {
 		// Without a list too: whether there is one depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
-			"who has the default route of the main table can be asked")
+			"lookup of the main table's default route")
 	}
 	if reason != "" {
 		p.result.NoList[f] = reason
@@ -39,7 +39,7 @@ func (p *planner) masterList(f Family) {
 		place := min(h.place, len(list))
 		list = append(list, wantedRule{})
 		copy(list[place+1:], list[place:])
-		list[place] = wantedRule{h.rule, wanted{p.formerLine(h.rule), "its configuration is bad: left in its place"}}
+		list[place] = wantedRule{h.rule, wanted{p.formerLine(h.rule), "bad configuration: left in place"}}
 	}
 	for _, r := range list {
 		p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)

@@ -86,7 +86,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 			Reason:   fmt.Sprintf("%d connections have no subflow left", without[f].Count),
 		}
 		adds = append(adds, op)
-		op.Action, op.Reason = Delete, "they have been joined"
+		op.Action, op.Reason = Delete, "no longer needed"
 		deletes = append(deletes, op)
 	}
 	if len(adds) == 0 || s.Limits.Subflows == 0 {
@@ -137,7 +137,7 @@ func (r *Result) RepeatRemoveAddr(gone []netip.Addr, all *Connections) []Op {
 func removeAddr(addr netip.Addr, name string) Op {
 	return Op{
 		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
-		Interface: name, Reason: "far ends hear of it by the lines that are left",
+		Interface: name, Reason: "peers are told over the remaining lines",
 	}
 }
 

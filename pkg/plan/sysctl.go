@@ -67,7 +67,7 @@ func (p *planner) linkdownSettings() {
 		for _, d := range p.State.Devices {
 			ours := p.managed[f][d.Name] || p.maybeManaged(f, d)
 			if ours && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
-				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line any more")
+				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line left")
 			}
 		}
 	}

@@ -235,7 +235,7 @@ func TestForeignRouteOfTheSameKeyIsLeftAlone(t *testing.T) {
 			t.Errorf("%s", line)
 		}
 	}
-	if r := s.make(); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "somebody else's route") {
+	if r := s.make(); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "a foreign route") {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }

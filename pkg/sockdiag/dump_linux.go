@@ -106,12 +106,12 @@ const (
 	patience = 5 * time.Second
 
 	// maxSubflows and maxBatches bound what one answer may hold: more than a
-	// kernel has, so that an answer without end is one with an error.
+	// kernel has, so that an endless answer is one with an error.
 	maxSubflows = 1 << 20
 	maxBatches  = 1 << 17
 )
 
-var errEndless = errors.New("an answer without end")
+var errEndless = errors.New("an endless answer")
 
 // kernel is a socket to the kernel's lists.
 type kernel struct {
