@@ -52,7 +52,7 @@ func TestEveryModeIsTreatedAsItShouldBe(t *testing.T) {
 		beside := planOf(t, word, "on", "10.0.2.2/24")
 		handover := planOf(t, word, "handover", "10.0.2.2/24")
 		got[word] = treatment{
-			phrase: config.Phrase(mode), endpoint: addedEndpoint(alone, "wan1"),
+			phrase: mode.Phrase(), endpoint: addedEndpoint(alone, "wan1"),
 			waits:   addedEndpoint(beside, "wan1") != addedEndpoint(alone, "wan1"),
 			keeps:   addedEndpoint(handover, "wan2") == "",
 			listed:  slices.Contains(planOf(t, word, "master", "10.0.2.2/24").MasterList[plan.IPv4], "wan1"),

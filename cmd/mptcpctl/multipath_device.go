@@ -46,16 +46,16 @@ func (d *devices) list(names []string) error {
 	return nil
 }
 
-// phrase describes the mode of a device; of several interfaces on it, the one that
-// uses it most counts.
+// phrase is that of the mode that claims first, where several interfaces are on the
+// device.
 func (d *devices) phrase(name string) string {
-	var modes []config.Mode
+	first := config.Off
 	for _, l := range d.lines(name) {
-		if d.seen.Config.Globals.Multipath && l.Participates() {
-			modes = append(modes, l.Mode)
+		if d.seen.Config.Globals.Multipath && l.Participates() && (first == config.Off || l.Mode.Claims() < first.Claims()) {
+			first = l.Mode
 		}
 	}
-	return config.Phrase(modes...)
+	return first.Phrase()
 }
 
 func (d *devices) lines(name string) (on []*plan.LineUse) {

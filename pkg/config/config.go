@@ -94,7 +94,7 @@ type Interface struct {
 }
 
 // HasMode reports whether the interface has a multipath option, its own or one
-// that it takes over. Endpoints on the device of such an interface are ours.
+// that it takes over. Endpoints on the device of such an interface are managed.
 func (i Interface) HasMode() bool { return i.Own || i.From != "" }
 
 // Problem is a bad value. It is an error whose text is one line that names

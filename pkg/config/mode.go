@@ -39,44 +39,22 @@ func (m Mode) String() string {
 	return "unknown"
 }
 
-// property is one way in which a mode differs from others.
-type property uint8
-
-const (
-	primary   property = 1 << iota // keeps handover interfaces waiting
-	backup                         // its subflows are backup subflows
-	listed                         // has an entry in the master list
-	waiting                        // has no endpoint while a primary interface is usable
-	announces                      // its endpoint announces its address and opens no subflow
-)
-
-var modeProperties = [len(modeWords)]property{
-	Off:      0,
-	On:       primary | listed,
-	Master:   primary | listed,
-	Backup:   primary | listed | backup,
-	Handover: listed | waiting,
-	Signal:   announces,
-}
-
-func (m Mode) has(p property) bool { return modeProperties[m]&p != 0 }
-
 // Primary reports whether the mode keeps handover interfaces waiting.
-func (m Mode) Primary() bool { return m.has(primary) }
+func (m Mode) Primary() bool { return m == Master || m == On || m == Backup }
 
 // Backup reports whether the subflows of the mode are backup subflows.
-func (m Mode) Backup() bool { return m.has(backup) }
-
-// Listed reports whether an interface of the mode has an entry in the master list.
-func (m Mode) Listed() bool { return m.has(listed) }
+func (m Mode) Backup() bool { return m == Backup }
 
 // Waits reports whether an interface of the mode has no endpoint while a primary one
 // is usable.
-func (m Mode) Waits() bool { return m.has(waiting) }
+func (m Mode) Waits() bool { return m == Handover }
 
 // Announces reports whether the endpoint of the mode announces its address to the
 // peers, and opens no subflow.
-func (m Mode) Announces() bool { return m.has(announces) }
+func (m Mode) Announces() bool { return m == Signal }
+
+// Listed reports whether an interface of the mode has an entry in the master list.
+func (m Mode) Listed() bool { return m.Primary() || m.Waits() }
 
 // claimOrder is the order in which modes claim the kernel's few endpoints, an address
 // that several interfaces have, and the entries of the master list.
@@ -89,20 +67,18 @@ func ClaimOrder() []Mode { return claimOrder[:] }
 // Claims is the place of the mode in ClaimOrder, -1 if it has none.
 func (m Mode) Claims() int { return slices.Index(claimOrder[:], m) }
 
-// phrases are what the command "multipath" says of a device, the mode that uses it
-// most first. Scripts look for them.
-var phrases = [...]string{"is in default mode", "is in backup mode", "is in handover mode", "is deactivated"}
-
-var modePhrases = [len(modeWords)]uint8{Off: 3, On: 0, Master: 0, Backup: 1, Handover: 2, Signal: 0}
-
-// Phrase is what the command "multipath" says of a device with interfaces of these
-// modes.
-func Phrase(modes ...Mode) string {
-	best := modePhrases[Off]
-	for _, m := range modes {
-		best = min(best, modePhrases[m])
+// Phrase is what the command "multipath" says of a device with an interface of the
+// mode. Scripts look for these phrases.
+func (m Mode) Phrase() string {
+	switch m {
+	case Off:
+		return "is deactivated"
+	case Backup:
+		return "is in backup mode"
+	case Handover:
+		return "is in handover mode"
 	}
-	return phrases[best]
+	return "is in default mode"
 }
 
 // ParseMode reads the word of a mode; ok is false for any other word.

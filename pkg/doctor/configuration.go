@@ -25,7 +25,7 @@ func (e *examination) configuration() {
 		return
 	}
 	var masters []*plan.LineUse
-	saved := false // a master that is none only till the next reboot
+	saved := false // a master that is none until the next reboot only
 	for _, i := range e.Config.Interfaces {
 		saved = saved || i.Saved == config.Master
 	}

@@ -22,14 +22,10 @@ func (e *examination) connections() {
 				missing++
 			}
 		}
-		if missing == 0 {
-			continue
+		if missing > 0 {
+			e.add(LostSubflow, l.Name, fmt.Sprintf("connections without a subflow over it (closed, or refused by the server): %d", missing),
+				"mptcpctl iface "+l.Name+" heal")
 		}
-		text := "1 connection has no subflow over it (died, or refused by the server)"
-		if missing > 1 {
-			text = fmt.Sprintf("%d connections have no subflow over it (died, or refused by the server)", missing)
-		}
-		e.add(LostSubflow, l.Name, text, "mptcpctl iface "+l.Name+" heal")
 	}
 }
 
@@ -101,9 +97,9 @@ func (e *examination) isLocal(peer netip.Addr) bool {
 	return peer.IsLoopback() || e.State.Present(peer)
 }
 
-// multipath reports whether a connection goes from a line of ours to a peer out
-// there, was opened by this machine, and has room for another subflow: joins
-// are opened by the client alone.
+// multipath reports whether a connection goes from a line to a peer on the internet,
+// was opened by this machine, and has room for another subflow: only the client
+// opens joins.
 func (e *examination) multipath(c *sockdiag.Connection) bool {
 	if c.State != sockdiag.Established || c.Fallback || e.isLocal(c.Remote.Addr()) {
 		return false

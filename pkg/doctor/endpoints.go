@@ -34,7 +34,7 @@ func (e *examination) addressHeld(l *plan.LineUse, u *plan.Use) {
 	}
 }
 
-// noSlot makes room by an endpoint of others, else by the line that asks, unless
+// noSlot makes room by deleting a foreign endpoint, else that of the line that asks, unless
 // it has one in the other family, which it would lose too.
 func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	text := fmt.Sprintf("no endpoint (%s): all %d slots of the kernel are taken", f.Name(), e.State.MaxEndpoints)
@@ -52,9 +52,9 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	e.add(NoSlot, l.Name, text, fix...)
 }
 
-// staleEndpoints finds endpoints of others that open subflows from an address
-// that no device has. One that only announces may stand for an address on the
-// far side of a translation.
+// staleEndpoints finds foreign endpoints that open subflows from an address that no
+// device has. One that only announces may be for an address on the other side of a
+// translation.
 func (e *examination) staleEndpoints() {
 	for _, there := range e.State.Endpoints {
 		if there.Flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagImplicit != 0 || e.own(there) || e.State.Present(there.Addr) {
@@ -65,8 +65,8 @@ func (e *examination) staleEndpoints() {
 	}
 }
 
-// own reports whether an endpoint is ours. Without a configuration only one
-// that is bound to no device is none of ours for sure.
+// own reports whether an endpoint is managed. Without a configuration only one that
+// is bound to no device is foreign for sure.
 func (e *examination) own(there mptcp.Endpoint) bool {
 	for _, known := range e.Result.Endpoints {
 		if known.Endpoint == there {

@@ -13,14 +13,14 @@ import (
 )
 
 // Facts are what findings are made of. What is missing in them leads to no
-// finding; why it is missing stands in Unseen.
+// finding; Unchecked says why it is missing.
 type Facts struct {
 	// Config is nil when the configuration could not be read. Result is then
 	// empty, and State has only what no configuration is needed for.
 	Config *config.Config
 	Result plan.Result
 	State  plan.State
-	// Rules are those of everybody by family, in the order of evaluation.
+	// Rules are all rules by family, in the order of evaluation.
 	Rules [2][]Rule
 	// Router looks up routes; nil: nothing is proved.
 	Router router

@@ -83,7 +83,7 @@ type Finding struct {
 	Interface string
 	// Text is one sentence.
 	Text string
-	// Fix are the commands that fix it, in their order. A word in capitals
+	// Fix are the commands that correct it, in their order. A word in capitals
 	// stands for what only the user knows, and one that begins with # for what is
 	// to be done by hand. It is empty where no command can.
 	Fix []string
@@ -98,7 +98,7 @@ type examination struct {
 	found []Finding
 }
 
-// Examine makes the findings, the most harmful first; those of one kind stand
+// Examine makes the findings, the most harmful first; those of one kind are
 // in the order of the configuration.
 func Examine(f *Facts) []Finding {
 	e := examination{Facts: f}
@@ -183,7 +183,7 @@ func setting(options ...string) []string {
 	return append(stored(options...), "/etc/init.d/network reload")
 }
 
-// modeSetting is setting for an option that is ours alone.
+// modeSetting is setting for an option that only mptcpctl reads.
 func modeSetting(options ...string) []string { return append(stored(options...), "mptcpctl apply") }
 
 func stored(options ...string) []string {

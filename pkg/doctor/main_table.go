@@ -71,7 +71,7 @@ func (e *examination) lastLine(r *Route) *plan.LineUse {
 	return nil
 }
 
-// reported reports whether netifd lists a route: somebody has configured it then.
+// reported reports whether netifd lists a route: it is a configured one then.
 func (e *examination) reported(dst netip.Prefix) bool {
 	for i := range e.Result.Lines {
 		for _, r := range e.Result.Lines[i].Netifd.Routes {

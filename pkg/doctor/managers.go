@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// managers are other programs that steer endpoints or the lines' routes, by how
+// managers are other programs that manage endpoints or the lines' routes, by how
 // the names of their processes begin, each with its service on OpenWrt and what
 // it does.
 var managers = [...]struct{ process, service, does string }{
@@ -23,9 +23,9 @@ var managers = [...]struct{ process, service, does string }{
 // (TASK_COMM_LEN of include/linux/sched.h).
 const networkd = "systemd-network"
 
-// Manager reports whether a process of that name (/proc/PID/comm) may steer what
-// we steer. Anybody can give a process any name, and this one goes into a
-// command: what no service can be called is none.
+// Manager reports whether a process of that name (/proc/PID/comm) may manage what
+// mptcpctl manages. Any user can give a process any name, and this one goes into a
+// command: a name that no service can have does not count.
 func Manager(name string) bool {
 	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 		return false
@@ -38,7 +38,7 @@ func Manager(name string) bool {
 	return false
 }
 
-// managers finds programs that fight with us.
+// managers finds programs that undo what mptcpctl does.
 func (e *examination) managers() {
 	for _, m := range managers {
 		running := ""

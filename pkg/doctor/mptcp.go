@@ -58,8 +58,8 @@ func (e *examination) kernel() {
 	}
 }
 
-// switchedOff reports whether MPTCP was switched off behind our back. While no
-// rule of ours stands, it is just pending.
+// switchedOff reports whether MPTCP was switched off by another program. While
+// there is no managed rule, it is just pending.
 func (e *examination) switchedOff() bool {
 	return e.Config != nil && e.Config.Globals.Multipath && e.State.Sysctls[keyEnabled] == "0" && len(e.State.Rules) > 0
 }

@@ -32,7 +32,7 @@ func (e *examination) options() {
 	}
 }
 
-// closestOption is the option that a name stands for, by two letters at most; empty: none.
+// closestOption is the option whose name differs by two letters at most; empty: none.
 // read is false for sections of which none is read.
 func closestOption(section, name string) (option string, read bool) {
 	for _, known := range config.Names(section) {

@@ -54,7 +54,7 @@ func (e *examination) pair(a, b *plan.LineUse) {
 }
 
 // sameAddress speaks of a provider who knows both lines by one MAC address, or
-// of two modems that give the same one. The first line has it. DS-Lite gives everybody
+// of two modems that give the same one. The first line has it. DS-Lite gives all customers
 // the same (RFC 6333 section 5.7).
 func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
 	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
@@ -176,8 +176,8 @@ func (e *examination) freeNetwork() netip.Prefix {
 
 // sameMetric finds lines of which netifd keeps one default route. It does not
 // say so; a line that has none on purpose looks alike but for its option. In
-// IPv6 routes with sources of their own stand side by side. Without netifd the
-// main table has what somebody has put there: one route of several next hops, say.
+// IPv6 routes with sources of their own exist side by side. Without netifd the main
+// table has what another program has put there: one route of several next hops, say.
 func (e *examination) sameMetric(a, b *plan.LineUse) {
 	x, y := e.mainDefault(a), e.mainDefault(b)
 	if x != nil && y != nil && x.Metric == y.Metric && b.Netifd.Proto != "" {

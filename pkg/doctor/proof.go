@@ -19,7 +19,7 @@ type proof struct {
 	*examination
 	family plan.Family
 	rules  []explain.AnyRule
-	// remote is where the packets go to: nobody has a route to it but those that
+	// remote is where the packets go to: the only routes to it are those that
 	// lead everywhere.
 	remote netip.Addr
 	lines  []provedLine

@@ -95,7 +95,7 @@ func (p *proof) first() (*provedLine, error) {
 	}
 	for i := range p.Result.Lines {
 		if l := &p.Result.Lines[i]; l.Frozen {
-			return nil, nil // its entry stands where it was
+			return nil, nil // its entry is where it was
 		}
 	}
 	if !master {
@@ -114,8 +114,8 @@ func (p *proof) first() (*provedLine, error) {
 	return nil, nil
 }
 
-// outsideDefault asks who has the default route of the main table. That may be nobody
-// of the lines, nor switched off: a VPN, for which the list makes room, or whose halves
+// outsideDefault asks who has the default route of the main table. That may be neither
+// a line nor an interface that is off: a VPN, for which the list makes room, or whose halves
 // of a default route come first in the list. listed says that there is a list to judge.
 func (p *proof) outsideDefault() (listed bool, err error) {
 	a, err := p.Router.Lookup(explain.Query{Dst: p.remote, Mark: plan.QueryMark})

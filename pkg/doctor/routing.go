@@ -11,7 +11,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// routing finds rules and routes of others that take the lines' packets.
+// routing finds foreign rules and routes that take the lines' packets.
 func (e *examination) routing() {
 	for _, f := range plan.Families {
 		for place := range e.Rules[f] {
@@ -52,7 +52,7 @@ func also(lines []string) string {
 }
 
 // diverts reports whether a rule leads packets of a line elsewhere, before any
-// rule, ours or not, has sent them to the line's table.
+// rule, managed or foreign, has sent them to the line's table.
 func (e *examination) diverts(place int, l *plan.LineUse, f plan.Family) bool {
 	u, r := &l.Use[f], &e.Rules[f][place]
 	if !u.Usable || r.Table == u.Table {
@@ -67,7 +67,7 @@ func (e *examination) diverts(place int, l *plan.LineUse, f plan.Family) bool {
 }
 
 // before reports whether a rule is evaluated before one that sends packets from
-// an address to the line's table. Ours are taken to lead on.
+// an address to the line's table. Managed rules are taken to do so.
 func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan.Family) bool {
 	for i := range place {
 		other := &e.Rules[f][i]
@@ -78,8 +78,8 @@ func (e *examination) before(place int, from netip.Addr, l *plan.LineUse, f plan
 	return true
 }
 
-// tableInUse finds routes of others in the table of a line, which lead its
-// packets elsewhere or keep ours out. Those that netifd itself puts there
+// tableInUse finds foreign routes in the table of a line, which lead its packets
+// elsewhere or keep managed ones out. Those that netifd itself puts there
 // (ip4table) are the line's own. free is the table to use in its place.
 func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 	u := &l.Use[f]
@@ -101,7 +101,7 @@ func (e *examination) tableInUse(l *plan.LineUse, f plan.Family, free uint32) {
 }
 
 // leadsElsewhere reports whether a foreign route leads elsewhere what is the line's:
-// everything, or its own network. A metric above ours only hides that till the
+// everything, or its own network. A higher metric only hides that until the
 // line loses its carrier.
 func leadsElsewhere(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
 	if r.Default() {
@@ -115,8 +115,7 @@ func leadsElsewhere(r plan.Route, l *plan.LineUse, u *plan.Use) bool {
 	return false
 }
 
-// freeTable is a number from table up that no line and no route has that we
-// know of.
+// freeTable is a number from table up that no line and no known route has.
 func (e *examination) freeTable(table uint32) uint32 {
 	var taken []uint32
 	for i := range e.Result.Lines {

@@ -68,7 +68,7 @@ func (e *Explanation) prove(p Proof) error {
 	return err
 }
 
-// remoteAddrs are destinations that nobody should have a route for but a default:
+// remoteAddrs are destinations for which there should be no route but a default:
 // the blocks for documentation (RFC 5737, RFC 3849, RFC 9637), for benchmarks and for
 // packets to be discarded (RFC 2544, RFC 6666).
 var remoteAddrs = [2][]string{

@@ -64,8 +64,8 @@ func (p *Proof) check() {
 	if n := len(p.Steps); n > 0 && p.Steps[n-1].Outcome == Wins {
 		winner = &p.Steps[n-1]
 	}
-	ours := winner.Rule.Protocol == plan.Protocol
-	foreign := winner.Outcome != "" && !ours && winner.Rule.Priority < kernelMain
+	managed := winner.Rule.Protocol == plan.Protocol
+	foreign := winner.Outcome != "" && !managed && winner.Rule.Priority < kernelMain
 	switch {
 	case p.Answer.Local():
 		p.Note = "delivered to this router"
@@ -75,9 +75,9 @@ func (p *Proof) check() {
 		p.Note = "by a foreign rule"
 	case p.Answer.Refused != 0:
 		p.Wrong = true
-	case ours && winner.Rule.Table == plan.Main && winner.Rule.Suppress >= 0:
+	case managed && winner.Rule.Table == plan.Main && winner.Rule.Suppress >= 0:
 		p.Note = "the main table's own route to " + p.Answer.Matched.String()
-	case p.Answer.Device == p.Want.Device && (p.Answer.Gateway == p.Want.Gateway || ours && p.Answer.Matched.Bits() > 0):
+	case p.Answer.Device == p.Want.Device && (p.Answer.Gateway == p.Want.Gateway || managed && p.Answer.Matched.Bits() > 0):
 	default:
 		p.Wrong = true
 	}

@@ -63,7 +63,7 @@ const (
 func (a Answer) Local() bool { return a.Type == typeLocal }
 
 // merged reports whether the route is one of the local table although the
-// kernel says main: until somebody adds a rule, the two are one
+// kernel says main: until a rule is added, the two are one
 // (fib_trie_unmerge in net/ipv4/fib_trie.c).
 func (a *Answer) merged() bool {
 	return a.Table == plan.Main && (a.Type == typeLocal || a.Type == typeBroadcast)

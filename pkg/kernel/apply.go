@@ -104,8 +104,8 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 	return deleteEndpoint(pm, op.Endpoint)
 }
 
-// deleteEndpoint deletes an endpoint unless its id is gone or somebody else's
-// by now.
+// deleteEndpoint deletes an endpoint unless its id is gone or has been given
+// to another one.
 func deleteEndpoint(pm *mptcp.Client, e mptcp.Endpoint) error {
 	there, err := pm.Endpoints()
 	if err != nil {

@@ -50,7 +50,7 @@ func (f *filter) link(m *syscall.NetlinkMessage) bool {
 
 // route reads struct rtmsg (include/uapi/linux/rtnetlink.h). Routes of the kernel
 // itself follow from addresses, which are told of too. netifd's have protocol
-// static, those of ioctl and of ip boot; of the others' only default ones, such
+// static, those of ioctl and of ip boot; of the others only default ones, such
 // as those of router advertisements, say something of a line.
 func (f *filter) route(m *syscall.NetlinkMessage) bool {
 	if len(m.Data) < unix.SizeofRtMsg {
@@ -68,14 +68,14 @@ func (f *filter) route(m *syscall.NetlinkMessage) bool {
 	return bits == 0
 }
 
-// rule leaves out the rules of others: none of them changes what we want.
+// rule leaves out foreign rules: none of them changes what is wanted.
 func (f *filter) rule(m *syscall.NetlinkMessage) bool {
 	_, protocol, err := decodeRule(m.Data, plan.IPv4)
 	return err != nil || protocol == plan.Protocol && f.deletedByOther(m, unix.RTM_DELRULE)
 }
 
-// deletedByOther reports whether an object of ours was deleted, but not by us. Another
-// mptcpctl that deletes one is taken for a thief, at the price of one look.
+// deletedByOther reports whether a managed object was deleted, but not by this process.
+// Another mptcpctl counts too, at the price of one look.
 func (f *filter) deletedByOther(m *syscall.NetlinkMessage, deleted uint16) bool {
 	return m.Header.Type == deleted && m.Header.Pid != f.own
 }

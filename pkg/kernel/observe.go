@@ -12,7 +12,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// Settings that say who steers the endpoints
+// Settings that say who manages the endpoints
 // (Documentation/networking/mptcp-sysctl.rst); path_manager exists from Linux
 // 6.15 on, pm_type from 5.18 on.
 const (
@@ -127,8 +127,8 @@ func (o *observation) mainDefault(f plan.Family) (err error) {
 	return nil
 }
 
-// table reads one table. The kernel's own are never ours, and may be long; so may
-// any other be, by routes of others, of which few matter.
+// table reads one table. The kernel's own hold no managed routes, and may be long; so
+// may any other be, by foreign routes, of which few matter.
 func (o *observation) table(f plan.Family, table uint32, destinations map[netip.Prefix]bool) error {
 	if config.ReservedTable(table) {
 		return nil
@@ -196,7 +196,7 @@ func (o *observation) name(index int) string {
 	return ""
 }
 
-// endpoints reads the endpoints, their limits and devices, and who steers.
+// endpoints reads the endpoints, their limits and devices, and who manages them.
 func (o *observation) endpoints() error {
 	pm, err := o.pathManager()
 	if errors.Is(err, mptcp.ErrNotSupported) {
@@ -221,7 +221,7 @@ func (o *observation) endpoints() error {
 	return err
 }
 
-// activePathManager says who steers the endpoints. A kernel that has both settings changes
+// activePathManager says who manages the endpoints. A kernel that has both settings changes
 // each with the other (proc_pm_type and proc_path_manager in net/mptcp/ctrl.c).
 func activePathManager() (plan.PathManager, error) {
 	kernels := "kernel"

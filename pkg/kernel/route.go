@@ -50,7 +50,7 @@ func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
 	return k.routesThat(f, filter, nil, func(route) bool { return true })
 }
 
-// routesThat keeps only some of them: a table of others may hold any number. For
+// routesThat keeps only some of them: a foreign table may hold any number. For
 // more see dump.
 func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted func(route) bool) ([]route, error) {
 	header := make([]byte, unix.SizeofRtMsg)
@@ -85,7 +85,7 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted
 
 // decodeRoute reads struct rtmsg and its attributes. ok is false for a route
 // of another family, a cached one, and one for some type of service or source
-// prefix only: that stands apart from ours.
+// prefix only: such a route is none of the managed ones.
 func decodeRoute(b []byte, f plan.Family) (r route, ok bool, err error) {
 	header, ad, err := split(b, unix.SizeofRtMsg)
 	if err != nil {
@@ -221,7 +221,7 @@ func (k *Kernel) putRoute(r plan.Route, flag netlink.HeaderFlags) error {
 	return err
 }
 
-// deleteRoute deletes a route of ours; one that is gone is no error.
+// deleteRoute deletes a managed route; one that is gone is no error.
 func (k *Kernel) deleteRoute(r plan.Route) error {
 	// In a request to delete, IPv4 takes this scope for any.
 	body, err := encodeRoute(r, unix.RT_SCOPE_NOWHERE)

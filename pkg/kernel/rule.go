@@ -24,8 +24,8 @@ type rule struct {
 	plan.Rule
 	// lookup says that its action is to look into a table.
 	lookup bool
-	// plain says that Rule is all there is to it. Others, which somebody made
-	// with our protocol by hand, are left alone.
+	// plain says that Rule is all there is to it. Others of protocol 77, made
+	// by hand, are left alone.
 	plain bool
 }
 
@@ -156,10 +156,10 @@ func (k *Kernel) addRule(r plan.Rule) error {
 // errShadowed says that the kernel would delete another rule.
 var errShadowed = errors.New("a foreign rule of the same protocol comes before it")
 
-// deleteRule deletes a rule of ours; one that is gone is no error.
+// deleteRule deletes a managed rule; one that is gone is no error.
 //
 // To the kernel, what a request leaves out means "any", and it deletes the
-// first rule that matches: "from all" also names "from A". So rules of ours
+// first rule that matches: "from all" also names "from A". So managed rules
 // that would be hit in its place are deleted with it and added again.
 func (k *Kernel) deleteRule(r plan.Rule) error {
 	there, err := k.rules(r.Family)

@@ -178,7 +178,7 @@ func (c *Client) DeleteZero(addr netip.Addr) error {
 // the kernel cannot change them in place, so the Flags of an Endpoint can be
 // given as they are. A changed FlagBackup is told to peers on the live subflows
 // (MP_PRIO, RFC 8684 section 3.3.8); a changed FlagFullmesh closes the subflows
-// of the endpoint and opens them anew.
+// of the endpoint and opens them again.
 //
 // The kernel answers EINVAL for an id that is not there and for FlagFullmesh
 // on a signal endpoint, EOPNOTSUPP for id 0.

@@ -39,7 +39,7 @@ type Interface struct {
 }
 
 // Address is one address of an interface with its prefix length. Peer is the
-// far end of a point-to-point address ("ptpaddress"), else the zero Addr.
+// peer of a point-to-point address ("ptpaddress"), else the zero Addr.
 type Address struct {
 	Prefix netip.Prefix
 	Peer   netip.Addr

@@ -14,7 +14,7 @@ import (
 const blackHolePriority = 10
 
 // BlackHole drops, without a word, all that the line carries beyond the
-// provider's router, in both directions. Nobody is told.
+// provider's router, in both directions, and sends no error.
 func (l *Lab) BlackHole(name string) ([]Event, error) {
 	return l.change(name, func(s *state, n *line, i *Interface) ([]Event, error) {
 		n.BlackHole = true

@@ -47,7 +47,7 @@ func (c *Counters) fill(s *netlink.LinkStatistics) {
 }
 
 // Since returns what was carried since earlier counters of the same line. A
-// device that was made anew in between counts from its start.
+// device that was made again in between counts from its start.
 func (c Counters) Since(earlier Counters) Counters {
 	if c.Sent < earlier.Sent || c.Received < earlier.Received {
 		return c

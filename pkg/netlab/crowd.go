@@ -31,7 +31,7 @@ type Crowd struct {
 }
 
 // NewCrowd opens count connections from the router to the far server. The
-// program that calls it is started anew, as often as the limit of open files asks for,
+// program that calls it is started again, as often as the limit of open files asks for,
 // since each connection needs one. The server accepts none of them: to the
 // client they are established, and the server needs no file for those.
 func (l *Lab) NewCrowd(ctx context.Context, count int) (*Crowd, error) {

@@ -3,7 +3,7 @@
 // Package netlab is a test laboratory: a router with several lines to the
 // internet, a far server and, if asked for, a LAN host, all in network
 // namespaces of this machine, for root and (through a user namespace) for
-// everybody. It plays netifd's part towards the kernel, answers `ubus` and `uci`
+// any user. It plays netifd's part towards the kernel, answers `ubus` and `uci`
 // as OpenWrt would, breaks lines on request, and has an MPTCP server and client
 // that tell how many bytes each line carried and how long a transfer stood still.
 //

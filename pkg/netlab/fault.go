@@ -133,7 +133,7 @@ func (l *Lab) goDown(s *state, i *Interface) ([]Event, error) {
 	return []Event{i.event("ifdown")}, l.ifdown(s, i)
 }
 
-// comeUp brings an interface up if nothing stands against it, and returns the event of it.
+// comeUp brings an interface up if nothing prevents it, and returns the event of it.
 func (l *Lab) comeUp(s *state, n *line, i *Interface) ([]Event, error) {
 	if i.Up || i.Down || n.Removed || n.Unplugged && !i.ForceLink {
 		return nil, nil

@@ -30,7 +30,7 @@ type Config struct {
 
 // LineConfig says what one line is like. Line number i, counted from 1, is
 // device ethI with 10.0.I.2/24 behind the provider's 10.0.I.1, and with IPv6
-// 3fff:I::2/64 behind 3fff:I::1 (RFC 9637: global, and nobody's). By DHCP the two
+// 3fff:I::2/64 behind 3fff:I::1 (RFC 9637: global, but assigned to none). By DHCP the two
 // families are two sections, as netifd has it: NAME and, after all lines, NAMEv6
 // (dhcpv6), which takes the mode of the first over.
 type LineConfig struct {

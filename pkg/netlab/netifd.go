@@ -97,7 +97,7 @@ func (l *Lab) addAddress(s *state, i *Interface, link netlink.Link, a netip.Pref
 }
 
 // ifdown does to the kernel what netifd does when i goes down: what it added
-// goes, whatever else stands on the device stays, but for what the kernel itself
+// goes, whatever else is on the device stays, but for what the kernel itself
 // takes along. The device stays as it is: release is for that.
 func (l *Lab) ifdown(s *state, i *Interface) error {
 	i.Up = false

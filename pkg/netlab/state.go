@@ -28,14 +28,14 @@ type state struct {
 	Hooks      string         `json:"hooks,omitempty"`
 }
 
-// line is the wire of one interface and the far end of it.
+// line is the wire of one interface and the peer at its other end.
 type line struct {
 	Interface string       `json:"interface"`
 	Second    string       `json:"second,omitempty"` // the section that has IPv6, where it is another one
 	Device    string       `json:"device"`
 	Far       string       `json:"far"`
 	Number    int          `json:"number"`
-	Gateways  []netip.Addr `json:"gateways"` // addresses of the far end
+	Gateways  []netip.Addr `json:"gateways"` // addresses of the peer
 	Bits      uint64       `json:"bits,omitempty"`
 	Unplugged bool         `json:"unplugged,omitempty"`
 	BlackHole bool         `json:"black_hole,omitempty"`

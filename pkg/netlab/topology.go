@@ -193,7 +193,7 @@ func defaultRoutes(n *Namespace, device string, gateways ...netip.Addr) error {
 	return nil
 }
 
-// restoreFar makes the far end of a line what the state says: its addresses, and
+// restoreFar makes the other end of a line what the state says: its addresses, and
 // the ways back to what lies behind the router. The kernel takes both away when
 // the device goes down.
 func (l *Lab) restoreFar(s *state, n *line) error {

@@ -118,7 +118,7 @@ func (p *planner) interfaceOf(device string, f Family) string {
 	return name
 }
 
-// lineWith names the line that has an address, or for which it stands.
+// lineWith names the line that has an address, or whose Source it is.
 func (p *planner) lineWith(a netip.Addr) string {
 	for i := range p.lines {
 		if l := &p.lines[i]; l.HasMode() && l.Use[FamilyOf(a)].Holds(a) {
@@ -143,7 +143,7 @@ func (p *planner) interfaceWith(a netip.Addr, device string) string {
 }
 
 // diffList keeps what it can of a list: the longest beginning of the wanted order
-// that occurs in the standing one. The rest is deleted and added again behind it,
+// that occurs in the current one. The rest is deleted and added again behind it,
 // since the kernel keeps rules of one priority in order of arrival.
 func (p *planner) diffList(f Family) {
 	current := p.currentList(f)

@@ -11,10 +11,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-// EndpointUse is an endpoint that stands in the kernel, for status.
+// EndpointUse is an endpoint that the kernel has, for status.
 type EndpointUse struct {
 	mptcp.Endpoint
-	// Own says that it is ours.
+	// Own says that it is managed.
 	Own    bool
 	Device string // empty: none, or one that is gone
 	// Interface is the UCI name of the line, as far as it is known.
@@ -58,7 +58,7 @@ func (p *planner) endpoints() {
 }
 
 // ownEndpoint is the rule of ownership: no port, not implicit, and on a device
-// that is ours, or on one that no longer exists.
+// that is managed, or on one that no longer exists.
 func (p *planner) ownEndpoint(e mptcp.Endpoint) bool {
 	if e.Port != 0 || e.Flags&mptcp.FlagImplicit != 0 || e.IfIndex == 0 {
 		return false
@@ -75,9 +75,9 @@ func (p *planner) lineDevice(name string) bool {
 // endpointPlan is the work on the endpoints of one plan.
 type endpointPlan struct {
 	*planner
-	own    map[uint8]bool // ids of ours
+	own    map[uint8]bool // ids of the managed ones
 	wanted []wantedEndpoint
-	// matched are the wanted ones that stand already, by id.
+	// matched are the wanted ones that exist already, by id.
 	matched map[uint8]wantedEndpoint
 	adds    []wantedEndpoint
 	later   []wantedEndpoint // those that another run adds
@@ -87,7 +87,7 @@ type endpointPlan struct {
 	added   []mptcp.Endpoint
 }
 
-// How Use.NoEndpoint begins where somebody can do something about it.
+// How Use.NoEndpoint begins where the user can do something about it.
 const (
 	NoEndpointForeign = "a foreign endpoint has the address"
 	NoEndpointSlot    = "no free slot"
@@ -147,7 +147,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 	}
 }
 
-// address is that of the line's endpoint: the one that stands for the line, unless
+// address is that of the line's endpoint: that of the line's Source, unless
 // it is tentative. An endpoint on one that has become tentative again stays, and so
 // does one on another address of the line until the new one can be used.
 func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
@@ -168,7 +168,7 @@ func (e *endpointPlan) address(u *Use) (addr netip.Addr, tentative bool) {
 	return netip.Addr{}, false
 }
 
-// find is our endpoint with that address and device, or nil.
+// find is the managed endpoint with that address and device, or nil.
 func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
 	for i := range e.State.Endpoints {
 		if there := &e.State.Endpoints[i]; e.own[there.ID] && there.Addr == addr && there.IfIndex == index {
@@ -192,8 +192,8 @@ func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
 	return flags
 }
 
-// managedByRulesOnly reports whether nothing but a rule or route of ours on its device
-// makes an endpoint ours: it must go before they do.
+// managedByRulesOnly reports whether nothing but a managed rule or route on its device
+// makes an endpoint a managed one: it must be deleted before they are.
 func (e *endpointPlan) managedByRulesOnly(there mptcp.Endpoint) bool {
 	d := e.State.deviceByIndex(there.IfIndex)
 	return d.Index != 0 && !e.lineDevice(d.Name)
@@ -201,8 +201,8 @@ func (e *endpointPlan) managedByRulesOnly(there mptcp.Endpoint) bool {
 
 // primaryUsable reports whether a primary line keeps the handover lines of a family
 // waiting: one that is usable in it or, where no primary line has the family at
-// all, one that is usable in any; else a paid line with both would carry IPv6 for
-// ever.
+// all, one that is usable in any; else a paid line with both would always carry
+// IPv6.
 func (e *endpointPlan) primaryUsable(f Family) bool {
 	family := slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		return !l.Frozen && l.Mode.Primary() && (l.Has(f) || e.childHas(&l, f))
@@ -264,7 +264,7 @@ func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
 	})
 }
 
-// match pairs what is wanted with what stands, and keeps within the bound.
+// match pairs what is wanted with what exists, and keeps within the bound.
 func (e *endpointPlan) match() {
 	e.matched = make(map[uint8]wantedEndpoint)
 	free := e.State.MaxEndpoints
@@ -301,7 +301,7 @@ func (e *endpointPlan) match() {
 }
 
 // keepLast reports whether an endpoint stays because no line of its family is
-// usable: without one, connections would become silent zombies.
+// usable: without one, connections would stall without an error.
 func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
 	if e.familyUsable(FamilyOf(there.Addr)) || !e.Config.Globals.Multipath {
 		return false
@@ -336,8 +336,8 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 }
 
 // lost reports whether all lines of the family had been lost when the run began:
-// their marks stand, and no default route of any. Either a run has seen it, or none
-// has and the kernel has taken the default routes away. Without a mark nothing was
+// their rules 503 are there, and no default route of any. Either a run has seen it, or none
+// has and the kernel has taken the default routes away. Without such a rule nothing was
 // lost: then this is the first run.
 func (e *endpointPlan) lost(f Family) bool {
 	isDefault := func(r Route) bool { return r.Family == f && r.Default() }
@@ -345,8 +345,8 @@ func (e *endpointPlan) lost(f Family) bool {
 		!slices.ContainsFunc(e.State.Routes, isDefault) && !slices.ContainsFunc(e.State.Foreign, isDefault)
 }
 
-// retire finds out which of ours nobody wants any more, and which of them must
-// go before the new ones can come.
+// retire finds out which managed endpoints are no longer wanted, and which of them
+// must be deleted before the new ones can be added.
 func (e *endpointPlan) retire() {
 	for _, there := range e.State.Endpoints {
 		_, matched := e.matched[there.ID]

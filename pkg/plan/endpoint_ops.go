@@ -88,11 +88,11 @@ func (e *endpointPlan) repeatRemoveAddr(addr netip.Addr, name string, deleted in
 	e.draft.require(e.draft.add(phaseEndpointDelete, removeAddr(addr, name)), deleted)
 }
 
-// flagsNow are the flags that a standing endpoint can have at once. The kernel
+// flagsNow are the flags that an existing endpoint can have at once. The kernel
 // changes fullmesh by closing the endpoint's subflows, and does not always make
 // them again (net/mptcp/pm_kernel.c, mptcp_pm_nl_fullmesh): that waits until no
 // connection has one. A kernel that cannot list them changes it at once, since
-// nobody would know when to.
+// the right moment would never be known.
 func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Flags {
 	if (there.Flags^w.flags)&mptcp.FlagFullmesh == 0 || !e.used(there) {
 		return w.flags
@@ -180,7 +180,7 @@ func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 	return e.removalReason(name, f)
 }
 
-// warnLast says that the user's word takes the last endpoint of a family.
+// warnLast warns that the configuration takes the last endpoint away.
 func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
 	if left == 0 && len(e.retired)+len(e.clear) > 0 {
@@ -240,7 +240,7 @@ func (e *endpointPlan) endpointsAfter() []mptcp.Endpoint {
 	return append(all, e.added...)
 }
 
-// report lists the endpoints that stand now, for status.
+// report lists the endpoints that the kernel has now, for status.
 func (e *endpointPlan) report() {
 	for _, there := range e.State.Endpoints {
 		d := e.State.deviceByIndex(there.IfIndex)

@@ -38,7 +38,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 			ends[op.Endpoint.Addr] = true
 		}
 	}
-	own := make(map[netip.Addr]bool) // addresses of our endpoints on lines
+	own := make(map[netip.Addr]bool) // addresses of managed endpoints on lines
 	for _, e := range r.Endpoints {
 		if e.Own && e.Interface != "" {
 			own[e.Addr] = true

@@ -109,7 +109,7 @@ func newLine(section config.Interface, known netifd.Interface) Line {
 	return Line{Interface: section, Netifd: known, Device: device}
 }
 
-// ownDevice are the protocols whose addresses stand on the device of the
+// ownDevice are the protocols whose addresses are on the device of the
 // configuration, so that it is known while the interface is down too. PPP and
 // tunnels make another one. Without netifd there is no protocol.
 var ownDevice = []string{"", "static", "dhcp", "dhcpv6", "none"}

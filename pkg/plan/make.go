@@ -14,7 +14,7 @@ type Input struct {
 	Config *config.Config
 	Lines  []Line
 	State  State
-	// Netifd says that netifd is the source of Lines. Without it nobody takes
+	// Netifd says that netifd is the source of Lines. Without it nothing takes
 	// the routes of a line without carrier away, so that a lost carrier makes
 	// a line unusable.
 	Netifd bool
@@ -40,7 +40,7 @@ type Request struct {
 	Devices []string
 	// Tables are those to dump, by family.
 	Tables [2][]uint32
-	// Lines say which routes of others matter; see Destinations.
+	// Lines say which foreign routes matter; see Destinations.
 	Lines []Line
 	// Sysctls are the settings to read, as paths below /proc/sys.
 	Sysctls []string
@@ -57,11 +57,11 @@ type Result struct {
 	MasterList [2][]string
 	// NoList says by family why there is no master list; empty when there is.
 	NoList [2]string
-	// Endpoints are those that stand in the kernel, ours and foreign.
+	// Endpoints are those that the kernel has, managed and foreign.
 	Endpoints []EndpointUse
 	// LastID is the endpoint id to remember.
 	LastID uint8
-	// Tables are the tables in which routes of ours stand after the plan.
+	// Tables are the tables that hold managed routes after the plan.
 	Tables []uint32
 	// NeedSubflows asks for another call with State.Subflows filled in.
 	NeedSubflows bool
@@ -143,7 +143,7 @@ func (p *planner) examine() {
 
 func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
 
-// findManagedDevices notes the devices on which an object of ours stands.
+// findManagedDevices notes the devices that have a managed rule or route.
 func (p *planner) findManagedDevices() {
 	for f := range p.managed {
 		p.managed[f] = make(map[string]bool)
@@ -158,8 +158,8 @@ func (p *planner) findManagedDevices() {
 	}
 }
 
-// noteWaiting notes what somebody has to look after: a tentative address, a
-// carrier.
+// noteWaiting notes what a background run has to look after: a tentative address,
+// a carrier.
 func (p *planner) noteWaiting() {
 	for i := range p.lines {
 		l := &p.lines[i]
@@ -192,7 +192,7 @@ func (p *planner) wait(what string) {
 	}
 }
 
-// rememberTables notes every table that holds, or may hold, routes of ours.
+// rememberTables notes every table that holds, or may hold, managed routes.
 func (p *planner) rememberTables() {
 	seen := make(map[uint32]bool)
 	add := func(table uint32) {
@@ -210,7 +210,7 @@ func (p *planner) rememberTables() {
 }
 
 // Needs says what has to be observed for a plan over these lines. hint are
-// tables that are known to hold routes of ours.
+// tables that are known to hold managed routes.
 func Needs(cfg *config.Config, lines []Line, hint []uint32) Request {
 	req := Request{Lines: lines}
 	seen := make(map[string]bool)

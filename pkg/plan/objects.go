@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Protocol is the rtnetlink protocol number that every rule and route of ours
+// Protocol is the rtnetlink protocol number that every managed rule and route
 // carries: the mark of ownership (rtm_protocol, FRA_PROTOCOL). Numbers from
 // RTPROT_STATIC (4) up are free for user space (include/uapi/linux/rtnetlink.h).
 const Protocol = 77
@@ -17,13 +17,13 @@ const Protocol = 77
 // Main is the kernel's main table (RT_TABLE_MAIN).
 const Main = 254
 
-// Priorities of our rules.
+// Priorities of the managed rules.
 const (
-	PriorityOverlap  = 500   // networks of a line that another line has too
-	PriorityLocal    = 501   // answers from a line's address to the LAN
-	PrioritySource   = 502   // a line's own source leaves by that line
+	PriorityOverlap  = 500   // networks of a line that overlap those of another
+	PriorityLocal    = 501   // replies from a line's address to the LAN
+	PrioritySource   = 502   // packets from a line's address leave over that line
 	PriorityDevice   = 503   // sockets bound to a line's device
-	PriorityFallback = 504   // a line's own source while its table has no way, IPv6
+	PriorityFallback = 504   // packets from a line's address while its table has no route, IPv6
 	PriorityList     = 32765 // the master list, just before the kernel's main
 )
 
@@ -43,7 +43,7 @@ const QueryMark = 0x4d505443
 // net/core/fib_rules.c).
 const NoGroup = 1<<31 - 1
 
-// Rule is a policy rule of ours: protocol 77, action "lookup". It is
+// Rule is a managed policy rule: protocol 77, action "lookup". It is
 // comparable; the kernel's order among rules of one priority is their order of
 // arrival and not part of it.
 type Rule struct {
@@ -116,18 +116,18 @@ type Route struct {
 	Index  int
 	// Src is the preferred source (RTA_PREFSRC), or the zero Addr.
 	Src netip.Addr
-	// OnLink lets the gateway stand outside of every connected prefix
+	// OnLink lets the gateway be outside of every connected prefix
 	// (RTNH_F_ONLINK).
 	OnLink bool
 	// Metric is RTA_PRIORITY: 0 in IPv4; the kernel makes 1024 of 0 in IPv6
-	// (IP6_RT_PRIO_USER), so that is what stands here.
+	// (IP6_RT_PRIO_USER), so that is what Metric is then.
 	Metric uint32
 	// MTU is that of the route in bytes (RTAX_MTU); 0: that of the device.
 	MTU uint32
 }
 
 // routeKey is the identity of a route inside the kernel: two routes of one key
-// do not exist side by side unless somebody appends them.
+// do not exist side by side unless they are appended.
 type routeKey struct {
 	family Family
 	table  uint32

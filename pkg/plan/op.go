@@ -53,7 +53,7 @@ type Op struct {
 	Device string
 
 	// Interface is the UCI name of the interface that the operation serves;
-	// empty when it serves all of them or nobody any more.
+	// empty when it serves all of them or none any more.
 	Interface string
 	// Reason says why, in a few words.
 	Reason string

@@ -31,7 +31,7 @@ type pendingOp struct {
 	// before are the operations that must have been tried; of those in hard
 	// it makes no sense to go on when they failed.
 	before, hard []int
-	// moved are edges of a rule's deletion to its replacement, which a circle
+	// moved are edges of a rule's deletion to its replacement, which a cycle
 	// of tables may break.
 	moved []int
 }
@@ -56,7 +56,7 @@ func (d *draft) require(id, before int) {
 // link adds the edges between routes and rules: a rule into a table waits for
 // the table's default route, the deletion of a rule for its replacement, and
 // the filling of a table that changes hands for the deletion of the rules that
-// led there, and a rule or route that marks a device as ours for the endpoints
+// led there, and a rule or route that marks a device as managed for the endpoints
 // that are deleted there.
 func (d *draft) link(reassigned map[tableKey]bool) {
 	defaults := make(map[tableKey]int)
@@ -106,7 +106,7 @@ func (d *draft) link(reassigned map[tableKey]bool) {
 	}
 }
 
-// managedDevice is the device that a rule or route marks as ours.
+// managedDevice is the device that a rule or route marks as managed.
 func (o *pendingOp) managedDevice() string {
 	if o.Object == ObjectRule {
 		return o.Rule.OIF
@@ -115,7 +115,7 @@ func (o *pendingOp) managedDevice() string {
 }
 
 // ordered gives the operations in an order that honours all edges, by phase
-// where they leave the choice. In a circle of tables one line's rules are
+// where they leave the choice. In a cycle of tables one line's rules are
 // deleted before their replacement is there.
 func (d *draft) ordered() []Op {
 	waiting := make([]int, len(d.ops))

@@ -56,7 +56,7 @@ func (r *Result) MayNeedRescue() bool {
 	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
 }
 
-// opensSubflows reports whether an endpoint is one of ours by which subflows are opened.
+// opensSubflows reports whether an endpoint is a managed one from which subflows are opened.
 func (e *EndpointUse) opensSubflows() bool {
 	return e.Own && e.Interface != "" && e.Flags&mptcp.FlagSubflow != 0 && !e.Addr.IsUnspecified()
 }

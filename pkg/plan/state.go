@@ -18,7 +18,7 @@ type State struct {
 	// Defaults say by family who has the default route of the main table.
 	Defaults [2]MainDefault
 	// Routes are the routes of protocol 77 in the tables that were asked for;
-	// Foreign are everybody else's there, of any type, that have a destination
+	// Foreign are all others there, of any type, that have a destination
 	// of Request.Destinations.
 	Routes, Foreign []Route
 	Endpoints       []mptcp.Endpoint
@@ -43,7 +43,7 @@ type State struct {
 type PathManager uint8
 
 const (
-	// PathManagerKernel: ours to steer.
+	// PathManagerKernel: it can be told.
 	PathManagerKernel PathManager = iota
 	// PathManagerMissing: the kernel has no MPTCP.
 	PathManagerMissing
@@ -66,7 +66,7 @@ type Device struct {
 }
 
 // MainDefault is the default route that the main table itself takes for a packet
-// that nobody's rules concern. Known without Hops: main has none.
+// that no rule concerns. Known without Hops: main has none.
 type MainDefault struct {
 	Known  bool
 	Hops   []Hop

@@ -65,16 +65,16 @@ func (p *planner) linkdownSettings() {
 			p.wantSysctl(Sysctl{Key: LinkdownKey(f, name), Value: value}, "", reason)
 		}
 		for _, d := range p.State.Devices {
-			ours := p.managed[f][d.Name] || p.maybeManaged(f, d)
-			if ours && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
+			managed := p.managed[f][d.Name] || p.maybeManaged(f, d)
+			if managed && !slices.Contains(devices, d.Name) && !p.frozenDevice(d.Name) {
 				p.wantSysctl(Sysctl{Key: LinkdownKey(f, d.Name), Value: "0"}, "", "no usable line left")
 			}
 		}
 	}
 }
 
-// maybeManaged reports whether a device may have the setting from us without a mark of
-// ours: a line without carrier has no rule and no route where the carrier counts.
+// maybeManaged reports whether a device may have the setting from mptcpctl without a
+// managed rule or route: a line without carrier has no rule and no route where the carrier counts.
 func (p *planner) maybeManaged(f Family, d Device) bool {
 	for i := range p.lines {
 		l := &p.lines[i]

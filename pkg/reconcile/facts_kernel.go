@@ -178,7 +178,7 @@ func readPathManager(f *doctor.Facts) error {
 }
 
 // noIPv6 reports whether the kernel has IPv6, but lacks CONFIG_MPTCP_IPV6: then
-// nobody has registered MPTCP with that family (inet6_create in
+// MPTCP is not registered with that family (inet6_create in
 // net/ipv6/af_inet6.c). No IPv6 at all is EAFNOSUPPORT, MPTCP switched off
 // ENOPROTOOPT.
 func noIPv6() bool {

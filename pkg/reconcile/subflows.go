@@ -14,8 +14,8 @@ import (
 )
 
 // stalled is how many retransmission timeouts in a row make a path a dead one. A
-// single one is a burst of losses; the kernel's own verdict, which it tells
-// nobody, takes four (net.mptcp.stale_loss_cnt).
+// single one is a burst of losses; the kernel's own verdict, which it does
+// not report, takes four (net.mptcp.stale_loss_cnt).
 const stalled = 2
 
 // Subflows lists the established MPTCP subflows of the calling thread's

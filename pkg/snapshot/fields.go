@@ -11,7 +11,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// snapshot walks the whole document. Its keys are those that stand here.
+// snapshot walks the whole document. Its keys are those that are named here.
 func (c *codec) snapshot(s *Snapshot) {
 	c.text("program", &s.Program)
 	c.text("kernel", &s.Release)

@@ -11,8 +11,8 @@ import (
 )
 
 // netifds are the options of netifd's that package config reads, by the type of
-// their section. Whatever is neither among them nor one of our own is nobody's
-// business: passwords, keys, names of users.
+// their section. Whatever is neither among them nor an option of
+// mptcpctl's is private: passwords, keys, names of users.
 var netifds = map[string]string{
 	"interface": "proto device ifname ip4table ip6table gateway ip6gw defaultroute ipaddr ip6addr ip6assign ip6prefix",
 	"route":     "table disabled target netmask",
@@ -28,7 +28,7 @@ func kept(kind string) (names []string, ok bool) {
 }
 
 // Complaint is what was to say about a line that could not be read, without
-// what it quotes: half of a key that somebody broke in two, for one.
+// what it quotes: half of a key that was broken in two, for one.
 func Complaint(text string) string {
 	first, last := strings.IndexByte(text, '"'), strings.LastIndexByte(text, '"')
 	if first == last {

@@ -13,7 +13,7 @@ import (
 var errCrowded = errors.New("too many networks to mask")
 
 // area is a part of the address space, and where its addresses go. Prefixes
-// that are not longer than keep belong to nobody and stay.
+// that are not longer than keep belong to no network and stay.
 type area struct {
 	from, to netip.Prefix
 	keep     int

@@ -225,7 +225,7 @@ func (l *listing) add(s Subflow) error {
 // socket twice when others come and go while it writes.
 func (l *listing) taken(token uint32) bool { return l.last[token] == gone }
 
-// take lends the subflows of a connection, each once, till the next call.
+// take lends the subflows of a connection, each once, until the next call.
 func (l *listing) take(token uint32) []Subflow {
 	l.lent = l.lent[:0]
 	for number := l.last[token]; number > 0; number = l.previous[number] {

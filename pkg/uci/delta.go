@@ -55,7 +55,7 @@ var (
 	errNotThis = errors.New("no such section or option")
 )
 
-// readChange reads the logical line that the lexer stands at.
+// readChange reads the logical line at which the lexer is.
 func readChange(l *lexer) (change, error) {
 	arg, err := l.arg()
 	switch {

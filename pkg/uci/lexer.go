@@ -5,7 +5,7 @@ package uci
 import "bytes"
 
 // The lexer follows libuci's file.c to the letter, including what looks like
-// accidents there, because a file must mean the same to netifd and to us:
+// accidents there, because a file must mean the same to netifd and to mptcpctl:
 //   - a ";" ends a command, but one that follows an unquoted word directly ends
 //     the line: "option a b; option c d" sets only a;
 //   - a "#" starts a comment even inside an unquoted word;
@@ -13,7 +13,7 @@ import "bytes"
 
 // lexer cuts input into logical lines and those into words and arguments. A
 // logical line grows while it is read, whenever a backslash or an open quote
-// stands at the end of what is there.
+// is at the end of what is there.
 type lexer struct {
 	in   []byte // not read yet
 	eof  bool   // a read has met the end of the input
@@ -156,7 +156,7 @@ func (l *lexer) arg() (string, error) {
 			l.buf = l.buf[:l.pos]
 		case ';':
 			// libuci ends the value with a NUL byte in its line buffer. If no
-			// quote or backslash was taken off, that is where the ";" stands.
+			// quote or backslash was taken off, that is where the ";" is.
 			if start+len(value) == l.pos {
 				l.buf = l.buf[:l.pos]
 			}
@@ -175,7 +175,7 @@ func (l *lexer) arg() (string, error) {
 	return string(value), nil
 }
 
-// quoted appends what stands up to the closing quote, and skips that. A
+// quoted appends what comes before the closing quote, and skips that. A
 // backslash means something between double quotes only.
 func (l *lexer) quoted(value []byte, quote byte) ([]byte, error) {
 	l.pos++
@@ -205,7 +205,7 @@ func (l *lexer) take(value []byte) []byte {
 	return value
 }
 
-// escaped skips a backslash and reports whether it stands before a character. At
+// escaped skips a backslash and reports whether a character follows it. At
 // the end of a line it joins the next line instead.
 func (l *lexer) escaped() bool {
 	l.pos++

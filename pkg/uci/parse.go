@@ -13,7 +13,7 @@ import (
 // the package's; a package line in the file does not change it.
 //
 // The error wraps ErrTooLarge or ErrInvalid (the name), or ErrUnterminated; in
-// that last case the package is returned too, with what stands before.
+// that last case the package is returned too, with what comes before.
 func Parse(name string, data []byte) (*Package, error) {
 	if err := checkPackage(name); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (p *parser) config() error {
 	return nil
 }
 
-// setType changes the type. libuci allocates a section anew when the new type
+// setType changes the type. libuci allocates a section again when the new type
 // does not have the old one's length, and forgets that it was anonymous.
 func (s *Section) setType(typ string) {
 	if len(typ) != len(s.Type) {

@@ -193,7 +193,7 @@ func (s Source) addState(ctx context.Context, p *Package) error {
 	return nil
 }
 
-// Changes lists the changes to the package that somebody has staged and not
+// Changes lists the changes to the package that have been staged and not
 // committed, each as uci prints it: network.wan.proto='dhcp'. Without a uci program
 // the error is ErrNoProgram.
 func (s Source) Changes(ctx context.Context, pkg string) ([]string, error) {

@@ -32,7 +32,7 @@ const (
 // SetState makes a runtime choice: it writes one line PACKAGE.SECTION.OPTION='VALUE'
 // into the state directory's file, as "uci -P" would, and takes the older lines about
 // that option away. Every other line stays as it is, except for what no uci writes and
-// what would hide our line: a last line that ends inside an open quote or with a
+// what would hide the added line: a last line that ends inside an open quote or with a
 // backslash, and lines with NUL bytes. The directory is made where it is missing. The
 // file is locked as libuci locks it. It must be no symbolic link. Whatever interrupts
 // the call, the file says the old or the new thing.
