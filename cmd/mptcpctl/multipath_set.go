@@ -14,14 +14,14 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
-// oldModes are the modes that the old tool can set.
+// oldModes are the modes that the old tool can set. No other mode is a part of them.
 const oldModes = "on, off, backup, handover"
 
 // set sets the mode of the interfaces that decide about a device.
 func (d *devices) set(ctx context.Context, name, word string) error {
 	mode, ok := config.ParseMode(word)
 	switch {
-	case !ok || !slices.Contains(strings.Split(oldModes, ", "), word):
+	case !ok || !strings.Contains(oldModes, word):
 		return fmt.Errorf("unknown mode %q: expected one of %s", word, oldModes)
 	case !slices.Contains(d.names, name):
 		return fmt.Errorf("no network device %q", name)

@@ -104,14 +104,13 @@ func (p *proof) first() (*provedLine, error) {
 	if listed, err := p.outsideDefault(); !listed || err != nil {
 		return nil, err
 	}
-	for _, mode := range config.ClaimOrder() {
-		for i := range p.lines {
-			if p.lines[i].Mode == mode && mode.Listed() {
-				return &p.lines[i], nil
-			}
+	var first *provedLine
+	for i := range p.lines {
+		if l := &p.lines[i]; l.Mode.Listed() && (first == nil || l.Mode.Claims() < first.Mode.Claims()) {
+			first = l
 		}
 	}
-	return nil, nil
+	return first, nil
 }
 
 // outsideDefault asks who has the default route of the main table. That may be neither

@@ -18,7 +18,7 @@ type Line struct {
 }
 
 func (e *Explanation) line(l *plan.LineUse) Line {
-	one := Line{LineUse: l, ModeReason: e.modeReason(l)}
+	one := Line{LineUse: l, ModeReason: modeReason(l)}
 	for _, f := range plan.Families {
 		one.TableReasons[f] = e.tableReason(&l.Line, f)
 	}

@@ -12,27 +12,22 @@ import (
 )
 
 // modeReason says where the mode of a line comes from.
-func (e *Explanation) modeReason(l *plan.LineUse) string {
+func modeReason(l *plan.LineUse) string {
 	switch {
 	case l.Frozen:
-		return "a bad value in its section, or in that of the interface it takes its mode from"
+		return "a bad value in its section, or in that of its parent"
 	case l.Own && l.Chosen:
 		return "set at run time, until the next reboot"
 	case l.Own:
 		return "its own option multipath"
 	case l.From == "":
 		return "no option multipath, and none to take over"
-	case strings.HasPrefix(l.Device, "@") || strings.HasPrefix(e.sectionDevice(l.Name), "@"):
+	case strings.HasPrefix(l.Interface.Device, "@"):
 		return "alias of " + l.From + ", whose mode it takes over"
 	case l.Netifd.Dynamic:
 		return "made by netifd from " + l.From + ", whose mode it takes over"
 	}
 	return "on the device of " + l.From + ", whose mode it takes over"
-}
-
-func (e *Explanation) sectionDevice(name string) string {
-	i, _ := e.Config.Interface(name)
-	return i.Device
 }
 
 // tableReason says why a line has its table (plan.Resolve gives the numbers).

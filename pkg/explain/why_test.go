@@ -17,9 +17,9 @@ func TestReasons(t *testing.T) {
 	}{
 		"its own option": {func(*plan.LineUse) {}, "its own option multipath", "interface number 2 in the file, plus 1"},
 		"chosen":         {func(l *plan.LineUse) { l.Chosen = true }, "set at run time, until the next reboot", ""},
-		"frozen":         {func(l *plan.LineUse) { l.Frozen = true }, "a bad value in its section, or in that of the interface it takes its mode from", ""},
+		"frozen":         {func(l *plan.LineUse) { l.Frozen = true }, "a bad value in its section, or in that of its parent", ""},
 		"none":           {func(l *plan.LineUse) { l.Own, l.Tables[plan.IPv4] = false, 0 }, "no option multipath, and none to take over", "it takes no part, and 3 is taken by vpn"},
-		"an alias": {func(l *plan.LineUse) { l.Name, l.Own, l.From = "alias", false, "wan1" },
+		"an alias": {func(l *plan.LineUse) { l.Interface.Device, l.Own, l.From = "@wan1", false, "wan1" },
 			"alias of wan1, whose mode it takes over", ""},
 		"dynamic": {func(l *plan.LineUse) { l.Own, l.From, l.Netifd.Dynamic = false, "wan1", true },
 			"made by netifd from wan1, whose mode it takes over", "that of wan1: interface number 2 in the file, plus 1"},
@@ -32,7 +32,7 @@ func TestReasons(t *testing.T) {
 			"253 is the kernel's: the first free one from 1000 up"},
 	} {
 		f := world()
-		f.Config = &config.Config{DefaultTables: []uint32{9}, Interfaces: []config.Interface{{Name: "alias", Device: "@wan1"}}}
+		f.Config = &config.Config{DefaultTables: []uint32{9}}
 		vpn := line(7, config.Off)
 		vpn.Name, vpn.Table = "vpn", 3
 		f.Result.Lines = append(f.Result.Lines, vpn)

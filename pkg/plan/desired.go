@@ -60,23 +60,30 @@ func (p *planner) family(f Family) {
 // the rules that match the same packets, so one is enough.
 func (p *planner) owningLines(f Family) (owners map[netip.Addr]*LineUse, devices map[int]*LineUse) {
 	owners, devices = make(map[netip.Addr]*LineUse), make(map[int]*LineUse)
-	for _, mode := range config.ClaimOrder() {
-		for i := range p.lines {
-			l := &p.lines[i]
-			if l.Mode != mode || !l.Participates() || !l.Use[f].Usable {
-				continue
-			}
-			if index := l.Use[f].Device.Index; devices[index] == nil {
-				devices[index] = l
-			}
-			for _, a := range l.Use[f].Addresses {
-				if owners[a.Addr()] == nil {
-					owners[a.Addr()] = l
-				}
+	for _, l := range p.claimants(f) {
+		if index := l.Use[f].Device.Index; devices[index] == nil {
+			devices[index] = l
+		}
+		for _, a := range l.Use[f].Addresses {
+			if owners[a.Addr()] == nil {
+				owners[a.Addr()] = l
 			}
 		}
 	}
 	return owners, devices
+}
+
+// claimants are the usable lines of a family in the order of claim, those of one mode in
+// that of the file.
+func (p *planner) claimants(f Family) (all []*LineUse) {
+	for _, mode := range config.ClaimOrder() {
+		for i := range p.lines {
+			if l := &p.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
 }
 
 // localTables are those into which netifd puts the networks of interfaces that take no

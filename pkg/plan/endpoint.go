@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
@@ -104,12 +103,8 @@ func (e *endpointPlan) choose() {
 		}
 	}
 	for _, f := range Families {
-		for _, mode := range config.ClaimOrder() {
-			for i := range e.lines {
-				if l := &e.lines[i]; l.Mode == mode && l.Participates() && l.Use[f].Usable {
-					e.claim(l, f, taken)
-				}
-			}
+		for _, l := range e.claimants(f) {
+			e.claim(l, f, taken)
 		}
 	}
 }

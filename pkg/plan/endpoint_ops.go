@@ -66,7 +66,12 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 	}
 	joined := there.Flags&mptcp.FlagSubflow != 0 && !there.Addr.IsUnspecified()
 	if joined && e.Config.Globals.Multipath && e.familyUsable(f) && !addressInUse(e.lines, there.Addr) {
-		e.repeatRemoveAddr(there.Addr, name, id)
+		// The kernel sends REMOVE_ADDR once, over a line that may be dead: where the first
+		// subflow of a connection was its only one, as before a handover, always so. The
+		// peers would take that subflow for alive when the line is back, and send over it
+		// what its closed socket acknowledges and throws away (net/mptcp/protocol.c,
+		// __mptcp_close_ssk). Other subflows are reset then and need nothing.
+		e.draft.require(e.draft.add(phaseEndpointDelete, removeAddr(there.Addr, name)), id)
 	}
 }
 
@@ -76,16 +81,6 @@ func addressInUse(lines []LineUse, addr netip.Addr) bool {
 		u := &l.Use[FamilyOf(addr)]
 		return l.Participates() && u.Usable && u.Holds(addr)
 	})
-}
-
-// repeatRemoveAddr sends REMOVE_ADDR for the address of a deleted endpoint again. The
-// kernel has sent it once, over a line that may be dead: where the first subflow of a
-// connection was its only one, as before a handover, always so. The peers would take
-// that subflow for alive when the line is back, and send over it what its closed
-// socket acknowledges and throws away (net/mptcp/protocol.c, __mptcp_close_ssk). Other
-// subflows are reset then and need nothing.
-func (e *endpointPlan) repeatRemoveAddr(addr netip.Addr, name string, deleted int) {
-	e.draft.require(e.draft.add(phaseEndpointDelete, removeAddr(addr, name)), deleted)
 }
 
 // flagsNow are the flags that an existing endpoint can have at once. The kernel

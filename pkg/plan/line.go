@@ -74,7 +74,7 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 		lines = append(lines, newLine(section, byName[section.Name]))
 		delete(byName, section.Name)
 		for _, i := range interfaces {
-			if !i.Dynamic || hasSection(cfg, i.Name) {
+			if _, own := cfg.Interface(i.Name); own || !i.Dynamic {
 				continue
 			}
 			if child, ok := cfg.Dynamic(i.Name, i.Proto); ok && child.Position == section.Position {
@@ -91,11 +91,6 @@ func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 	}
 	numberTables(cfg, lines)
 	return lines
-}
-
-func hasSection(cfg *config.Config, name string) bool {
-	_, ok := cfg.Interface(name)
-	return ok
 }
 
 func newLine(section config.Interface, known netifd.Interface) Line {

@@ -120,7 +120,7 @@ func Make(in Input) Result {
 // examine fills in the state of every line and freezes those whose table
 // still serves a line with a bad value.
 func (p *planner) examine() {
-	carrier := p.carrierMatters()
+	carrier := !p.Netifd || p.Config.Globals.Watch
 	p.lines = make([]LineUse, len(p.Lines))
 	for i := range p.Lines {
 		p.lines[i].Line = p.Lines[i]
@@ -140,8 +140,6 @@ func (p *planner) examine() {
 		}
 	}
 }
-
-func (p *planner) carrierMatters() bool { return !p.Netifd || p.Config.Globals.Watch }
 
 // findManagedDevices notes the devices that have a managed rule or route.
 func (p *planner) findManagedDevices() {

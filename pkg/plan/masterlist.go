@@ -76,11 +76,9 @@ func (p *planner) currentList(f Family) []Rule {
 // ranked are the usable lines that the list has, in their order in it.
 func (p *planner) ranked(f Family) []*LineUse {
 	var ranked []*LineUse
-	for _, mode := range config.ClaimOrder() {
-		for i := range p.lines {
-			if l := &p.lines[i]; l.Mode == mode && mode.Listed() && l.Participates() && l.Use[f].Usable {
-				ranked = append(ranked, l)
-			}
+	for _, l := range p.claimants(f) {
+		if l.Mode.Listed() {
+			ranked = append(ranked, l)
 		}
 	}
 	return ranked
