@@ -15,7 +15,7 @@ import (
 func modeReason(l *plan.LineUse) string {
 	switch {
 	case l.Frozen:
-		return "a bad value in its section, or in that of its parent"
+		return "a bad value in its own section or in its parent's"
 	case l.Own && l.Chosen:
 		return "set at run time, until the next reboot"
 	case l.Own:
