@@ -110,7 +110,7 @@ var faults = map[string]func(*netlab.Lab, string) ([]netlab.Event, error){
 
 var faultsTo = map[string]func(*netlab.Lab, string, string) ([]netlab.Event, error){
 	"address":        withPrefix((*netlab.Lab).ChangeAddress),
-	"delete-address": withPrefix((*netlab.Lab).AddressBehindBack),
+	"delete-address": withPrefix((*netlab.Lab).DeleteAddress),
 	"router": func(l *netlab.Lab, name, to string) ([]netlab.Event, error) {
 		a, err := netip.ParseAddr(to)
 		if err != nil {

@@ -80,7 +80,7 @@ func deleteAddress(l *netlab.Lab, args []string) ([]netlab.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.AddressBehindBack(args[0], address)
+	return l.DeleteAddress(args[0], address)
 }
 
 func changeRouter(l *netlab.Lab, args []string) ([]netlab.Event, error) {

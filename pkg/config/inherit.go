@@ -40,13 +40,13 @@ func (c *Config) inherit() {
 	}
 	var parent func(i int) int
 	parent = func(i int) int {
-		if parents[i] == lookedFor {
+		if parents[i] == searching {
 			return noParent // a loop of aliases
 		}
 		if parents[i] != unknownParent {
 			return parents[i]
 		}
-		parents[i] = lookedFor
+		parents[i] = searching
 		parents[i] = c.parent(i, byName, owners, parent)
 		return parents[i]
 	}
@@ -71,7 +71,7 @@ func (i *Interface) Wanted() bool { return i.Mode != Off || i.Saved != Off || i.
 
 const (
 	noParent      = -1
-	lookedFor     = -2
+	searching     = -2
 	unknownParent = -3
 )
 

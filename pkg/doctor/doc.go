@@ -6,6 +6,6 @@
 //
 //	facts := doctor.Facts{Config: &cfg, Result: result, State: state, Router: k}
 //	for _, f := range doctor.Examine(&facts) {
-//		fmt.Println(f.ID, f.Text, f.Mend)
+//		fmt.Println(f.ID, f.Text, f.Fix)
 //	}
 package doctor

@@ -18,8 +18,8 @@ import (
 // error. One is rare, since few programs write endpoints.
 const maxDumps = 5
 
-// patience is how long an answer may take, which the kernel gives at once.
-const patience = 5 * time.Second
+// replyTimeout is how long an answer may take, which the kernel gives at once.
+const replyTimeout = 5 * time.Second
 
 // Client speaks to the path manager of one network namespace. It is safe for
 // concurrent use. Errors of its methods unwrap to the kernel's unix.Errno, so
@@ -46,7 +46,7 @@ func Dial() (*Client, error) {
 }
 
 func lookup(conn *netlink.Conn, name string) (genetlink.Family, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return genetlink.Family{}, err
 	}
 	family, err := genetlink.NewConn(conn).GetFamily(name)
@@ -224,7 +224,7 @@ func (c *Client) execute(cmd uint8, flags netlink.HeaderFlags, attrs []byte) ([]
 	if err != nil {
 		return nil, err
 	}
-	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return nil, err
 	}
 	msgs, err := c.conn.Execute(netlink.Message{

@@ -71,7 +71,7 @@ func TestEachFaultDoesWhatItSays(t *testing.T) {
 			}},
 			"router": {do: func(l *Lab) ([]Event, error) { return l.ChangeRouter(name, netip.MustParseAddr("10.0.1.254")) }},
 			"behind": {do: func(l *Lab) ([]Event, error) {
-				return l.AddressBehindBack(name, netip.MustParsePrefix("10.0.1.2/24"))
+				return l.DeleteAddress(name, netip.MustParsePrefix("10.0.1.2/24"))
 			}},
 		}
 	}

@@ -103,9 +103,9 @@ func (l *Lab) bounce(device string) error {
 	return errors.Join(l.Router.Netlink.LinkSetDown(link), l.Router.Netlink.LinkSetUp(link))
 }
 
-// AddressBehindBack deletes an address of the router without netifd, which does
+// DeleteAddress deletes an address of the router without netifd, which does
 // not notice.
-func (l *Lab) AddressBehindBack(name string, address netip.Prefix) ([]Event, error) {
+func (l *Lab) DeleteAddress(name string, address netip.Prefix) ([]Event, error) {
 	return l.change(name, func(_ *state, n *line, _ *Interface) ([]Event, error) {
 		link, err := l.Router.Netlink.LinkByName(n.Device)
 		if err != nil {

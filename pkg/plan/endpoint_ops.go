@@ -93,7 +93,7 @@ func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Fl
 		return w.flags
 	}
 	e.result.Warnings = append(e.result.Warnings, fmt.Sprintf(
-		"%s: fullmesh is changed when no connection has a subflow over it, which the change would cut", w.line.Name))
+		"%s: fullmesh is changed when no connection has a subflow over it, which the change would close", w.line.Name))
 	return w.flags&^mptcp.FlagFullmesh | there.Flags&mptcp.FlagFullmesh
 }
 

@@ -39,7 +39,7 @@ func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapsho
 		}
 	}
 	for _, w := range o.Package.Warnings {
-		s.Complaints = append(s.Complaints, snapshot.Complaint(w.String()))
+		s.Warnings = append(s.Warnings, snapshot.Warning(w.String()))
 	}
 	if !o.State.SubflowsAsked {
 		s.State.Subflows, s.State.SubflowsKnown, err = Subflows()
@@ -54,7 +54,7 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	for _, text := range s.Complaints {
+	for _, text := range s.Warnings {
 		pkg.Warnings = append(pkg.Warnings, uci.Warning{Text: text})
 	}
 	o := &Observation{Package: pkg, Netifd: s.Netifd, Interfaces: s.Interfaces, State: s.State}

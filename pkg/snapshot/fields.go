@@ -21,11 +21,11 @@ func (c *codec) snapshot(s *Snapshot) {
 		c.text("interface", &s.Saved[i].Interface)
 		c.text("mode", &s.Saved[i].Mode)
 	})
-	c.texts("config_complaints", &s.Complaints)
+	c.texts("config_complaints", &s.Warnings)
 	if c.mask != nil {
 		s.Config = c.mask.text(s.Config)
-		for i := range s.Complaints {
-			s.Complaints[i] = c.mask.text(s.Complaints[i])
+		for i := range s.Warnings {
+			s.Warnings[i] = c.mask.text(s.Warnings[i])
 		}
 	}
 	c.flag("netifd", &s.Netifd)

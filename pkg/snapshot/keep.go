@@ -27,9 +27,9 @@ func kept(kind string) (names []string, ok bool) {
 	return append(strings.Fields(words), config.Names(kind)...), ok
 }
 
-// Complaint is what was to say about a line that could not be read, without
+// Warning is a warning about a line that could not be read, without
 // what it quotes: half of a key that was broken in two, for one.
-func Complaint(text string) string {
+func Warning(text string) string {
 	first, last := strings.IndexByte(text, '"'), strings.LastIndexByte(text, '"')
 	if first == last {
 		return text

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// errCrowded says that there are not enough addresses to stand in.
-var errCrowded = errors.New("too many networks to mask")
+// errNoRoom says that there are not enough addresses to stand in.
+var errNoRoom = errors.New("too many networks to mask")
 
 // area is a part of the address space, and where its addresses go. Prefixes
 // that are not longer than keep belong to no network and stay.
@@ -127,7 +127,7 @@ func (m *masker) replace(p netip.Prefix) error {
 		to = netip.PrefixFrom(last(to).Next(), p.Bits())
 	}
 	if !a.to.Contains(to.Addr()) || p.Bits() < a.to.Bits() {
-		return errCrowded
+		return errNoRoom
 	}
 	a.next = last(to).Next()
 	m.networks = append(m.networks, network{p, to})

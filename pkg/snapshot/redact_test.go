@@ -78,14 +78,14 @@ func TestRedactTexts(t *testing.T) {
 	}
 }
 
-func TestComplaintQuotesNothing(t *testing.T) {
+func TestWarningQuotesNothing(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`line 3: unknown command "se\"cret"...`:         `line 3: unknown command "..."`,
 		`line 3: the option name "a b" has a character`: `line 3: the option name "..." has a character`,
 		`line 3: an argument is missing`:                `line 3: an argument is missing`,
 	} {
-		if got := Complaint(text); got != want {
+		if got := Warning(text); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
@@ -222,7 +222,7 @@ func TestTooManyNetworksAreRefused(t *testing.T) {
 	for n := range byte(20) {
 		s.Interfaces = append(s.Interfaces, netifd.Interface{Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{20 + n}), 8)}})
 	}
-	if err := s.Redact(); err != errCrowded {
+	if err := s.Redact(); err != errNoRoom {
 		t.Errorf("got %v", err)
 	}
 }

@@ -33,8 +33,8 @@ type Snapshot struct {
 	// Saved are the modes in the configuration of interfaces whose mode is a
 	// runtime choice.
 	Saved []SavedMode
-	// Complaints are what was to say about lines that could not be read.
-	Complaints []string
+	// Warnings are about lines that could not be read.
+	Warnings []string
 	// Netifd says that the interfaces are what netifd reports; else they come
 	// from the kernel.
 	Netifd     bool

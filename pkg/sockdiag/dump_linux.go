@@ -102,8 +102,8 @@ const (
 	anyState = 1<<Established | 1<<SynSent | 1<<SynRecv | 1<<FinWait1 | 1<<FinWait2 |
 		1<<CloseWait | 1<<LastAck | 1<<Closing
 
-	// patience is how long the next batch of an answer is waited for.
-	patience = 5 * time.Second
+	// replyTimeout is how long the next batch of an answer is waited for.
+	replyTimeout = 5 * time.Second
 
 	// maxSubflows and maxBatches bound what one answer may hold: more than a
 	// kernel has, so that an endless answer is one with an error.
@@ -170,7 +170,7 @@ func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32,
 		if n == maxBatches {
 			return errEndless
 		}
-		if err = k.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err = k.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 			break
 		}
 		var length int

@@ -145,7 +145,7 @@ func (e *enumeration) connections(p part) error {
 		err = e.withoutMPTCP(e.hand)
 	}
 	if err == nil && len(late) > 0 {
-		err = e.lookAgain(late, e.hand)
+		err = e.listAgain(late, e.hand)
 	}
 	if err != nil {
 		return fmt.Errorf("MPTCP connections: %w", err)
@@ -153,8 +153,8 @@ func (e *enumeration) connections(p part) error {
 	return nil
 }
 
-// lookAgain hands over the connections that had no subflow when those were read.
-func (k *kernel) lookAgain(late []Connection, hand func(Connection) error) error {
+// listAgain hands over the connections that had no subflow when those were read.
+func (k *kernel) listAgain(late []Connection, hand func(Connection) error) error {
 	l := listing{last: make(map[uint32]int32, len(late))}
 	for i := range late {
 		l.last[late[i].Token] = 0

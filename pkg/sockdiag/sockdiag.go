@@ -42,8 +42,8 @@ type Connection struct {
 	Subflows []Subflow
 }
 
-// hopeless is how many lost SYNs in a row make a join one that will fail.
-const hopeless = 2
+// lostSYNs is how many lost SYNs in a row make a join one that will fail.
+const lostSYNs = 2
 
 // Lost reports whether the connection has lost its last subflow and none is on its
 // way. The kernel tells the application nothing, and makes no other by itself.
@@ -56,7 +56,7 @@ func (c *Connection) Lost() bool {
 		case Established, SynRecv:
 			return false
 		case SynSent:
-			if s.TCP.Timeouts < hopeless {
+			if s.TCP.Timeouts < lostSYNs {
 				return false
 			}
 		}

@@ -52,8 +52,8 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	var out capped
-	var complaints ends
-	process, err := child.Start(ctx, path, args, &out, &complaints)
+	var written ends
+	process, err := child.Start(ctx, path, args, &out, &written)
 	if err == nil {
 		err = process.Wait()
 	}
@@ -63,19 +63,19 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	case err != nil && ctx.Err() != nil:
 		err = ctx.Err()
 	case err != nil:
-		err = failure(err, complaints.String())
+		err = failure(err, written.String())
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
 	}
-	return out.buf.String(), complaints.String(), nil
+	return out.buf.String(), written.String(), nil
 }
 
 // failure adds the first line that is not about a skipped line of the file.
 func failure(err error, stderr string) error {
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
-		if _, skipped := readComplaint(line); line != "" && !skipped {
+		if _, skipped := readWarning(line); line != "" && !skipped {
 			return fmt.Errorf("%w: %s", err, line)
 		}
 	}

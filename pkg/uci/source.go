@@ -100,8 +100,8 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 		p.Sections[i].Line = 0
 	}
 	for line := range strings.Lines(stderr) {
-		w, ok := readComplaint(line)
-		if ok && strings.HasPrefix(w.Text, complaintOpenQuote) {
+		w, ok := readWarning(line)
+		if ok && strings.HasPrefix(w.Text, warningOpenQuote) {
 			return nil, fmt.Errorf("line %d: %w", w.Line, ErrUnterminated)
 		}
 		if ok {
@@ -114,17 +114,17 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 // What uci -S writes to its stderr for each line that it cannot read, while it goes
 // on: "Parse error (REASON) at line 3, byte 7" (uci_get_errorstr in libuci.c).
 const (
-	complaintStart     = "Parse error ("
-	complaintLine      = ") at line "
-	complaintOpenQuote = "EOF with unterminated"
+	warningStart     = "Parse error ("
+	warningLine      = ") at line "
+	warningOpenQuote = "EOF with unterminated"
 )
 
-func readComplaint(line string) (Warning, bool) {
-	reason, ok := strings.CutPrefix(line, complaintStart)
+func readWarning(line string) (Warning, bool) {
+	reason, ok := strings.CutPrefix(line, warningStart)
 	if !ok {
 		return Warning{}, false
 	}
-	reason, place, ok := strings.Cut(reason, complaintLine)
+	reason, place, ok := strings.Cut(reason, warningLine)
 	if !ok {
 		return Warning{}, false
 	}

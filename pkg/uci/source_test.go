@@ -187,7 +187,7 @@ func TestUCIThatMisbehavesIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnOpenQuoteIsFoundAfterManyOtherComplaints(t *testing.T) {
+func TestAnOpenQuoteIsFoundAfterManyOtherWarnings(t *testing.T) {
 	withUCI(t)
 	s := source(t, strings.Repeat("x\n", MaxSize/4)+"config rule 'r\n", "")
 	if _, err := s.Read(t.Context(), "network"); !errors.Is(err, ErrUnterminated) {
