@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"strings"
@@ -18,8 +17,7 @@ func (o *options) ask(ctx context.Context, question string) bool {
 	}
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(o.in).ReadString('\n')
-		answer <- line
+		answer <- readLine(o.in)
 	}()
 	line := ""
 	select {
@@ -31,4 +29,16 @@ func (o *options) ask(ctx context.Context, question string) bool {
 	}
 	line = strings.ToLower(strings.TrimSpace(line))
 	return line == "y" || line == "yes"
+}
+
+// readLine reads up to the end of a line, and no further.
+func readLine(r io.Reader) string {
+	var line []byte
+	for b := make([]byte, 1); ; {
+		n, err := r.Read(b)
+		line = append(line, b[:n]...)
+		if err != nil || n == 1 && b[0] == '\n' {
+			return string(line)
+		}
+	}
 }

@@ -48,8 +48,7 @@ func readCounters(name string) (map[string]uint64, error) {
 
 // pathCause is the error without the path, which the caller names.
 func pathCause(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err
 	}
 	return err

@@ -47,14 +47,14 @@ func usage(format string, args ...any) error {
 // exitCode is the exit code of the error of a command. Of several that are joined,
 // the first one's counts.
 func exitCode(err error) int {
-	var answer exitError
+	answer, found := errors.AsType[exitError](err)
 	joined, many := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
 		return 0
 	case many:
 		return exitCode(joined.Unwrap()[0])
-	case errors.As(err, &answer):
+	case found:
 		return answer.code
 	case errors.Is(err, reconcile.ErrLocked):
 		return exitLocked
@@ -91,8 +91,8 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	var answer exitError
-	if !errors.As(err, &answer) {
+	answer, found := errors.AsType[exitError](err)
+	if !found {
 		answer = exitError{exitUsage, nil}
 		err = fmt.Errorf("%w; see mptcpctl --help", err)
 	}

@@ -92,8 +92,7 @@ func (m *monitor) receive(ctx context.Context, from *mptcp.Events) error {
 			return err
 		}
 	}
-	var lost *mptcp.LostError
-	if errors.As(err, &lost) {
+	if lost, ok := errors.AsType[*mptcp.LostError](err); ok {
 		return m.printLost(now, lost)
 	}
 	return err

@@ -25,7 +25,7 @@ var refusals = []unix.Errno{unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EACCES, un
 // the socket. It needs no privilege.
 func (k *Kernel) Lookup(q explain.Query) (explain.Answer, error) {
 	a, err := k.ask(&q)
-	if errno := unix.Errno(0); errors.As(err, &errno) && slices.Contains(refusals, errno) {
+	if errno, ok := errors.AsType[unix.Errno](err); ok && slices.Contains(refusals, errno) {
 		return explain.Answer{Refused: errno}, nil
 	}
 	if err != nil {

@@ -264,8 +264,8 @@ func interrupted(msgs []netlink.Message) bool {
 // kernelError keeps what the kernel said of a failed request, the errno and the
 // extended acknowledgement, and drops the library's words around it.
 func kernelError(err error) error {
-	var op *netlink.OpError
-	if !errors.As(err, &op) {
+	op, ok := errors.AsType[*netlink.OpError](err)
+	if !ok {
 		return err
 	}
 	if op.Message == "" {

@@ -154,9 +154,13 @@ func badType(typ string) error {
 
 // move puts section number from at index to, counting without it.
 func (p *Package) move(from, to int) {
-	s := p.Sections[from]
-	p.Sections = slices.Delete(p.Sections, from, from+1)
-	p.Sections = slices.Insert(p.Sections, min(max(to, 0), len(p.Sections)), s)
+	to = min(max(to, 0), len(p.Sections)-1)
+	for ; from < to; from++ {
+		p.Sections[from], p.Sections[from+1] = p.Sections[from+1], p.Sections[from]
+	}
+	for ; from > to; from-- {
+		p.Sections[from], p.Sections[from-1] = p.Sections[from-1], p.Sections[from]
+	}
 }
 
 // apply makes a change to one of the section's options.

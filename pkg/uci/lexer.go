@@ -127,12 +127,14 @@ func (l *lexer) word() (word string, followed bool) {
 		l.pos++
 	}
 	start := l.pos
-	if i := bytes.IndexAny(l.buf[start:], " \t"); i >= 0 {
-		l.pos = start + i + 1
-		return string(l.buf[start : start+i]), true
+	for l.pos < len(l.buf) && l.buf[l.pos] != ' ' && l.buf[l.pos] != '\t' {
+		l.pos++
 	}
-	l.pos = len(l.buf)
-	return string(l.buf[start:]), false
+	word = string(l.buf[start:l.pos])
+	if followed = l.pos < len(l.buf); followed {
+		l.pos++
+	}
+	return word, followed
 }
 
 // arg returns the next argument with its quotes and backslashes taken off, the
