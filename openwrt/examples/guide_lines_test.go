@@ -25,7 +25,7 @@ ip route add default via 10.0.1.1 dev eth2 metric 2`)
 		g.Fatal(err, text)
 	}
 	r.types("mptcpctl apply")
-	r.says(r.types("mptcpctl doctor || :"), "both answer ARP")
+	r.says(r.types("mptcpctl doctor || :"), "each answers ARP for the other")
 	g.follow(r)
 	r.says(r.types("mptcpctl doctor"), "nothing found")
 	r.says(r.types("ip rule"), "500:	from 10.0.1.9 lookup 5 suppress_prefixlength 0")
