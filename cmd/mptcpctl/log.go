@@ -26,8 +26,8 @@ const (
 const logPatience = time.Second
 
 // logger writes to the system log under the tag mptcpctl, and to stderr on a
-// terminal. log/syslog would do the same for 0.3 MB more of binary, since it
-// brings the resolver along.
+// terminal. log/syslog would do the same, and bring the resolver into the binary
+// (docs/measurements.md has the weight).
 type logger struct {
 	options *options
 	fd      int // -1: no system log
