@@ -11,10 +11,15 @@ import (
 // masterList adds the usable lines in the order in which all other traffic uses them,
 // and the rule by which the main table can be asked.
 func (p *planner) masterList(f Family) {
-	ranked := p.ranked(f)
+	var ranked []*LineUse
+	for _, l := range p.claimants(f) {
+		if l.Mode.Listed() {
+			ranked = append(ranked, l)
+		}
+	}
 	frozen := p.frozenEntries(f)
-	master := p.hasMaster(f)
-	reason := p.noList(f, ranked, master || p.childOfMasterHas(f), len(frozen) > 0)
+	master, child := p.masters(f)
+	reason := p.noList(f, ranked, master || child, len(frozen) > 0)
 	if len(frozen) > 0 || reason == "" || (master || p.readsKernel(f)) && p.wantsDeviceRule(f) {
 		// Without a list too: whether there is one depends on the answer.
 		p.wantRule(Rule{Family: f, Priority: PriorityLocal, Mark: QueryMark, Table: Main, Suppress: -1}, "",
@@ -73,17 +78,6 @@ func (p *planner) currentList(f Family) []Rule {
 	return all
 }
 
-// ranked are the usable lines that the list has, in their order in it.
-func (p *planner) ranked(f Family) []*LineUse {
-	var ranked []*LineUse
-	for _, l := range p.claimants(f) {
-		if l.Mode.Listed() {
-			ranked = append(ranked, l)
-		}
-	}
-	return ranked
-}
-
 // frozenEntry is the entry of a line with a bad value, which stays in its place.
 type frozenEntry struct {
 	rule  Rule
@@ -105,19 +99,19 @@ func (p *planner) frozenEntries(f Family) []frozenEntry {
 	return frozen
 }
 
-// hasMaster reports whether a master has the family. A line that is a master by the
-// saved configuration counts, whatever its mode is until the next reboot: it was put
-// last, or switched off, for another to replace it.
-func (p *planner) hasMaster(f Family) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && l.Has(f) })
-}
-
-func (l *Line) isMaster() bool {
-	return !l.Frozen && (l.Mode == config.Master || l.Saved == config.Master)
-}
-
-func (p *planner) childOfMasterHas(f Family) bool {
-	return slices.ContainsFunc(p.lines, func(l LineUse) bool { return l.isMaster() && p.childHas(&l, f) })
+// masters reports whether a master has the family, or an interface that netifd makes of
+// one. A line that is a master by the saved configuration counts, whatever its mode is
+// until the next reboot: it was put last, or switched off, for another to replace it.
+func (p *planner) masters(f Family) (has, child bool) {
+	for i := range p.lines {
+		l := &p.lines[i]
+		if l.Frozen || l.Mode != config.Master && l.Saved != config.Master {
+			continue
+		}
+		has = has || l.Has(f)
+		child = child || p.childHas(l, f)
+	}
+	return has, child
 }
 
 // childHas reports whether the line has the family by an interface that netifd makes
