@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 )
 
 func newHotplugCmd(o *options) *cobra.Command {
@@ -24,10 +26,10 @@ are logged to syslog with the tag mptcpctl.`,
 			outcome, err := o.apply(c.Context())
 			err = errors.Join(err, outcome.Problems)
 			o.logRun(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), outcome, err)
-			if err != nil {
-				return exitError{code: exitCode(err)} // its text is in the log
+			if err == nil || errors.Is(err, netifd.ErrNotRegistered) {
+				return nil // netifd reports every interface when it is there
 			}
-			return nil
+			return exitError{code: exitCode(err)} // its text is in the log
 		},
 	}
 }
