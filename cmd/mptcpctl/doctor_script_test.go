@@ -19,7 +19,7 @@ import (
 )
 
 // cmdMend runs the commands with which doctor mends a finding, on the router.
-// What needs a service of OpenWrt is only printed.
+// What needs a service of OpenWrt is printed; netifd is reloaded, others are not there.
 func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 	id := one(ts, neg, args)
 	s := of(ts)
@@ -46,6 +46,9 @@ func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 			switch {
 			case words[0] == "ifup" || strings.HasPrefix(words[0], "/etc/init.d/"):
 				fmt.Fprintln(ts.Stdout(), command)
+				if words[0] == "/etc/init.d/network" {
+					ts.Check(s.Reload())
+				}
 			case words[0] == "mptcpctl":
 				s.runMptcpctl(ts, false, nil, append(s.flags(), words[1:]...))
 			default:

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
@@ -18,6 +19,7 @@ import (
 const (
 	logError   = 3<<3 | 3
 	logWarning = 3<<3 | 4
+	logNotice  = 3<<3 | 5
 	logInfo    = 3<<3 | 6
 )
 
@@ -69,9 +71,30 @@ func (o *options) logRun(event string, r reconcile.Outcome, err error) {
 		l.log(logWarning, "%s: warning: %s", event, w)
 	}
 	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			l.log(logError, "%s: %s", event, strings.TrimRight(line, "\n"))
+		severity := logError
+		if errors.Is(err, netifd.ErrNotRegistered) {
+			severity = logNotice
 		}
+		for line := range strings.Lines(err.Error()) {
+			l.log(severity, "%s: %s", event, strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
+// logChanges logs runs of one process. An error that the last run ended with too is not
+// logged again.
+func (o *options) logChanges(event string) reconcile.Report {
+	said := ""
+	return func(outcome reconcile.Outcome, err error) {
+		err = errors.Join(err, outcome.Problems)
+		before := said
+		if said = ""; err != nil {
+			said = err.Error()
+		}
+		if said == before {
+			err = nil
+		}
+		o.logRun(event, outcome, err)
 	}
 }
 

@@ -64,7 +64,7 @@ func commands() []named {
 	return []named{
 		{"apply", newApplyCmd}, {"connections", newConnectionsCmd}, {"counters", newCountersCmd}, {"doctor", newDoctorCmd},
 		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {"hotplug", newHotplugCmd}, {"iface", newIfaceCmd},
-		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"settle", newSettleCmd},
+		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"rpcd", newRpcdCmd}, {"settle", newSettleCmd},
 		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
 	}
 }

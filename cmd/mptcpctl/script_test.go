@@ -34,6 +34,7 @@ const commandTimeout = time.Minute
 //	router PROGRAM ARG...   any other program on the router
 //	fault WHAT LINE [ARG]   breaks or mends a line; netifd reacts, no event yet
 //	netifd NAME WORD...     changes what netifd reports; see parseNetifd
+//	reload                  netifd reads the configuration again, as netlab.Reload
 //	event ACTION NAME       the event, delivered to mptcpctl hotplug
 //	hook ACTION NAME        the event, delivered to the real hotplug script
 //	kernel [WHAT]           prints rules, routes and endpoints
@@ -59,6 +60,7 @@ const commandTimeout = time.Minute
 //	idle                    waits until it stands still
 //	package                 lays the OpenWrt package out for a router; see cmdPackage
 //	ash LINE                runs a line of busybox's shell on that router
+//	reload_config           procd reloads what the changed configuration concerns
 //	hotplug ACTION:NAME...  delivers events that come all at once to its scripts
 //	without PROGRAM         takes ubus or uci off the PATH
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
@@ -74,14 +76,14 @@ func TestScripts(t *testing.T) {
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
-			"fault": cmdFault, "netifd": cmdNetifd, "event": cmdEvent, "hook": cmdHook,
+			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
 			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
-			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug, "walk": cmdWalk,
+			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
 			"shown": cmdShown,
 		},
 		Condition:          scriptCondition,

@@ -33,6 +33,8 @@ func LookPath(name string) (path string, found bool) {
 // Process is a program that runs. Wait must be called.
 type Process struct {
 	Pid int
+	// Code is what it exited with, known after Wait; -1: it was killed.
+	Code int
 
 	ctx     context.Context
 	release func() bool
@@ -103,6 +105,9 @@ func (p *Process) copy(to io.Writer, from *os.File) {
 func (p *Process) Wait() error {
 	state, err := p.process.Wait()
 	p.release()
+	if err == nil {
+		p.Code = state.ExitCode()
+	}
 	for _, pipe := range p.pipes {
 		_ = pipe.SetReadDeadline(time.Now().Add(holdTimeout)) // it fails where all has been read
 	}

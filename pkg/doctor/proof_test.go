@@ -162,11 +162,11 @@ func TestOutcome(t *testing.T) {
 			sameAddress(f)
 			f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.On, config.Master
 			f.Router = but(func(q explain.Query) bool { return true }, leaves("eth2", "10.0.2.1", 3))
-		}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\n"},
+		}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"},
 		"another line has the address, and its packets": {func(f *Facts) {
 			sameAddress(f)
 			f.Router = but(func(q explain.Query) bool { return q.Src == addr2 }, leaves("eth2", "10.0.2.1", 3))
-		}, "same_address wan2 [uci set network.wan2.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\nwrong_line wan1 [mptcpctl explain 192.0.2.1]\n"},
+		}, "same_address wan2 [uci set network.wan2.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\nwrong_line wan1 [mptcpctl explain 192.0.2.1]\n"},
 		"a VPN has many routes":    {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/9")) }, many},
 		"another line has them":    {func(f *Facts) { f.Router = but(second, longer("eth1", "192.0.0.0/9")) }, ""},
 		"a VPN has quarters":       {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/2")) }, line},

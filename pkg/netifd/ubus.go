@@ -41,6 +41,14 @@ func (c *capped) Write(p []byte) (int, error) {
 // ErrNoUbus says that there is no ubus binary: the machine has no netifd.
 var ErrNoUbus = errors.New("no ubus on the PATH")
 
+// ErrNotRegistered says that ubus does not know netifd, which is still starting, or not
+// running. It sends an ifup of every interface that is up once it has registered.
+var ErrNotRegistered = errors.New("netifd has not registered on ubus yet")
+
+// notFound is the exit code of ubus for an object that it does not know
+// (UBUS_STATUS_NOT_FOUND in ubusmsg.h).
+const notFound = 4
+
 // Question is a call of ubus that is under way, or could not begin.
 type Question struct {
 	err            error // why it could not begin
@@ -69,14 +77,17 @@ func Ask(ctx context.Context) *Question {
 }
 
 // Answer waits for the answer. The error is ErrNoUbus where there is no such
-// program; any other means that netifd is there and did not answer, so that nothing
-// may be concluded.
+// program, and ErrNotRegistered where netifd is not there yet; any other means that it is
+// there and did not answer. Nothing may be concluded from either of these two.
 func (q *Question) Answer() ([]Interface, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
 	defer q.cancel()
 	if err := q.process.Wait(); err != nil {
+		if q.process.Code == notFound {
+			return nil, fmt.Errorf("%s: %w", call, ErrNotRegistered)
+		}
 		if err == q.ctx.Err() {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}

@@ -16,6 +16,7 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 	for name, tt := range map[string]struct{ script, err string }{
 		"an answer": {`echo '{"interface":[{"interface":"lan"}]}'`, ""},
 		"no netifd": {`echo 'Failed to connect to ubus' >&2; exit 255`, call + ": exit status 255: Failed to connect to ubus"},
+		"not there": {`echo 'Command failed: Not found' >&2; exit 4`, call + ": netifd has not registered on ubus yet"},
 		"no end":    {`kill -STOP $$`, call + ": no answer within 5 s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,9 @@ type Request struct {
 	Subflows func() (all []plan.Subflow, known bool, err error)
 	// ListSubflows fills in State.Subflows also where the plan does not depend on them.
 	ListSubflows bool
+	// Reloaded says that the configuration was changed for all programs, so that netifd
+	// may read it only after this run: Settle then looks on until nothing changes.
+	Reloaded bool
 
 	hint     hint
 	search   bool // for managed routes in all tables
