@@ -36,6 +36,7 @@ held.`,
 	f := root.PersistentFlags()
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
+	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
 	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
 	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")

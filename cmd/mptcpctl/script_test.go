@@ -64,6 +64,7 @@ const commandTimeout = time.Minute
 //	hotplug ACTION:NAME...  delivers events that come all at once to its scripts
 //	without PROGRAM         takes ubus or uci off the PATH
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
+//	bus HOW                 makes a socket of ubusd that behaves so, and asks there from now on
 //	hold, release           holds the lock as another run would
 //	shown PAGE COMMAND      compares stdout with what a page shows of the command
 //
@@ -81,7 +82,7 @@ func TestScripts(t *testing.T) {
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
-			"without": cmdWithout, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
+			"without": cmdWithout, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
 			"shown": cmdShown,
@@ -108,6 +109,7 @@ type script struct {
 	syslog *scriptLog
 	heard  *listener
 	lock   *reconcile.Lock
+	bus    *netlab.Bus
 	connections
 	background background
 	code       int // of the last mptcpctl
@@ -169,8 +171,10 @@ func of(ts *testscript.TestScript) *script {
 
 // flags are the global flags that lead mptcpctl into the lab.
 func (s *script) flags() []string {
+	// A machine may have a bus of its own.
+	bus := filepath.Join(s.dir, "ubus.sock")
 	return []string{
-		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
+		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--ubus-socket", bus, "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
 	}
 }
 
@@ -250,6 +254,22 @@ func cmdUbus(ts *testscript.TestScript, neg bool, args []string) {
 		how = netlab.Behave
 	}
 	ts.Check(of(ts).BreakUbus(how))
+}
+
+// cmdBus makes the socket of ubusd, which misbehaves as it is told.
+func cmdBus(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	if s.bus == nil {
+		var err error
+		s.bus, err = s.ListenBus(filepath.Join(s.dir, "ubus.sock"))
+		ts.Check(err)
+		ts.Defer(func() { ts.Check(s.bus.Close()) })
+	}
+	how := netlab.Misbehaviour(one(ts, neg, args))
+	if how == "behave" {
+		how = netlab.Behave
+	}
+	s.bus.Break(how)
 }
 
 func cmdHold(ts *testscript.TestScript, neg bool, args []string) {

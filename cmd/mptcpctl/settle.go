@@ -29,7 +29,7 @@ func (o *options) startSettle() error {
 	}
 	defer null.Close()
 	args := []string{"mptcpctl", "settle", "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
-		"--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
+		"--ubus-socket", o.runner.UbusSocket, "--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
 	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})

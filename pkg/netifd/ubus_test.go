@@ -25,7 +25,7 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", dir)
-			q := Ask(t.Context())
+			q := Ask(t.Context(), filepath.Join(dir, "no-socket"))
 			if q.err != nil {
 				t.Fatal(q.err)
 			}

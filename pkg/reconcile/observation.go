@@ -48,6 +48,8 @@ type Observation struct {
 	Result plan.Result
 
 	reported []netifd.Interface // by netifd
+	// misunderstood is why the socket of ubusd was not used although it is there.
+	misunderstood error
 	lost     []plan.Subflow     // of connections without any subflow, where a line is healed
 }
 
@@ -65,7 +67,7 @@ func (r *Runner) Observe(ctx context.Context, k *kernel.Kernel, req Request) (*O
 // read reads the configuration and asks netifd, both at once; the kernel is
 // asked later. What is wrong with the configuration comes before what is with netifd.
 func (r *Runner) read(ctx context.Context) (*Observation, error) {
-	question := netifd.Ask(ctx)
+	question := netifd.Ask(ctx, r.UbusSocket)
 	pkg, cfg, err := r.readPackage(ctx)
 	if err != nil {
 		question.Drop()
@@ -73,6 +75,7 @@ func (r *Runner) read(ctx context.Context) (*Observation, error) {
 	}
 	o := &Observation{Package: pkg, Config: cfg}
 	o.reported, err = question.Answer()
+	o.misunderstood = question.Misunderstood
 	o.Netifd = !errors.Is(err, netifd.ErrNoUbus)
 	if o.Netifd && err != nil {
 		return nil, err

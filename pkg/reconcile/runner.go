@@ -24,6 +24,8 @@ type Runner struct {
 	// StateDir is the directory of the runtime choices; empty: /var/state, or
 	// /run/mptcpctl where that is missing.
 	StateDir string
+	// UbusSocket is the socket of ubusd; empty: where OpenWrt has it.
+	UbusSocket string
 	// LockFile is held by every run that changes something. The files of Settle and
 	// Watch are beside it.
 	LockFile string
