@@ -91,7 +91,7 @@ func (e *examination) noCongestion(name string) bool {
 	if e.Install != "" {
 		load = e.Install + " kmod-tcp-" + name
 	}
-	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel has %s", name, there), load, "mptcpctl apply")
+	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel only has %s", name, there), load, "mptcpctl apply")
 	return true
 }
 
