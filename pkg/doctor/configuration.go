@@ -60,7 +60,7 @@ func (e *examination) twoMasters(masters []*plan.LineUse) {
 		}
 	}
 	if len(names) > 1 {
-		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s goes first", list(names), names[0]),
+		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s takes precedence", list(names), names[0]),
 			"mptcpctl iface "+names[1]+" on --save")
 	}
 }

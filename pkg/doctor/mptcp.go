@@ -35,7 +35,7 @@ func (e *examination) kernel() {
 		if _, there := e.Sysctls[keyPathManager]; there {
 			fix = "sysctl -w net.mptcp.path_manager=kernel"
 		}
-		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints have no effect", fix)
+		e.add(PathManagerOther, "", "a userspace path manager is in use: endpoints have no effect", fix)
 	}
 	if e.switchedOff() {
 		e.add(MPTCPOff, "", "MPTCP is switched off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")

@@ -31,9 +31,9 @@ func (e *examination) unmanaged() {
 			case l.From != "", e.shares(l, f, r.Metric):
 				continue
 			case tunnel(l.Netifd.Proto):
-				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
+				e.add(TunnelDefault, l.Name, "it has a default route but no option multipath: it takes no part")
 			default:
-				e.add(NoMode, l.Name, "it has a default route, as the lines have, and no option multipath: it takes no part (set 'off' if that is intended)",
+				e.add(NoMode, l.Name, "it has a default route, as the lines do, but no option multipath: it takes no part (set 'off' if that is intended)",
 					"mptcpctl iface "+l.Name+" on --save")
 			}
 			break

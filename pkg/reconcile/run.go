@@ -67,7 +67,7 @@ func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req 
 	}
 	outcome, err := o.run(k, lock, req)
 	if e := r.callSettle(&outcome.Result); e != nil {
-		outcome.Warnings = append(outcome.Warnings, "settle is not called: "+e.Error())
+		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
 }
