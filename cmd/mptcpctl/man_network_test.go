@@ -16,7 +16,8 @@ families that the other section cannot have.
 
 An invalid value in a section of type interface leaves that interface unchanged;
 the others are still configured. An invalid value in the section globals leaves
-everything unchanged.`
+everything unchanged; mptcp_path_manager and the kernel's settings only cause a
+warning.`
 
 // networkModes says what each mode does.
 var networkModes = map[config.Mode]string{

@@ -77,7 +77,7 @@ func (e *examination) offFirst(off *plan.LineUse, f plan.Family, metric uint32) 
 		}
 	}
 	if first != "" {
-		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, and its default route (metric %d) comes before that of %s in the main table", metric, first),
+		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, but its default route (metric %d) comes before that of %s in the main table", metric, first),
 			setting(fmt.Sprintf("%s.metric=%d", off.Name, e.freeMetric()))...)
 	}
 }
