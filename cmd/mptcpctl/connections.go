@@ -53,7 +53,7 @@ prints a line for each connection and each interface at every interval.`,
 			filter.words = append(filter.words, iface)
 		}
 		if interval < minInterval {
-			return usage("interval %v: at least %v", interval, minInterval)
+			return usage("--interval %v: the minimum is %v", interval, minInterval)
 		}
 		l := &connectionList{options: o, filter: filter}
 		if err := l.readNames(c.Context()); err != nil {

@@ -16,7 +16,7 @@ func newRootCmd(s streams, asked string) *cobra.Command {
 	o.runner.StartSettle = o.startSettle
 	root := &cobra.Command{
 		Use:   "mptcpctl",
-		Short: "Manage policy routing and Multipath TCP on a router with several lines",
+		Short: "Manage policy routing and Multipath TCP on a router with several WAN lines",
 		Long: `mptcpctl manages policy rules, a routing table for each WAN line, and the
 kernel's MPTCP endpoints. A run reads the UCI configuration "network", netifd
 and the kernel, applies the difference, and exits.

@@ -12,7 +12,7 @@ import (
 func newSettleCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:    "settle",
-		Short:  "Look after what a run has left waiting",
+		Short:  "Finish what a run had to leave pending",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

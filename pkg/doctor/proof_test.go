@@ -121,7 +121,7 @@ func TestOutcome(t *testing.T) {
 	pbr := Rule{AnyRule: explain.AnyRule{Rule: plan.Rule{Priority: 400, Table: 258, Suppress: -1, Mark: 0x30000}, Mask: 0xff0000, Action: explain.ActionLookup}, Final: true}
 	const (
 		line    = "wrong_line wan2 [mptcpctl explain 192.0.2.1]\n"
-		many    = "wrong_line wan2 [# one default route by tun0 in place of its many routes]\n"
+		many    = "wrong_line wan2 [# give tun0 one default route in place of its many routes]\n"
 		forward = "wrong_forward wan1 [mptcpctl explain 192.0.2.1]\n"
 		policy  = "wrong_forward  [mptcpctl explain 192.0.2.1]\n"
 	)
@@ -211,7 +211,7 @@ func TestOutcome(t *testing.T) {
 			f.Router = inside("lan0", "192.168.1.0/24", func(q explain.Query) bool { return q.Src == addr2 })
 		}, "wrong_line wan2 [mptcpctl explain 192.168.1.2]\n"},
 		"a VPN has half of the internet, and some": {func(f *Facts) { behind(f, "0.0.0.0/5", "11.0.0.0/8"); f.Router = inside("lan0", "11.0.0.0/8", nil) },
-			"wrong_line wan1 [# one default route by lan0 in place of its many routes]\nwrong_line wan2 [# one default route by lan0 in place of its many routes]\n"},
+			"wrong_line wan1 [# give lan0 one default route in place of its many routes]\nwrong_line wan2 [# give lan0 one default route in place of its many routes]\n"},
 		"the lines keep that": {func(f *Facts) {
 			behind(f, "0.0.0.0/5", "11.0.0.0/8")
 			f.Router = inside("lan0", "11.0.0.0/8", func(q explain.Query) bool { return q.Src.IsValid() })

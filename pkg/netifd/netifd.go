@@ -68,7 +68,7 @@ type Route struct {
 func (r Route) Default() bool { return r.Target.Bits() == 0 }
 
 // ErrGarbage says that the reply of netifd could not be read.
-var ErrGarbage = errors.New("unreadable reply of netifd")
+var ErrGarbage = errors.New("unreadable reply from netifd")
 
 // Parse reads the reply of "ubus call network.interface dump".
 func Parse(reply []byte) ([]Interface, error) {

@@ -69,7 +69,7 @@ func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req 
 		return Outcome{}, err
 	}
 	if e := r.callSettle(&outcome.Result, req.Reloaded); e != nil {
-		outcome.Warnings = append(outcome.Warnings, "settle is not called: "+e.Error())
+		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
 }

@@ -229,7 +229,7 @@ func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 	}
 	// What is appended must not end up in a file that is known by another name.
 	if st, ok := opened.Sys().(*syscall.Stat_t); ok && how == unix.LOCK_EX && st.Nlink > 1 {
-		return false, errors.New("the file has another name too")
+		return false, errors.New("the file has more than one link")
 	}
 	for {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
