@@ -41,5 +41,7 @@ func (o *options) startSettle() error {
 	if err != nil {
 		return err
 	}
-	return process.Release()
+	// Whoever stays, as watch does, has a zombie for each settle that nobody waits for.
+	go func() { _, _ = process.Wait() }()
+	return nil
 }
