@@ -3,13 +3,10 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newSettleCmd(o *options) *cobra.Command {
@@ -19,9 +16,7 @@ func newSettleCmd(o *options) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.runner.Settle(c.Context(), func(outcome reconcile.Outcome, err error) {
-				o.logRun("settle", outcome, errors.Join(err, outcome.Problems))
-			})
+			return o.runner.Settle(c.Context(), o.logRuns("settle"))
 		},
 	}
 }
