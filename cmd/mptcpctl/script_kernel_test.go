@@ -98,7 +98,7 @@ func cmdKernel(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // look is what await waits for: what the kernel holds, the number of processes that
-// run on, or that of the children of watch that have ended, and are waited for by nobody.
+// run on, or that of the children of watch that have ended and that it has not waited for.
 func (s *script) look(what string) (string, error) {
 	switch what {
 	case "processes":
