@@ -44,6 +44,7 @@ type Observation struct {
 	State  plan.State
 	Result plan.Result
 
+	hint     hint               // that Observe has read
 	reported []netifd.Interface // by netifd
 	lost     []plan.Subflow     // of connections without any subflow, where a line is healed
 }
@@ -55,7 +56,8 @@ func (r *Runner) Observe(ctx context.Context, k *kernel.Kernel, req Request) (*O
 	if err != nil {
 		return nil, err
 	}
-	req.hint = r.peekHint()
+	o.hint = r.peekHint()
+	req.hint = o.hint
 	return o, o.plan(k, req)
 }
 
