@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mptcpctl/mptcpctl/pkg/netifd"
-	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // Severities of a log line (RFC 5424 section 6.2.1), facility daemon (3).
@@ -51,51 +48,6 @@ func newLogger(o *options) *logger {
 		l.tty = true
 	}
 	return l
-}
-
-// logRun logs one run: nothing when there was nothing to do. The system log is opened
-// for each, since it may have been started again in between.
-func (o *options) logRun(event string, r reconcile.Outcome, err error) {
-	if len(r.Done) == 0 && err == nil {
-		return
-	}
-	if event == "" {
-		event = "run by hand"
-	}
-	l := newLogger(o)
-	defer l.close()
-	for _, op := range r.Done {
-		l.log(logInfo, "%s: %s", event, op)
-	}
-	for _, w := range r.Warnings {
-		l.log(logWarning, "%s: warning: %s", event, w)
-	}
-	if err != nil {
-		severity := logError
-		if errors.Is(err, netifd.ErrNotRegistered) {
-			severity = logNotice
-		}
-		for line := range strings.Lines(err.Error()) {
-			l.log(severity, "%s: %s", event, strings.TrimRight(line, "\n"))
-		}
-	}
-}
-
-// logChanges logs runs of one process. An error that the last run ended with too is not
-// logged again.
-func (o *options) logChanges(event string) reconcile.Report {
-	said := ""
-	return func(outcome reconcile.Outcome, err error) {
-		err = errors.Join(err, outcome.Problems)
-		before := said
-		if said = ""; err != nil {
-			said = err.Error()
-		}
-		if said == before {
-			err = nil
-		}
-		o.logRun(event, outcome, err)
-	}
 }
 
 // log writes one line. A system log that takes it neither now nor soon, or is

@@ -40,7 +40,7 @@ const commandTimeout = time.Minute
 //	kernel [WHAT]           prints rules, routes and endpoints
 //	foreign FILE [ID...]    saves all in the kernel that is not ours
 //	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
-//	                        number of "processes"
+//	                        number of "processes", or of the "zombies" of watch
 //	sysctl NAME [VALUE]     prints or writes a setting of the router
 //	listen, heard           asserts that something was written since listen
 //	log                     prints what has come into the system log, which must be something

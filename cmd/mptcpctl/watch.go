@@ -25,7 +25,7 @@ Changes are logged to syslog with the tag mptcpctl. SIGTERM ends it.`,
 			if err := errors.Join(reconcile.NeedNetAdmin(), reconcile.KeepNetAdminOnly()); err != nil {
 				return err
 			}
-			return o.runner.Watch(c.Context(), o.logChanges("watch"))
+			return o.runner.Watch(c.Context(), o.logRuns("watch"))
 		},
 	}
 }

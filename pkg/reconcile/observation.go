@@ -47,6 +47,7 @@ type Observation struct {
 	State  plan.State
 	Result plan.Result
 
+	hint     hint               // that Observe has read
 	reported []netifd.Interface // by netifd
 	// misunderstood is why the socket of ubusd was not used although it is there.
 	misunderstood error
@@ -60,7 +61,8 @@ func (r *Runner) Observe(ctx context.Context, k *kernel.Kernel, req Request) (*O
 	if err != nil {
 		return nil, err
 	}
-	req.hint = r.peekHint()
+	o.hint = r.peekHint()
+	req.hint = o.hint
 	return o, o.plan(k, req)
 }
 

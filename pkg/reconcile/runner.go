@@ -31,7 +31,8 @@ type Runner struct {
 	LockFile string
 	// LockTimeout is how long a run waits for the lock.
 	LockTimeout time.Duration
-	// StartSettle starts a process that calls Settle, and does not wait for it.
+	// StartSettle starts a process that calls Settle, and does not wait for it. With nil
+	// what waits is left to the next run.
 	StartSettle func() error
 }
 
