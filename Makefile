@@ -23,7 +23,7 @@ endif
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test prove lint vuln fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test test32 prove lint vuln fuzz bench cross size weigh man ipk-root clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 test: ## all tests, on the real kernel in network namespaces
 	@.ci/need ip busybox time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -timeout 15m ./...
+
+# Most routers have 32 bits. The kernel runs programs for 386 on amd64 as it is.
+test32: ## the tests of the packages as a program of 32 bits
+	@.ci/need ip busybox nft setpriv tun userns
+	GOARCH=386 go test -timeout 15m ./pkg/...
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the
