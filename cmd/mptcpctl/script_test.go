@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/since"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
@@ -96,7 +97,7 @@ func scriptCondition(word string) (bool, error) {
 	if !found {
 		return false, fmt.Errorf("unknown condition %q", word)
 	}
-	return netlab.KernelFrom(version)
+	return since.Linux(version)
 }
 
 // script is what belongs to one script.
