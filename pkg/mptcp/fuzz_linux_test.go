@@ -3,6 +3,7 @@
 package mptcp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -124,9 +125,11 @@ func TestAnswerWithoutEnd(t *testing.T) {
 		one := reply(unix.NLM_F_MULTI, 77, endpoint...)
 		binary.NativeEndian.PutUint32(one[8:], request.Sequence)
 		binary.NativeEndian.PutUint32(one[12:], request.PID)
+		// One at a time, a slow machine would come to the deadline before the bound.
+		many := bytes.Repeat(one, 64)
 		go func() {
 			for {
-				if _, err := far.Write(one); err != nil {
+				if _, err := far.Write(many); err != nil {
 					return // the test has closed it
 				}
 			}
