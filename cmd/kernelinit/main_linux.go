@@ -23,7 +23,8 @@ import (
 const (
 	results = "/dev/ttyS1"
 	// patience is how long one test program may take: an emulated processor is
-	// twenty times slower than a real one, and may have to share that.
+	// twenty times slower than a real one, and may have to share that. Each test has
+	// it for itself, since programs that it starts have seconds to answer.
 	patience = 20 * time.Minute
 )
 
@@ -124,7 +125,7 @@ func run(out *os.File, dir string, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	test := exec.CommandContext(ctx, "/tests/"+strings.ReplaceAll(dir, "/", "_")+".test",
-		append([]string{"-test.v", fmt.Sprintf("-test.timeout=%s", patience-time.Minute)}, args...)...)
+		append([]string{"-test.v", "-test.parallel=1", fmt.Sprintf("-test.timeout=%s", patience-time.Minute)}, args...)...)
 	test.Dir = filepath.Join("/repo", dir)
 	test.Stdout, test.Stderr = out, out
 	test.WaitDelay = 10 * time.Second // a process that the test left keeps its output
