@@ -18,7 +18,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/since"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // commandTimeout bounds each program that a script starts.
@@ -93,13 +95,37 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// scriptCondition knows "kernel:VERSION", true from that version on.
+// scriptCondition asks this machine's kernel: "kernel:VERSION" is true from that version
+// on, "sysctl:NAME" where it has the setting, "counter:NAME" where it has the MPTCP
+// counter, "ipv6" where it knows that, "diag" where it lists sockets.
 func scriptCondition(word string) (bool, error) {
-	version, found := strings.CutPrefix(word, "kernel:")
-	if !found {
-		return false, fmt.Errorf("unknown condition %q", word)
+	what, name, _ := strings.Cut(word, ":")
+	switch what {
+	case "kernel":
+		return since.Linux(name)
+	case "sysctl":
+		return there("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
+	case "counter":
+		counters, err := os.ReadFile("/proc/net/netstat")
+		return slices.Contains(strings.Fields(string(counters)), name), err
+	case "ipv6":
+		return there("/proc/sys/net/ipv6")
+	case "diag":
+		_, err := sockdiag.Any()
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
 	}
-	return netlab.KernelFrom(version)
+	return false, fmt.Errorf("unknown condition %q", word)
+}
+
+func there(name string) (bool, error) {
+	_, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // script is what belongs to one script.
