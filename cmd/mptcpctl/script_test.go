@@ -240,7 +240,7 @@ func (s *script) program(ctx context.Context, name string, env, args []string) *
 func (s *script) run(ts *testscript.TestScript, neg bool, cmd *exec.Cmd) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // settle would keep it open for longer
 	err := s.Router.Run(cmd)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -40,7 +40,7 @@ var errQuoted = errors.New("a refusal of a request longer than a batch")
 
 // Split splits a batch into its messages, which share its memory. A refusal
 // (NLMSG_ERROR) quotes the request that it refuses. One of a request of more than
-// MaxLen bytes is an error: nobody sent that, and whoever looks behind such a request
+// MaxLen bytes is an error: no request is that long, and whoever looks behind such a request
 // for what the kernel said of it counts with an int, which has 32 bits on many routers
 // (mdlayher/netlink v1.9.0 ends the program there).
 func Split(b []byte) ([]syscall.NetlinkMessage, error) {

@@ -161,7 +161,7 @@ func byHand(file string, commands []string) []string {
 			all = append(all, edit(file, words[2], "set", config.OptionMultipath, words[3]))
 			c = "mptcpctl apply"
 		case strings.HasPrefix(c, "/etc/init.d/network"):
-			continue // behind it stands what does it without netifd
+			continue // behind it is what does it without netifd
 		}
 		all = append(all, c)
 	}

@@ -29,7 +29,7 @@ type reloaded struct {
 
 // Reload does what "ubus call network reload" does when such an option or route has
 // changed in the configuration: addresses are added again in place, other tables of the
-// device are emptied by that, and nobody is told. It is done when Reload returns. What
+// device are emptied by that, and no event is sent. It is done when Reload returns. What
 // else has changed in the configuration is left out: ChangeAddress and ChangeRouter are
 // for that.
 func (l *Lab) Reload() error {

@@ -22,7 +22,7 @@ const (
 // other, those that registered last first (trigger.c of procd). What netifd then does to
 // a line, such as deleting and adding its address in place for another metric
 // (interface_change_config in netifd's interface.c), empties the line's table and is
-// reported to nobody.
+// not reported.
 type look struct {
 	until, changed time.Time // no look: zero
 	seen           string
