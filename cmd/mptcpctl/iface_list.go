@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/valyala/fastjson"
@@ -19,11 +20,17 @@ func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) er
 	if err != nil {
 		return err
 	}
-	list := cfg.Interfaces
+	var list []config.Interface
 	if len(args) == 1 {
 		if list, err = o.sectionsNamed(ctx, &cfg, args[0]); err != nil {
 			return err
 		}
+	} else {
+		lines, err := interfaces(ctx, &cfg)
+		if err != nil {
+			o.warn([]string{err.Error() + "; interfaces without a section are not listed"})
+		}
+		list = append(slices.Clip(cfg.Interfaces), dynamic(&cfg, lines)...)
 	}
 	o.warn(cfg.Warnings)
 	print := o.printIfaces
