@@ -116,7 +116,7 @@ func (k *checking) kept() (kept []mptcp.Endpoint) {
 		}
 		at := slices.IndexFunc(k.now.links, func(l dumpedLink) bool { return l.Index == e.IfIndex })
 		if slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
-			return l.takesPart() && (at < 0 || k.now.links[at].Name == l.device)
+			return l.takesPart() && l.bears(familyIndex(e.Addr)) && (at < 0 || k.now.links[at].Name == l.device)
 		}) {
 			kept = append(kept, e)
 		}

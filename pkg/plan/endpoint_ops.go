@@ -175,10 +175,13 @@ func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 	return e.removalReason(name, f)
 }
 
-// warnLast warns that the configuration takes the last endpoint away.
+// warnLast warns that the configuration takes the last endpoint away. One whose section
+// is gone has no connection that depends on it.
 func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
-	if left == 0 && len(e.retired)+len(e.clear) > 0 {
+	if left == 0 && slices.ContainsFunc(slices.Concat(e.retired, e.clear), func(there mptcp.Endpoint) bool {
+		return !e.Config.Globals.Multipath || len(e.ownersOf(there)) > 0
+	}) {
 		e.result.Warnings = append(e.result.Warnings,
 			"the last endpoint is deleted: connections without another subflow will stall")
 	}
