@@ -62,13 +62,15 @@ func openKernel() (*kernel.Kernel, error) {
 // runWith is RunLocked with sockets that stay open.
 func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req Request) (Outcome, error) {
 	var outcome Outcome
+	look := req.Reloaded
 	o, err := r.read(ctx)
 	if err == nil {
+		look = look && o.Config.Globals.Multipath
 		outcome, err = o.run(k, lock, req)
-	} else if !req.Reloaded || !transient(err) {
+	} else if !look || !transient(err) {
 		return Outcome{}, err
 	}
-	if e := r.callSettle(&outcome.Result, req.Reloaded); e != nil {
+	if e := r.callSettle(&outcome.Result, look); e != nil {
 		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
