@@ -26,7 +26,7 @@ func (o *options) listIfaces(ctx context.Context, args []string, asJSON bool) er
 			return err
 		}
 	} else {
-		lines, err := interfaces(ctx, &cfg)
+		lines, err := o.interfaces(ctx, &cfg)
 		if err != nil {
 			o.warn([]string{err.Error() + "; interfaces without a section are not listed"})
 		}
