@@ -40,6 +40,7 @@ const commandTimeout = time.Minute
 //	event ACTION NAME       the event, delivered to mptcpctl hotplug
 //	hook ACTION NAME        the event, delivered to the real hotplug script
 //	kernel [WHAT]           prints rules, routes and endpoints
+//	fill N                  foreign endpoints take all of the kernel's slots but N
 //	foreign FILE [ID...]    saves all in the kernel that is not ours
 //	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
 //	                        number of "processes", or of the "zombies" of watch
@@ -80,7 +81,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
-			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
+			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
@@ -97,7 +98,8 @@ func TestScripts(t *testing.T) {
 
 // scriptCondition asks this machine's kernel: "kernel:VERSION" is true from that version
 // on, "sysctl:NAME" where it has the setting, "counter:NAME" where it has the MPTCP
-// counter, "ipv6" where it knows that, "diag" where it lists sockets.
+// counter, "fits:N" where it takes that many endpoints, "ipv6" where it knows that,
+// "diag" where it lists sockets.
 func scriptCondition(word string) (bool, error) {
 	what, name, _ := strings.Cut(word, ":")
 	switch what {
@@ -108,6 +110,13 @@ func scriptCondition(word string) (bool, error) {
 	case "counter":
 		counters, err := os.ReadFile("/proc/net/netstat")
 		return slices.Contains(strings.Fields(string(counters)), name), err
+	case "fits":
+		n, err := strconv.Atoi(name)
+		if err != nil {
+			return false, err
+		}
+		bound, err := endpointBound()
+		return n <= bound, err
 	case "ipv6":
 		return there("/proc/sys/net/ipv6")
 	case "diag":

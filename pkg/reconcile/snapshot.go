@@ -57,7 +57,7 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 		pkg.Warnings = append(pkg.Warnings, uci.Warning{Text: text})
 	}
 	o := &Observation{Package: pkg, Netifd: s.Netifd, Interfaces: s.Interfaces, State: s.State}
-	if o.Config, err = parseConfig(s.File, pkg, s.Release); err != nil {
+	if o.Config, err = parseConfig(s.File, pkg); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	for _, saved := range s.Saved {
