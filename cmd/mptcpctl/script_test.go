@@ -32,6 +32,7 @@ const commandTimeout = time.Minute
 //	lab WORD...             builds it; see parseLab
 //	mptcpctl ARG...         on the router; only ubus and uci are on its PATH
 //	unprivileged ARG...     the same without CAP_NET_ADMIN
+//	ordinary ARG...         the same without any capability
 //	exit CODE               the exit code of the last mptcpctl
 //	router PROGRAM ARG...   any other program on the router
 //	fault WHAT LINE [ARG]   breaks or mends a line; netifd reacts, no event yet
@@ -79,7 +80,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
+			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
@@ -221,12 +222,21 @@ func cmdMptcpctl(ts *testscript.TestScript, neg bool, args []string) {
 // cmdUnprivileged runs the program without the capability that every write
 // needs.
 func cmdUnprivileged(ts *testscript.TestScript, neg bool, args []string) {
+	runWithout(ts, neg, "-net_admin", args)
+}
+
+// cmdOrdinary is for what only the modes of files keep from a user.
+func cmdOrdinary(ts *testscript.TestScript, neg bool, args []string) {
+	runWithout(ts, neg, "-all", args)
+}
+
+func runWithout(ts *testscript.TestScript, neg bool, capabilities string, args []string) {
 	s := of(ts)
 	self, err := exec.LookPath("mptcpctl")
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	words := slices.Concat([]string{"--bounding-set=-net_admin", "--inh-caps=-net_admin", self}, s.flags(), args)
+	words := slices.Concat([]string{"--bounding-set=" + capabilities, "--inh-caps=" + capabilities, self}, s.flags(), args)
 	s.run(ts, neg, s.Command(ctx, "setpriv", words...))
 }
 

@@ -29,7 +29,7 @@ func summary(seen *reconcile.Observation) string {
 	for _, w := range seen.Result.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
-	if n := len(seen.Result.Ops); n > 0 {
+	if n := len(seen.Result.Ops); n > 0 && !seen.Config.Hidden {
 		fmt.Fprintf(&b, "pending changes: %d (shown by mptcpctl plan, applied by mptcpctl apply)\n", n)
 	}
 	return b.String()

@@ -229,8 +229,16 @@ func TestTakingOverAMode(t *testing.T) {
 func TestTakingOverARuntimeChoice(t *testing.T) {
 	cfg := mustParse(t, section("modem", "dhcp", "eth0")+" option multipath 'off'\n"+
 		section("wan", "dhcp", "eth0")+" option multipath 'off'\n"+section("wan6", "dhcpv6", "eth0"))
-	cfg.SetSaved("wan", Master)
-	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master {
+	cfg.SetSaved("wan", Master, true)
+	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master || !i.Chosen || i.Unsaved {
+		t.Errorf("%+v", i)
+	}
+	if i, _ := cfg.Interface("modem"); i.Chosen || i.Unsaved {
+		t.Errorf("%+v", i)
+	}
+	cfg = mustParse(t, on("wan", "dhcp", "eth0")+section("wan6", "dhcpv6", "eth0"))
+	cfg.SetSaved("wan", Off, false)
+	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != On || !i.Chosen || !i.Unsaved {
 		t.Errorf("%+v", i)
 	}
 }

@@ -51,6 +51,7 @@ const (
 	StaleEndpoint
 	DiagMissing
 	Disabled
+	SwitchedOff
 	NoMaster
 	TwoMasters
 	SameMAC
@@ -69,7 +70,7 @@ var names = [...]string{
 	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
 	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager", "networkd",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
-	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
+	"multipath_disabled", "switched_off", "no_master", "two_masters", "same_mac", "announced",
 	"tunnel_default", "mark_behind", "idle_option",
 }
 

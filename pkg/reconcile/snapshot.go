@@ -25,6 +25,9 @@ func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapsho
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
+	if o.Config.Hidden {
+		return snapshot.Snapshot{}, ErrHidden
+	}
 	s := snapshot.Snapshot{
 		Program: version, Release: kernel.Release(),
 		File: r.ConfigFile(), Config: snapshot.Keep(o.Package),
@@ -62,7 +65,7 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	}
 	for _, saved := range s.Saved {
 		if mode, ok := config.ParseMode(saved.Mode); ok {
-			o.Config.SetSaved(saved.Interface, mode)
+			o.Config.SetSaved(saved.Interface, mode, true)
 		}
 	}
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown
