@@ -25,10 +25,18 @@ type counterRow struct {
 func (c *counters) questions() []question {
 	left := slices.Clone(c.list)
 	var all []question
+	now := []counterRow{
+		{mptcp.Counter{Name: "(connections)", Value: uint64(c.now.mptcp)}, "open now, with MPTCP"},
+		{mptcp.Counter{Name: "(connections)", Value: uint64(c.now.plain)}, "open now, fallen back to plain TCP"},
+	}
+	if !c.now.known {
+		now = nil
+	}
 	for line := range strings.Lines(counterTexts) {
 		name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		if name == "?" {
-			all = append(all, question{title: text})
+			all = append(all, question{text, now}) // the first answers by them
+			now = nil
 			continue
 		}
 		for i := range left {

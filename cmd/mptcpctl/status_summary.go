@@ -23,7 +23,7 @@ func summary(seen *reconcile.Observation) string {
 	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", seen.State.Limits.Subflows, seen.State.Limits.AddAddrAccepted)
 	for _, e := range seen.Result.Endpoints {
 		if !e.Own {
-			fmt.Fprintf(&b, "foreign endpoint: %s id %d %s\n", e.Addr, e.ID, e.Flags)
+			fmt.Fprintf(&b, "foreign endpoint: %s id %d %s\n", e.Place(), e.ID, e.Flags)
 		}
 	}
 	for _, w := range seen.Result.Warnings {

@@ -4,10 +4,12 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // endpoints finds the lines that want an endpoint and get none.
@@ -44,7 +46,7 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	}
 	for i := range e.Result.Endpoints {
 		if there := &e.Result.Endpoints[i]; !there.Own {
-			text += fmt.Sprintf(", one by the foreign %s", there.Addr)
+			text += fmt.Sprintf(", one by the foreign %s", there.Place())
 			fix = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
 			break
 		}
@@ -63,6 +65,34 @@ func (e *examination) staleEndpoints() {
 		e.add(StaleEndpoint, "", fmt.Sprintf("no device has the address of the foreign endpoint %s (id %d)", there.Addr, there.ID),
 			deleteEndpoint(there.ID))
 	}
+}
+
+// deadJoins finds foreign endpoints with the address of a device that is no line, such
+// as that of the LAN: joins from it stay without an answer, as nothing leads there by
+// it, and what the peer answers by another way is lost.
+func (e *examination) deadJoins() {
+	for _, there := range e.State.Endpoints {
+		at := slices.IndexFunc(e.Addresses, func(a Address) bool { return a.Prefix.Addr() == there.Addr })
+		if there.Flags&mptcp.FlagSubflow == 0 || e.own(there) || at < 0 || e.lineDevice(e.Addresses[at].Device) {
+			continue
+		}
+		joins := 0
+		for i := range e.Connections {
+			for _, s := range e.Connections[i].Subflows {
+				if s.Local.Addr() == there.Addr && s.State == sockdiag.SynSent && s.TCP.Timeouts > 0 {
+					joins++
+				}
+			}
+		}
+		if joins > 0 {
+			e.add(DeadJoins, "", fmt.Sprintf("joins without an answer (SYN-SENT) from %s, which is no line, by the foreign endpoint %s (id %d): %d",
+				e.Addresses[at].Device, there.Addr, there.ID, joins), deleteEndpoint(there.ID))
+		}
+	}
+}
+
+func (e *examination) lineDevice(name string) bool {
+	return slices.ContainsFunc(e.Result.Lines, func(l plan.LineUse) bool { return l.Device == name && l.HasMode() })
 }
 
 // own reports whether an endpoint is managed. Without a configuration only one that
