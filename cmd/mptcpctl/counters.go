@@ -45,7 +45,7 @@ type counters struct {
 
 // openConnections are the connections of this moment.
 type openConnections struct {
-	known            bool
+	known        bool
 	mptcp, plain int
 }
 

@@ -62,7 +62,7 @@ func lineJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse)
 	o.Set("mode", a.NewString(l.Mode.String()))
 	o.Set("from", a.NewString(l.From))
 	o.Set("frozen", jsonBool(a, l.Frozen))
-	setSavedJSON(a, o, l.Interface)
+	setSavedJSON(a, o, &l.Interface)
 	for _, f := range plan.Families {
 		o.Set(f.String(), useJSON(a, s, t, l, &l.Use[f]))
 	}

@@ -23,7 +23,7 @@ func statusText(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraff
 			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
 				tableText(l, f), subflowsText(&seen.State, u), rateColumns(t, u), state))
 			choice := ""
-			if text := choiceText(l.Interface); n == 0 && text != "" {
+			if text := choiceText(&l.Interface); n == 0 && text != "" {
 				choice = modeText(l.Interface) + text
 			}
 			notes = append(notes, indented(choice)+indented(pathText(seen, l, f))+indented(note))

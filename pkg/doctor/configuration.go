@@ -44,10 +44,11 @@ func (e *examination) switchedOffLines() (found bool) {
 func (e *examination) masters(switchedOff bool) {
 	var masters []*plan.LineUse
 	saved, server := false, false // by modes that are others until the next reboot only
-	for _, i := range e.Config.Interfaces {
-		saved = saved || i.Saved == config.Master
+	for i := range e.Config.Interfaces {
+		saved = saved || e.Config.Interfaces[i].Saved == config.Master
 	}
-	for _, l := range e.Result.Lines {
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
 		server = server || l.Mode.Announces() || l.Saved.Announces()
 	}
 	participants := e.participants()

@@ -4,7 +4,7 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
+	"net/netip"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -72,13 +72,14 @@ func (e *examination) staleEndpoints() {
 // it, and what the peer answers by another way is lost.
 func (e *examination) deadJoins() {
 	for _, there := range e.State.Endpoints {
-		at := slices.IndexFunc(e.Addresses, func(a Address) bool { return a.Prefix.Addr() == there.Addr })
-		if there.Flags&mptcp.FlagSubflow == 0 || e.own(there) || at < 0 || e.lineDevice(e.Addresses[at].Device) {
+		device := e.deviceWith(there.Addr)
+		if there.Flags&mptcp.FlagSubflow == 0 || e.own(there) || device == "" || e.lineDevice(device) {
 			continue
 		}
 		joins := 0
 		for i := range e.Connections {
-			for _, s := range e.Connections[i].Subflows {
+			for j := range e.Connections[i].Subflows {
+				s := &e.Connections[i].Subflows[j]
 				if s.Local.Addr() == there.Addr && s.State == sockdiag.SynSent && s.TCP.Timeouts > 0 {
 					joins++
 				}
@@ -86,13 +87,28 @@ func (e *examination) deadJoins() {
 		}
 		if joins > 0 {
 			e.add(DeadJoins, "", fmt.Sprintf("joins without an answer (SYN-SENT) from %s, which is no line, by the foreign endpoint %s (id %d): %d",
-				e.Addresses[at].Device, there.Addr, there.ID, joins), deleteEndpoint(there.ID))
+				device, there.Addr, there.ID, joins), deleteEndpoint(there.ID))
 		}
 	}
 }
 
+// deviceWith is the device that has an address; empty if none has.
+func (e *examination) deviceWith(addr netip.Addr) string {
+	for i := range e.Addresses {
+		if e.Addresses[i].Prefix.Addr() == addr {
+			return e.Addresses[i].Device
+		}
+	}
+	return ""
+}
+
 func (e *examination) lineDevice(name string) bool {
-	return slices.ContainsFunc(e.Result.Lines, func(l plan.LineUse) bool { return l.Device == name && l.HasMode() })
+	for i := range e.Result.Lines {
+		if l := &e.Result.Lines[i]; l.Device == name && l.HasMode() {
+			return true
+		}
+	}
+	return false
 }
 
 // own reports whether an endpoint is managed. Without a configuration only one that

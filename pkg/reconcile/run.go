@@ -97,7 +97,7 @@ func withoutSlot(lines []plan.LineUse) (warnings []string) {
 	for i := range lines {
 		for _, f := range plan.Families {
 			if no := lines[i].Use[f].NoEndpoint; strings.HasPrefix(no, plan.NoEndpointSlot) {
-				warnings = append(warnings, fmt.Sprintf("%s: no endpoint (%s): %s", lines[i].Name, f.Name(), no))
+				warnings = append(warnings, lines[i].Name+": no endpoint ("+f.Name()+"): "+no)
 			}
 		}
 	}
@@ -147,17 +147,17 @@ func (r *Outcome) apply(k *kernel.Kernel, ops []plan.Op) (seen bounds, err error
 	var errs []error
 	for i, err := range k.Apply(ops) {
 		op := ops[i]
-		var full kernel.FullError
-		var limit kernel.LimitError
+		full, isFull := errors.AsType[kernel.FullError](err)
+		limit, isLimit := errors.AsType[kernel.LimitError](err)
 		switch {
 		case err == nil:
 			r.Done = append(r.Done, op)
 		case op.Sysctl.Optional:
 			r.Warnings = append(r.Warnings, err.Error())
-		case errors.As(err, &full):
+		case isFull:
 			seen.endpoints = full.Endpoints
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no free slot: %v", op.Interface, err))
-		case errors.As(err, &limit):
+		case isLimit:
 			seen.limit = limit.Most
 			if op.Limits = limit.Written; limit.Written != limit.Before {
 				r.Done = append(r.Done, op)

@@ -24,7 +24,8 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 		return err
 	}
 	var saved *uci.Package
-	for _, one := range cfg.Interfaces {
+	for i := range cfg.Interfaces {
+		one := &cfg.Interfaces[i]
 		if _, runtime := ModeOf(chosen, one.Name); !one.Own || !runtime {
 			continue
 		}
