@@ -244,20 +244,13 @@ func (c *Client) Full(e Endpoint, failed error) (count int, full bool, err error
 	if err != nil {
 		return 0, false, err
 	}
-	if errors.Is(failed, unix.ERANGE) {
-		return len(all), true, nil
-	}
 	for _, there := range all {
-		if there.ID == e.ID || there.Addr == e.Addr {
+		if duplicate := there.ID == e.ID || there.Addr == e.Addr; duplicate && !errors.Is(failed, unix.ERANGE) {
 			return 0, false, nil
 		}
 	}
-	return len(all), len(all) >= fewest, nil
+	return len(all), len(all) >= LowestBound, nil
 }
-
-// fewest is MPTCP_PM_ADDR_MAX of Linux 5.7 to 7.1 (net/mptcp/pm_kernel.c, before 6.15
-// pm_netlink.c): no kernel takes fewer endpoints.
-const fewest = 8
 
 // write sends a command that the kernel answers with an acknowledgement only.
 func (c *Client) write(cmd uint8, attrs []byte) error {

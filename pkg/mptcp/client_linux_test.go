@@ -199,7 +199,7 @@ func TestAFullTable(t *testing.T) {
 		n--
 	}
 	got, err := c.Endpoints()
-	if err != nil || len(got) != n || n < fewest {
+	if err != nil || len(got) != n || n < LowestBound {
 		t.Fatalf("%d endpoints, %v, of %d that were added", len(got), err, n)
 	}
 	for _, e := range []Endpoint{endpoint("10.0.1.1", 0, FlagSubflow), endpoint("10.0.1.1", uint8(min(n+1, MaxID)), FlagSubflow)} {
@@ -282,7 +282,7 @@ func TestTheHighestLimits(t *testing.T) {
 		now = written
 		bounds = append(bounds, bound)
 	}
-	if bounds[0] < fewest || bounds[1] != bounds[0] || bounds[2] != bounds[0] {
+	if bounds[0] < LowestBound || bounds[1] != bounds[0] || bounds[2] != bounds[0] {
 		t.Errorf("bounds %d, want the same each time", bounds)
 	}
 }

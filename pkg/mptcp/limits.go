@@ -14,6 +14,11 @@ type Limits struct {
 	AddAddrAccepted uint32
 }
 
+// LowestBound is the bound of endpoints, and of each of the Limits, that all kernels go
+// up to: MPTCP_PM_ADDR_MAX of Linux 5.7 to 7.1 (net/mptcp/pm_kernel.c, before 6.15
+// pm_netlink.c).
+const LowestBound = 8
+
 // MaxLimit is the highest value that one of the Limits can have on any kernel:
 // struct mptcp_info (include/uapi/linux/mptcp.h) tells them in eight bits.
 const MaxLimit = 255

@@ -54,18 +54,14 @@ func (b bounds) with(others bounds) bounds {
 // is as full as any kernel allows, since root's runs would have gone beyond.
 func (h *hint) in(s *plan.State) {
 	if h.hidden {
-		if n := len(s.Endpoints); n >= lowestBound {
+		if n := len(s.Endpoints); n >= mptcp.LowestBound {
 			h.bounds.endpoints = n
 		}
-		h.bounds.limit = max(lowestBound, s.Limits.Subflows, s.Limits.AddAddrAccepted)
+		h.bounds.limit = max(mptcp.LowestBound, s.Limits.Subflows, s.Limits.AddAddrAccepted)
 	}
 	s.MaxEndpoints = cmp.Or(h.bounds.endpoints, s.MaxEndpoints)
 	s.MaxLimit = cmp.Or(h.bounds.limit, s.MaxLimit)
 }
-
-// lowestBound is the bound of endpoints and limits that all kernels go up to
-// (MPTCP_PM_ADDR_MAX of Linux 5.7 to 7.1).
-const lowestBound = 8
 
 // maxHint bounds what is read: 256 tables of eleven digits.
 const maxHint = 4096
