@@ -25,6 +25,9 @@ type Config struct {
 	Problems []Problem
 	// Warnings are one line each; nothing is left undone because of them.
 	Warnings []string
+	// Hidden says that this user may not read the runtime choices: modes may be
+	// others, and so what should be in the kernel.
+	Hidden bool
 }
 
 // Globals are the options of the section "globals".
@@ -61,8 +64,9 @@ type Interface struct {
 	// runtime choice; Off for all others. A line that is switched off for a
 	// while is still one of the user's lines, and its master one of the masters.
 	Saved Mode
-	// Chosen says that the section's own mode is a runtime choice.
-	Chosen bool
+	// Chosen says that the mode is a runtime choice. Unsaved says of one that the
+	// configuration has no mode below it.
+	Chosen, Unsaved bool
 	// Own says that the section itself has the option "multipath".
 	Own bool
 	// From names the interface whose mode was taken over; empty otherwise.
@@ -127,12 +131,12 @@ func (c *Config) Interface(name string) (Interface, bool) {
 	return c.Interfaces[i], true
 }
 
-// SetSaved notes the saved mode of an interface whose mode is a runtime choice, for
-// those that take its mode over too.
-func (c *Config) SetSaved(name string, mode Mode) {
+// SetSaved notes that the mode of an interface is a runtime choice, and the mode that
+// is saved below it, if there is one; for those that take its mode over too.
+func (c *Config) SetSaved(name string, mode Mode, known bool) {
 	for i := range c.Interfaces {
 		if one := &c.Interfaces[i]; one.Name == name {
-			one.Saved = mode
+			one.Chosen, one.Saved, one.Unsaved = true, mode, !known
 		}
 	}
 	c.inherit()

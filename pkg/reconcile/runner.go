@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
-	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
@@ -64,16 +62,16 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	if err != nil {
 		return nil, config.Config{}, of(ErrConfig, err)
 	}
-	cfg, err := parseConfig(r.ConfigFile(), pkg, kernel.Release())
+	cfg, err := parseConfig(r.ConfigFile(), pkg)
 	if err == nil {
 		err = r.readSaved(ctx, pkg, &cfg)
 	}
 	return pkg, cfg, of(ErrConfig, err)
 }
 
-// parseConfig checks a configuration for a kernel of some release.
-func parseConfig(file string, pkg *uci.Package, release string) (config.Config, error) {
-	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(release))
+// parseConfig checks a configuration.
+func parseConfig(file string, pkg *uci.Package) (config.Config, error) {
+	cfg, err := config.Parse(file, pkg)
 	if err != nil {
 		return config.Config{}, err
 	}

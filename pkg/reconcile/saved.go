@@ -4,6 +4,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -13,13 +15,18 @@ import (
 // below them. The file is read again only where there is one.
 func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Config) error {
 	chosen, err := r.Source().Chosen(ctx, pkg)
+	if errors.Is(err, fs.ErrPermission) {
+		cfg.Hidden = true
+		cfg.Warnings = append(cfg.Warnings, "modes may be others, runtime choices cannot be read: "+err.Error())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	var saved *uci.Package
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
-		if _, one.Chosen = ModeOf(chosen, one.Name); !one.Own || !one.Chosen {
+		if _, runtime := ModeOf(chosen, one.Name); !one.Own || !runtime {
 			continue
 		}
 		if saved == nil {
@@ -28,9 +35,8 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 			}
 		}
 		word, _ := ModeOf(saved, one.Name)
-		if mode, ok := config.ParseMode(word); ok {
-			cfg.SetSaved(one.Name, mode)
-		}
+		mode, ok := config.ParseMode(word)
+		cfg.SetSaved(one.Name, mode, ok)
 	}
 	return nil
 }
