@@ -133,6 +133,11 @@ func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
 		}
 		used[there.ID] = true
 	}
+	if len(used) == mptcp.MaxID { // one that is deleted first is the only choice
+		for _, there := range e.clear {
+			delete(used, there.ID)
+		}
+	}
 	for _, there := range e.added {
 		used[there.ID] = true
 	}

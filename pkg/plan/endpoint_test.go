@@ -69,6 +69,7 @@ func TestLimits(t *testing.T) {
 		{"never lowered", "", mptcp.Limits{Subflows: 7, AddAddrAccepted: 5}, mptcp.Limits{Subflows: 7, AddAddrAccepted: 5}},
 		{"written exactly when set", " option mptcp_subflows '1'\n option mptcp_add_addr_accepted '4'\n",
 			mptcp.Limits{Subflows: 7, AddAddrAccepted: 5}, mptcp.Limits{Subflows: 1, AddAddrAccepted: 4}},
+		{"up to the kernel's bound", " option mptcp_subflows '200'\n", mptcp.Limits{Subflows: 2}, mptcp.Limits{Subflows: 8}},
 		{"zero is a value", " option mptcp_subflows '0'\n", mptcp.Limits{Subflows: 2}, mptcp.Limits{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -575,5 +576,27 @@ func TestCarrierMattersWhereItsReturnIsSeen(t *testing.T) {
 				t.Errorf("%s=%s: the kernel must go on skipping the dead line", key, s.state.Sysctls[key])
 			}
 		})
+	}
+}
+
+// TestAllIDsAreInUse is about kernels that take as many endpoints as there are ids: what
+// is deleted first gives its id to what takes its place.
+func TestAllIDsAreInUse(t *testing.T) {
+	s := newScene(t, "master", "on")
+	s.state.MaxEndpoints, s.state.MaxLimit = mptcp.MaxID, 64
+	foreign := addr("198.51.100.0")
+	for id := 2; id <= mptcp.MaxID; id++ {
+		s.state.Endpoints = append(s.state.Endpoints, mptcp.Endpoint{ID: uint8(id), Addr: foreign, Flags: mptcp.FlagSignal})
+		foreign = foreign.Next()
+	}
+	s.settled()
+	if all := s.endpointsText(); !strings.Contains(all, "1 10.0.1.2 dev 11 subflow\n") || strings.Contains(all, "10.0.2.2") {
+		t.Fatal(all)
+	}
+	s.uci = strings.Replace(strings.Replace(s.uci, "'on'", "'first'", 1), "'master'", "'on'", 1)
+	s.uci = strings.Replace(s.uci, "'first'", "'master'", 1)
+	s.settled()
+	if all := s.endpointsText(); !strings.Contains(all, "1 10.0.2.2 dev 12 subflow\n") || strings.Contains(all, "10.0.1.2") {
+		t.Error(all)
 	}
 }
