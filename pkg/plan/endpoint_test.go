@@ -595,6 +595,7 @@ func TestAllIDsAreInUse(t *testing.T) {
 	}
 	s.uci = strings.Replace(strings.Replace(s.uci, "'on'", "'first'", 1), "'master'", "'on'", 1)
 	s.uci = strings.Replace(s.uci, "'first'", "'master'", 1)
+	s.input.LastID = 100
 	s.settled()
 	if all := s.endpointsText(); !strings.Contains(all, "1 10.0.2.2 dev 12 subflow\n") || strings.Contains(all, "10.0.1.2") {
 		t.Error(all)
