@@ -127,12 +127,22 @@ func (c *Config) Interface(name string) (Interface, bool) {
 	return c.Interfaces[i], true
 }
 
-// SetSaved notes the saved mode of an interface whose mode is a runtime choice, for
-// those that take its mode over too.
-func (c *Config) SetSaved(name string, mode Mode) {
+// Names are the sections by their names, as indexes into Interfaces. Of two with one
+// name the first counts, as in Interface.
+func (c *Config) Names() map[string]int {
+	names := make(map[string]int, len(c.Interfaces))
+	for i := len(c.Interfaces) - 1; i >= 0; i-- {
+		names[c.Interfaces[i].Name] = i
+	}
+	return names
+}
+
+// SetSaved notes the saved modes of interfaces whose modes are runtime choices, by their
+// names, for those that take these modes over too.
+func (c *Config) SetSaved(modes map[string]Mode) {
 	for i := range c.Interfaces {
-		if one := &c.Interfaces[i]; one.Name == name {
-			one.Saved = mode
+		if mode, ok := modes[c.Interfaces[i].Name]; ok {
+			c.Interfaces[i].Saved = mode
 		}
 	}
 	c.inherit()
@@ -143,18 +153,25 @@ func (c *Config) SetSaved(name string, mode Mode) {
 // name is its own up to the last underscore, looked for repeatedly ("wan" of
 // "wan_6" and "wan_6_4"). protocol is that of the interface.
 func (c *Config) Dynamic(name, protocol string) (Interface, bool) {
+	child, parent := c.DynamicOf(c.Names(), name, protocol)
+	return child, parent >= 0
+}
+
+// DynamicOf is Dynamic with the names at hand. parent is the index of the parent in
+// Interfaces, -1 if there is none.
+func (c *Config) DynamicOf(names map[string]int, name, protocol string) (child Interface, parent int) {
 	for cut := strings.LastIndexByte(name, '_'); cut > 0; cut = strings.LastIndexByte(name[:cut], '_') {
-		parent, ok := c.Interface(name[:cut])
+		parent, ok := names[name[:cut]]
 		if !ok {
 			continue
 		}
-		child := parent
+		child := c.Interfaces[parent]
 		child.Name, child.Own, child.Device, child.From = name, false, "", ""
 		child.Proto, child.Families, child.Addresses = protocol, ProtocolFamilies(protocol), nil
-		if parent.HasMode() {
-			child.From = parent.Name
+		if c.Interfaces[parent].HasMode() {
+			child.From = c.Interfaces[parent].Name
 		}
-		return child, true
+		return child, parent
 	}
-	return Interface{}, false
+	return Interface{}, -1
 }

@@ -203,16 +203,22 @@ func (p *parser) route(s uci.Section) {
 // sharedTables finds sections that fix one table number: none of them may
 // have it, for any choice would take the other's traffic along.
 func (p *parser) sharedTables() {
+	users := make(map[uint32][]string) // by table: the first section that uses it, and another
 	for i := range p.cfg.Interfaces {
-		a := &p.cfg.Interfaces[i]
-		if a.Table == 0 {
-			continue
+		one := &p.cfg.Interfaces[i]
+		for _, table := range [...]uint32{one.Table, one.IP4Table, one.IP6Table} {
+			if known := users[table]; table != 0 && len(known) < 2 && !slices.Contains(known, one.Name) {
+				users[table] = append(known, one.Name)
+			}
 		}
-		for _, b := range p.cfg.Interfaces {
-			if a.Name != b.Name && (a.Table == b.Table || a.Table == b.IP4Table || a.Table == b.IP6Table) {
-				a.Frozen = true
-				p.cfg.Problems = append(p.cfg.Problems, p.problem(a.Name, optionTable, strconv.FormatUint(uint64(a.Table), 10),
-					fmt.Sprintf("a number that no other section has ('%s' has it)", b.Name)))
+	}
+	for i := range p.cfg.Interfaces {
+		one := &p.cfg.Interfaces[i]
+		for _, other := range users[one.Table] {
+			if other != one.Name {
+				one.Frozen = true
+				p.cfg.Problems = append(p.cfg.Problems, p.problem(one.Name, optionTable, strconv.FormatUint(uint64(one.Table), 10),
+					fmt.Sprintf("a number that no other section has ('%s' has it)", other)))
 				break
 			}
 		}

@@ -16,23 +16,43 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	if err != nil {
 		return err
 	}
-	var saved *uci.Package
+	choices := modes(chosen)
+	var saved map[string]string
+	old := make(map[string]config.Mode)
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
-		if _, one.Chosen = ModeOf(chosen, one.Name); !one.Own || !one.Chosen {
+		if _, one.Chosen = choices[one.Name]; !one.Own || !one.Chosen {
 			continue
 		}
 		if saved == nil {
-			if saved, err = r.Source().Saved(ctx, Package); err != nil {
+			pkg, err := r.Source().Saved(ctx, Package)
+			if err != nil {
 				return err
 			}
+			saved = modes(pkg)
 		}
-		word, _ := ModeOf(saved, one.Name)
-		if mode, ok := config.ParseMode(word); ok {
-			cfg.SetSaved(one.Name, mode)
+		if mode, ok := config.ParseMode(saved[one.Name]); ok {
+			old[one.Name] = mode
 		}
 	}
+	if len(old) > 0 {
+		cfg.SetSaved(old)
+	}
 	return nil
+}
+
+// modes are the modes that sections set, by their names, as they are written.
+func modes(pkg *uci.Package) map[string]string {
+	words := make(map[string]string)
+	seen := make(map[string]bool, len(pkg.Sections))
+	for _, section := range pkg.Sections {
+		word, ok := section.Get(config.OptionMultipath)
+		if ok && !seen[section.Name] {
+			words[section.Name] = word
+		}
+		seen[section.Name] = true // of two with one name the first counts
+	}
+	return words
 }
 
 // ModeOf is the mode that a section sets, as it is written. A section that is only

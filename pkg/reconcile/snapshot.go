@@ -61,11 +61,13 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	if o.Config, err = parseConfig(s.File, pkg, s.Release); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
+	modes := make(map[string]config.Mode)
 	for _, saved := range s.Saved {
 		if mode, ok := config.ParseMode(saved.Mode); ok {
-			o.Config.SetSaved(saved.Interface, mode)
+			modes[saved.Interface] = mode
 		}
 	}
+	o.Config.SetSaved(modes)
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown
 	o.State.Subflows, o.State.SubflowsKnown = nil, false
 	return o, o.decide(plan.Resolve(&o.Config, o.Interfaces), Request{
