@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // Exit codes.
@@ -66,12 +68,17 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// withExitCodes lets the errors of a command have their exit codes. Those of the
-// command line, which cobra finds before, have none.
-func withExitCodes(c *cobra.Command) *cobra.Command {
+// withExitCodes lets the errors of a command have their exit codes, and the warnings
+// about the configuration come before them. Those of the command line, which cobra
+// finds before, have neither.
+func (o *options) withExitCodes(c *cobra.Command) *cobra.Command {
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return coded(run(c, args))
+		err := coded(run(c, args))
+		if err != nil {
+			o.warn(o.takeUnsaid())
+		}
+		return err
 	}
 	return c
 }
@@ -96,10 +103,27 @@ func report(w io.Writer, err error) int {
 		answer = exitError{exitUsage, nil}
 		err = fmt.Errorf("%w; see mptcpctl --help", err)
 	}
-	if text := err.Error(); text != "" {
-		for line := range strings.Lines(text) {
-			fmt.Fprintf(w, "mptcpctl: %s\n", strings.TrimRight(line, "\n"))
-		}
+	for _, line := range errorLines(err) {
+		fmt.Fprintf(w, "mptcpctl: %s\n", line)
 	}
 	return answer.code
+}
+
+// errorLines is the text of an error, one line for each that is joined in it. Foreign
+// text in it can neither break a line nor be obeyed by a terminal.
+func errorLines(err error) []string {
+	text := err.Error()
+	if text == "" {
+		return nil
+	}
+	text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "timed out")
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.Map(printable, lines[i])
+	}
+	if errors.Is(err, uci.ErrState) {
+		lines = append(lines, "to remove this file: mptcpctl iface NAME --reset")
+	}
+	return lines
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/valyala/fastjson"
@@ -53,7 +54,7 @@ func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return s
+	return strings.Map(printable, s)
 }
 
 func ifacesJSON(list []config.Interface) *fastjson.Value {

@@ -65,13 +65,20 @@ func (o *options) logRun(event string, r reconcile.Outcome, err error) {
 	for _, op := range r.Done {
 		l.log(logInfo, "%s: %s", event, op)
 	}
+	o.said(r.Warnings)
 	for _, w := range r.Warnings {
 		l.log(logWarning, "%s: warning: %s", event, w)
 	}
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			l.log(logError, "%s: %s", event, strings.TrimRight(line, "\n"))
+	if err == nil {
+		return
+	}
+	for i, w := range o.takeUnsaid() {
+		if i < maxWarnings {
+			l.log(logWarning, "%s: warning: %s", event, w)
 		}
+	}
+	for _, line := range errorLines(err) {
+		l.log(logError, "%s: %s", event, line)
 	}
 }
 

@@ -59,7 +59,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	defer stop()
 	m := monitor{options: o, asJSON: asJSON}
 	if err := m.refresh(ctx); err != nil {
-		o.warn([]string{err.Error()}) // the lines have the names of their devices
+		o.warn(errorLines(err)) // the lines have the names of their devices
 	}
 	for {
 		if err := m.receive(ctx, events); err != nil {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -21,6 +22,36 @@ type options struct {
 	streams
 	runner reconcile.Runner
 	syslog string
+	// unsaid are the warnings about the configuration that no output has had yet.
+	unsaid *[]string
+}
+
+// warned notes the warnings about a configuration that has been read: where the command
+// fails, they may be the reason.
+func (o *options) warned(warnings []string) {
+	*o.unsaid = slices.Clone(warnings)
+}
+
+// takeUnsaid are the warnings that are left to say.
+func (o *options) takeUnsaid() []string {
+	if o.unsaid == nil {
+		return nil
+	}
+	left := *o.unsaid
+	*o.unsaid = nil
+	return left
+}
+
+// said notes that warnings have been printed or logged.
+func (o *options) said(warnings []string) {
+	if o.unsaid == nil || len(*o.unsaid) == 0 {
+		return
+	}
+	known := make(map[string]bool, len(warnings))
+	for _, w := range warnings {
+		known[w] = true
+	}
+	*o.unsaid = slices.DeleteFunc(*o.unsaid, func(w string) bool { return known[w] })
 }
 
 // observe works out what a run would do, for a command that asks the kernel nothing

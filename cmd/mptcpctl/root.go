@@ -12,8 +12,8 @@ import (
 // newRootCmd makes the command line. If asked is the name of a command, only that
 // one is made: an event does not pay for the others.
 func newRootCmd(s streams, asked string) *cobra.Command {
-	o := &options{streams: s}
-	o.runner.StartSettle = o.startSettle
+	o := &options{streams: s, unsaid: new([]string)}
+	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
 	root := &cobra.Command{
 		Use:   "mptcpctl",
 		Short: "Manage policy routing and Multipath TCP on a router with several lines",
@@ -43,12 +43,12 @@ held.`,
 	for _, c := range commands() {
 		if c.name == asked {
 			root.CompletionOptions.DisableDefaultCmd = true
-			root.AddCommand(withExitCodes(c.make(o)))
+			root.AddCommand(o.withExitCodes(c.make(o)))
 			return root
 		}
 	}
 	for _, c := range commands() {
-		root.AddCommand(withExitCodes(c.make(o)))
+		root.AddCommand(o.withExitCodes(c.make(o)))
 	}
 	refuseOtherShells(root)
 	refuseOtherTopics(root)

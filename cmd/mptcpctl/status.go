@@ -91,7 +91,7 @@ func (s *status) next(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	if err != nil {
-		s.warn([]string{err.Error()})
+		s.warn(errorLines(err))
 		return nil
 	}
 	return s.print(seen, asJSON)

@@ -104,14 +104,28 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	text := fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, p.Section, p.Option, p.Value, p.Accepted)
-	// UCI can hold what breaks a line, or what a terminal obeys.
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return '?'
+	return fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, Shown(p.Section), p.Option, Shown(p.Value), p.Accepted)
+}
+
+// maxShown is how many characters of a value a message has.
+const maxShown = 80
+
+// Shown is a word of the configuration as messages have it: UCI can hold what breaks a
+// line, what a terminal obeys, and what is longer than a screen.
+func Shown(word string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range word {
+		if n == maxShown {
+			return b.String() + "..."
 		}
-		return r
-	}, text)
+		if unicode.IsControl(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
 }
 
 // ErrNoInterfaces says that the configuration has no "config interface"

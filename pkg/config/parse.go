@@ -218,7 +218,7 @@ func (p *parser) sharedTables() {
 			if other != one.Name {
 				one.Frozen = true
 				p.cfg.Problems = append(p.cfg.Problems, p.problem(one.Name, optionTable, strconv.FormatUint(uint64(one.Table), 10),
-					fmt.Sprintf("a number that no other section has ('%s' has it)", other)))
+					fmt.Sprintf("a number that no other section has ('%s' has it)", Shown(other))))
 				break
 			}
 		}

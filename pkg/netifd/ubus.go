@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/child"
@@ -77,12 +76,11 @@ func (q *Question) Answer() ([]Interface, error) {
 	}
 	defer q.cancel()
 	if err := q.process.Wait(); err != nil {
-		if err == q.ctx.Err() {
+		if err == context.DeadlineExceeded {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
-		line, _, _ := strings.Cut(strings.TrimSpace(q.stderr.buffer.String()), "\n")
-		if line != "" {
-			err = fmt.Errorf("%w: %s", err, line)
+		if lines := child.Lines(q.stderr.buffer.String()); len(lines) > 0 && err != context.Canceled {
+			err = fmt.Errorf("%w: %s", err, lines[0])
 		}
 		return nil, fmt.Errorf("%s: %w", call, err)
 	}

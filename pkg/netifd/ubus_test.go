@@ -16,7 +16,9 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 	for name, tt := range map[string]struct{ script, err string }{
 		"an answer": {`echo '{"interface":[{"interface":"lan"}]}'`, ""},
 		"no netifd": {`echo 'Failed to connect to ubus' >&2; exit 255`, call + ": exit status 255: Failed to connect to ubus"},
-		"no end":    {`kill -STOP $$`, call + ": no answer within 5 s"},
+		"no end":    {`kill -STOP $$`, call + ": context canceled"},
+		"^C":        {`kill -INT $$`, call + ": context canceled"},
+		"colours":   {`printf '\033[31mNot found\033[0m\n' >&2; exit 4`, call + ": exit status 4: Not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

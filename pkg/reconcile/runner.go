@@ -3,7 +3,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,6 +33,9 @@ type Runner struct {
 	LockTimeout time.Duration
 	// StartSettle starts a process that calls Settle, and does not wait for it.
 	StartSettle func() error
+	// Warned is called with the warnings about the files whenever they have been read,
+	// before it is known whether a run can go on. It may be nil.
+	Warned func(warnings []string)
 }
 
 // Source is where the configuration and the runtime choices are read and written.
@@ -58,6 +63,9 @@ func (r *Runner) Config(ctx context.Context) (config.Config, error) {
 // readPackage gives the sections too.
 func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
 	pkg, err := r.Source().Read(ctx, Package)
+	if errors.Is(err, uci.ErrProgram) {
+		return nil, config.Config{}, err // it says nothing about the configuration
+	}
 	if err != nil {
 		return nil, config.Config{}, of(ErrConfig, err)
 	}
@@ -65,17 +73,19 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	if err == nil {
 		err = r.readSaved(ctx, pkg, &cfg)
 	}
+	if r.Warned != nil {
+		r.Warned(cfg.Warnings)
+	}
 	return pkg, cfg, of(ErrConfig, err)
 }
 
-// parseConfig checks a configuration for a kernel of some release.
+// parseConfig checks a configuration for a kernel of some release. With an error there
+// are warnings only.
 func parseConfig(file string, pkg *uci.Package, release string) (config.Config, error) {
 	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(release))
-	if err != nil {
-		return config.Config{}, err
-	}
 	for _, w := range pkg.Warnings {
-		cfg.Warnings = append(cfg.Warnings, file+": "+w.String())
+		w.File = cmp.Or(w.File, file)
+		cfg.Warnings = append(cfg.Warnings, w.String())
 	}
-	return cfg, nil
+	return cfg, err
 }

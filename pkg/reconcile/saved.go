@@ -4,6 +4,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -15,6 +16,12 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	chosen, err := r.Source().Chosen(ctx, pkg)
 	if err != nil {
 		return err
+	}
+	told := func(w uci.Warning) bool { return w.File == chosen.Warnings[0].File }
+	if len(chosen.Warnings) > 0 && !slices.ContainsFunc(pkg.Warnings, told) { // by uci, which passes over such lines
+		for _, w := range chosen.Warnings {
+			cfg.Warnings = append(cfg.Warnings, w.String())
+		}
 	}
 	choices := modes(chosen)
 	var saved map[string]string
