@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // minInterval is the shortest --interval: below it, --watch would only list.
@@ -47,13 +49,20 @@ prints a line for each connection and each interface at every interval.`,
 	f.Var(&filter.token, "token", "only the connection with this `token`")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.BoolVar(&watch, "watch", false, "keep running and measure rates")
-	f.DurationVar(&interval, "interval", interval, "`time` between measurements of --watch")
+	f.Var((*durationFlag)(&interval), "interval", "`time` between measurements of --watch")
+	completeNothing(cmd, "interval")
+	completeFlag(cmd, "iface", o.completeNames)
+	completeFlag(cmd, "peer", completeConnections(func(c *sockdiag.Connection) string { return c.Remote.Addr().String() }))
+	completeFlag(cmd, "token", completeConnections(func(c *sockdiag.Connection) string { return tokenText(c.Token) }))
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if filter.words = args; iface != "" {
 			filter.words = append(filter.words, iface)
 		}
-		if interval < minInterval {
-			return usage("interval %v: at least %v", interval, minInterval)
+		switch {
+		case !watch && f.Changed("interval"):
+			return usage("--interval needs --watch")
+		case interval < minInterval:
+			return usage("--interval %v: at least %v", interval, minInterval)
 		}
 		l := &connectionList{options: o, filter: filter}
 		if err := l.readNames(c.Context()); err != nil {

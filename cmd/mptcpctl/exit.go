@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,9 @@ func exitCode(err error) int {
 // about the configuration come before them. Those of the command line, which cobra
 // finds before, have neither.
 func (o *options) withExitCodes(c *cobra.Command) *cobra.Command {
+	if c.ValidArgsFunction == nil {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
 		err := coded(run(c, args))
@@ -118,9 +122,12 @@ func errorLines(err error) []string {
 	}
 	text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "timed out")
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i := range lines {
-		lines[i] = strings.Map(printable, lines[i])
+	var lines []string
+	for line := range strings.Lines(text) {
+		line = strings.Map(printable, strings.TrimRight(line, "\n"))
+		if !slices.Contains(lines, line) { // two questions can fail for one reason
+			lines = append(lines, line)
+		}
 	}
 	if errors.Is(err, uci.ErrState) {
 		lines = append(lines, "to remove this file: mptcpctl iface NAME --reset")

@@ -31,7 +31,7 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
   mptcpctl explain 203.0.113.7
   mptcpctl explain 5   # table 5`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: o.completeName,
+		ValidArgsFunction: o.completeExplain,
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		e, err := o.explain(c.Context(), args[0], to)
@@ -49,6 +49,7 @@ Rules: "no route" in their table; "none longer" than suppress_prefixlength;
 		return err
 	}
 	cmd.Flags().StringVar(&to, "to", "", "destination `ADDRESS`")
+	completeNothing(cmd, "to")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -33,6 +33,7 @@ arrived faster than they were read, are counted.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object per line")
 	cmd.Flags().IntVar(&buffer, "buffer", 0, "receive buffer in `bytes` (default 1 MiB)")
+	completeNothing(cmd, "buffer")
 	return cmd
 }
 

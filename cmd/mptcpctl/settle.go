@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
@@ -39,7 +40,7 @@ func (o *options) startSettle() error {
 		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return err
+		return mptcp.OfProc(err)
 	}
 	return process.Release()
 }

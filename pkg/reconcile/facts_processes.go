@@ -3,7 +3,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
 // processes are the names of the managers that run in our network namespace. It
@@ -22,7 +25,8 @@ func processes(f *doctor.Facts) []string {
 	here, known := namespace("self")
 	all := entries("/proc")
 	if len(all) == 0 || !known {
-		f.Unchecked = append(f.Unchecked, "processes: /proc cannot be read")
+		_, err := os.Stat("/proc/self")
+		f.Unchecked = append(f.Unchecked, fmt.Sprintf("processes: %v", cmp.Or(mptcp.OfProc(err), errors.New("/proc cannot be read"))))
 		return nil
 	}
 	for _, pid := range all {
