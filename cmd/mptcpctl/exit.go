@@ -124,7 +124,7 @@ func errorLines(err error) []string {
 	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "timed out")
 	var lines []string
 	for line := range strings.Lines(text) {
-		line = strings.Map(printable, strings.TrimRight(line, "\n"))
+		line = plain(strings.TrimRight(line, "\n"))
 		if !slices.Contains(lines, line) { // two questions can fail for one reason
 			lines = append(lines, line)
 		}
@@ -133,4 +133,26 @@ func errorLines(err error) []string {
 		lines = append(lines, "to remove this file: mptcpctl iface NAME --reset")
 	}
 	return lines
+}
+
+// How many bytes of a word a message has. A path says nothing any more when it is cut.
+const (
+	maxWord = 80
+	maxPath = 1024
+)
+
+// plain is a line for people: foreign text in it, which a name or a value can be, can
+// neither break it, nor be obeyed by a terminal, nor fill a screen.
+func plain(line string) string {
+	words := strings.Split(strings.Map(printable, line), " ")
+	for i, word := range words {
+		limit := maxWord
+		if bare := strings.TrimLeft(word, "\"'("); strings.HasPrefix(bare, "/") {
+			limit = maxPath
+		}
+		if len(word) > limit+len("...") {
+			words[i] = strings.ToValidUTF8(word[:limit], "") + "..."
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/valyala/fastjson"
 	"golang.org/x/sys/unix"
@@ -107,7 +106,7 @@ func (o *options) warn(warnings []string) {
 			fmt.Fprintf(o.err, "mptcpctl: warning: and %d more\n", len(warnings)-i)
 			return
 		}
-		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", strings.Map(printable, w))
+		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", plain(w))
 	}
 }
 

@@ -236,6 +236,17 @@ func TestTakingOverARuntimeChoice(t *testing.T) {
 	}
 }
 
+func TestAProblemIsOneLineThatFitsAScreen(t *testing.T) {
+	p := Problem{File: "network", Section: strings.Repeat("s", 200), Option: "multipath", Value: strings.Repeat("v ", 200) + "\x1b[2J\n", Accepted: "off or on"}
+	want := "network: section '" + strings.Repeat("s", 80) + "...': option multipath '" + strings.Repeat("v ", 40) + "...': expected off or on"
+	if got := p.Error(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Shown("a\x1b[2J\nb"); got != "a?[2J?b" {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestThousandsOfSections would not end in any reasonable time if each section were
 // compared with all others, and each alias followed once for every other.
 func TestThousandsOfSections(t *testing.T) {
