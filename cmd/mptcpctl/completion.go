@@ -10,7 +10,6 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
-	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // offers are the words that the shell is offered, each once, except those that are on
@@ -112,26 +111,9 @@ func completeDevices(c *cobra.Command, args []string, word string) ([]string, co
 	return names.done()
 }
 
-// completeConnections offers what a word of each connection can be.
-func completeConnections(of func(c *sockdiag.Connection) string) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		words := newOffers(nil)
-		_ = sockdiag.Each(func(c sockdiag.Connection) error { // what cannot be listed is not offered
-			words.add(of(&c))
-			return nil
-		})
-		return words.done()
-	}
-}
-
-// completeFlag has a flag of a command completed by a function.
-func completeFlag(c *cobra.Command, flag string, by cobra.CompletionFunc) {
-	_ = c.RegisterFlagCompletionFunc(flag, by) // it fails where there is no such flag
-}
-
 // completeNothing keeps the names of files out of the values of flags.
 func completeNothing(c *cobra.Command, flags ...string) {
 	for _, flag := range flags {
-		completeFlag(c, flag, cobra.NoFileCompletions)
+		_ = c.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions) // it fails where there is no such flag
 	}
 }

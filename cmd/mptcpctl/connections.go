@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // minInterval is the shortest --interval: below it, --watch would only list.
@@ -50,10 +48,8 @@ prints a line for each connection and each interface at every interval.`,
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.BoolVar(&watch, "watch", false, "keep running and measure rates")
 	f.Var((*durationFlag)(&interval), "interval", "`time` between measurements of --watch")
-	completeNothing(cmd, "interval")
-	completeFlag(cmd, "iface", o.completeNames)
-	completeFlag(cmd, "peer", completeConnections(func(c *sockdiag.Connection) string { return c.Remote.Addr().String() }))
-	completeFlag(cmd, "token", completeConnections(func(c *sockdiag.Connection) string { return tokenText(c.Token) }))
+	completeNothing(cmd, "interval", "peer", "token")
+	_ = cmd.RegisterFlagCompletionFunc("iface", o.completeNames) // it fails where there is no such flag
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if filter.words = args; iface != "" {
 			filter.words = append(filter.words, iface)

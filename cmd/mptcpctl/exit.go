@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -151,7 +152,10 @@ func plain(line string) string {
 			limit = maxPath
 		}
 		if len(word) > limit+len("...") {
-			words[i] = strings.ToValidUTF8(word[:limit], "") + "..."
+			for !utf8.RuneStart(word[limit]) {
+				limit--
+			}
+			words[i] = word[:limit] + "..."
 		}
 	}
 	return strings.Join(words, " ")

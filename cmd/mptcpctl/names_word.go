@@ -49,14 +49,14 @@ func candidates(lines []*plan.Line, word string) (all []*plan.Line) {
 		return lines[i : i+1]
 	}
 	above := func(l *plan.Line) bool { return l.Device == word }
-	bases := make(map[*plan.Line]bool)
-	onBases := make(map[string]bool)
+	base := func(l *plan.Line) bool { return l.Netifd.Device == word || l.Interface.Device == word }
+	onBase := make(map[string]bool)
 	for _, l := range lines {
-		if l.Netifd.Device == word || l.Interface.Device == word {
-			bases[l], onBases[l.Device] = true, l.Device != ""
+		if base(l) {
+			onBase[l.Device] = l.Device != ""
 		}
 	}
-	below := func(l *plan.Line) bool { return bases[l] || onBases[l.Device] }
+	below := func(l *plan.Line) bool { return base(l) || onBase[l.Device] }
 	wanted := func(l *plan.Line) bool { return l.Wanted() }
 	takesPart := func(l *plan.Line) bool { return !l.Unmanaged() }
 	for _, counts := range []func(*plan.Line) bool{wanted, takesPart, func(*plan.Line) bool { return true }} {

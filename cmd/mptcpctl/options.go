@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"io"
-	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -29,7 +28,7 @@ type options struct {
 // warned notes the warnings about a configuration that has been read: where the command
 // fails, they may be the reason.
 func (o *options) warned(warnings []string) {
-	*o.unsaid = slices.Clone(warnings)
+	*o.unsaid = warnings
 }
 
 // takeUnsaid are the warnings that are left to say.
@@ -51,7 +50,13 @@ func (o *options) said(warnings []string) {
 	for _, w := range warnings {
 		known[w] = true
 	}
-	*o.unsaid = slices.DeleteFunc(*o.unsaid, func(w string) bool { return known[w] })
+	var left []string
+	for _, w := range *o.unsaid {
+		if !known[w] {
+			left = append(left, w)
+		}
+	}
+	*o.unsaid = left
 }
 
 // observe works out what a run would do, for a command that asks the kernel nothing

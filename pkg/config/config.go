@@ -151,11 +151,12 @@ func (c *Config) Names() map[string]int {
 	return names
 }
 
-// SetSaved notes the saved modes of interfaces whose modes are runtime choices, by their
-// names, for those that take these modes over too.
-func (c *Config) SetSaved(modes map[string]Mode) {
+// SetSaved notes the saved modes of interfaces whose modes are runtime choices, for those
+// that take these modes over too. The words are by the names of the interfaces; one that
+// is no mode is left out.
+func (c *Config) SetSaved(words map[string]string) {
 	for i := range c.Interfaces {
-		if mode, ok := modes[c.Interfaces[i].Name]; ok {
+		if mode, ok := ParseMode(words[c.Interfaces[i].Name]); ok {
 			c.Interfaces[i].Saved = mode
 		}
 	}

@@ -230,7 +230,7 @@ func TestTakingOverAMode(t *testing.T) {
 func TestTakingOverARuntimeChoice(t *testing.T) {
 	cfg := mustParse(t, section("modem", "dhcp", "eth0")+" option multipath 'off'\n"+
 		section("wan", "dhcp", "eth0")+" option multipath 'off'\n"+section("wan6", "dhcpv6", "eth0"))
-	cfg.SetSaved(map[string]Mode{"wan": Master})
+	cfg.SetSaved(map[string]string{"wan": "master"})
 	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master {
 		t.Errorf("%+v", i)
 	}

@@ -203,24 +203,28 @@ func (p *parser) route(s uci.Section) {
 // sharedTables finds sections that fix one table number: none of them may
 // have it, for any choice would take the other's traffic along.
 func (p *parser) sharedTables() {
-	users := make(map[uint32][]string) // by table: the first section that uses it, and another
+	first, second := make(map[uint32]string), make(map[uint32]string) // sections by the tables that they use
 	for i := range p.cfg.Interfaces {
 		one := &p.cfg.Interfaces[i]
 		for _, table := range [...]uint32{one.Table, one.IP4Table, one.IP6Table} {
-			if known := users[table]; table != 0 && len(known) < 2 && !slices.Contains(known, one.Name) {
-				users[table] = append(known, one.Name)
+			if table != 0 && first[table] == "" {
+				first[table] = one.Name
+			}
+			if table != 0 && first[table] != one.Name && second[table] == "" {
+				second[table] = one.Name
 			}
 		}
 	}
 	for i := range p.cfg.Interfaces {
 		one := &p.cfg.Interfaces[i]
-		for _, other := range users[one.Table] {
-			if other != one.Name {
-				one.Frozen = true
-				p.cfg.Problems = append(p.cfg.Problems, p.problem(one.Name, optionTable, strconv.FormatUint(uint64(one.Table), 10),
-					fmt.Sprintf("a number that no other section has ('%s' has it)", Shown(other))))
-				break
-			}
+		other := first[one.Table]
+		if other == one.Name {
+			other = second[one.Table]
+		}
+		if other != "" {
+			one.Frozen = true
+			p.cfg.Problems = append(p.cfg.Problems, p.problem(one.Name, optionTable, strconv.FormatUint(uint64(one.Table), 10),
+				fmt.Sprintf("a number that no other section has ('%s' has it)", Shown(other))))
 		}
 	}
 }

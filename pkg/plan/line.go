@@ -67,7 +67,7 @@ func (l *Line) reported(f Family) bool {
 func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
 	names := cfg.Names()
 	byName := make(map[string]netifd.Interface, len(interfaces))
-	made := make(map[int][]Line) // by netifd, by the index of the parent
+	made := make([][]Line, len(cfg.Interfaces)) // by netifd, behind their parents
 	for _, i := range interfaces {
 		byName[i.Name] = i
 		if _, own := names[i.Name]; own || !i.Dynamic {

@@ -3,9 +3,7 @@
 package reconcile
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,8 +23,11 @@ func processes(f *doctor.Facts) []string {
 	here, known := namespace("self")
 	all := entries("/proc")
 	if len(all) == 0 || !known {
-		_, err := os.Stat("/proc/self")
-		f.Unchecked = append(f.Unchecked, fmt.Sprintf("processes: %v", cmp.Or(mptcp.OfProc(err), errors.New("/proc cannot be read"))))
+		reason := "/proc cannot be read"
+		if _, err := os.Stat("/proc/self"); err != nil {
+			reason = mptcp.OfProc(err).Error()
+		}
+		f.Unchecked = append(f.Unchecked, "processes: "+reason)
 		return nil
 	}
 	for _, pid := range all {

@@ -4,7 +4,6 @@ package reconcile
 
 import (
 	"context"
-	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -17,15 +16,18 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	if err != nil {
 		return err
 	}
-	told := func(w uci.Warning) bool { return w.File == chosen.Warnings[0].File }
-	if len(chosen.Warnings) > 0 && !slices.ContainsFunc(pkg.Warnings, told) { // by uci, which passes over such lines
-		for _, w := range chosen.Warnings {
+	told := false // by uci, which passes over such lines
+	for _, w := range pkg.Warnings {
+		told = told || len(chosen.Warnings) > 0 && w.File == chosen.Warnings[0].File
+	}
+	for _, w := range chosen.Warnings {
+		if !told {
 			cfg.Warnings = append(cfg.Warnings, w.String())
 		}
 	}
 	choices := modes(chosen)
 	var saved map[string]string
-	old := make(map[string]config.Mode)
+	old := make(map[string]string)
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
 		if _, one.Chosen = choices[one.Name]; !one.Own || !one.Chosen {
@@ -38,9 +40,7 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 			}
 			saved = modes(pkg)
 		}
-		if mode, ok := config.ParseMode(saved[one.Name]); ok {
-			old[one.Name] = mode
-		}
+		old[one.Name] = saved[one.Name]
 	}
 	if len(old) > 0 {
 		cfg.SetSaved(old)

@@ -61,13 +61,11 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	if o.Config, err = parseConfig(s.File, pkg, s.Release); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	modes := make(map[string]config.Mode)
+	words := make(map[string]string)
 	for _, saved := range s.Saved {
-		if mode, ok := config.ParseMode(saved.Mode); ok {
-			modes[saved.Interface] = mode
-		}
+		words[saved.Interface] = saved.Mode
 	}
-	o.Config.SetSaved(modes)
+	o.Config.SetSaved(words)
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown
 	o.State.Subflows, o.State.SubflowsKnown = nil, false
 	return o, o.decide(plan.Resolve(&o.Config, o.Interfaces), Request{

@@ -58,7 +58,7 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	if err == nil {
 		err = process.Wait()
 	}
-	_, signalled := errors.AsType[child.SignalError](err)
+	_, signalled := err.(child.SignalError)
 	switch {
 	case out.over:
 		err = ErrTooLarge

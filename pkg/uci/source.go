@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -117,7 +116,7 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 		p.Sections[i].Anonymous = madeUp(p.Sections[i])
 		p.Sections[i].Line = 0
 	}
-	var texts map[int]string
+	var own []Warning
 	for _, line := range child.Lines(stderr) {
 		w, ok := readWarning(line)
 		if ok && strings.HasPrefix(w.Text, warningOpenQuote) {
@@ -126,27 +125,21 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 		if !ok {
 			continue
 		}
-		if texts == nil {
-			texts = s.warningTexts(ctx, pkg)
+		if len(p.Warnings) == 0 {
+			if file, err := s.Saved(ctx, pkg); err == nil {
+				own = file.Warnings
+			}
 		}
-		if text, known := texts[w.Line]; known {
-			w.Text = text
+		// Both are in the order of the lines. Those of uci do not name the section.
+		for len(own) > 0 && own[0].Line < w.Line {
+			own = own[1:]
+		}
+		if len(own) > 0 && own[0].Line == w.Line {
+			w.Text = own[0].Text
 		}
 		p.Warnings = append(p.Warnings, w)
 	}
 	return p, nil
-}
-
-// warningTexts are the warnings about the file by their lines. Those of uci do not name
-// the section.
-func (s Source) warningTexts(ctx context.Context, pkg string) map[int]string {
-	texts := make(map[int]string)
-	if p, err := s.Saved(ctx, pkg); err == nil {
-		for _, w := range p.Warnings {
-			texts[w.Line] = w.Text
-		}
-	}
-	return texts
 }
 
 // What uci -S writes to its stderr for each line that it cannot read, while it goes
@@ -205,8 +198,13 @@ func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
 		chosen.Sections = append(chosen.Sections, section)
 	}
 	err := s.addState(ctx, chosen)
-	// What takes an option away finds none here.
-	chosen.Warnings = slices.DeleteFunc(chosen.Warnings, func(w Warning) bool { return w.Text == errNotThis.Error() })
+	warnings := chosen.Warnings
+	chosen.Warnings = nil
+	for _, w := range warnings {
+		if w.Text != errNotThis.Error() { // what takes an option away finds none here
+			chosen.Warnings = append(chosen.Warnings, w)
+		}
+	}
 	return chosen, err
 }
 
