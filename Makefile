@@ -23,10 +23,10 @@ endif
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test prove lint vuln fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test test32 kernels prove lint vuln fuzz bench cross size weigh man ipk-root clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: bin/mptcpctl ## build bin/mptcpctl
 
@@ -45,6 +45,18 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 test: ## all tests, on the real kernel in network namespaces
 	@.ci/need ip busybox time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -timeout 15m ./...
+
+# Most routers have 32 bits. The kernel runs programs for 386 on amd64 as it is.
+test32: ## the tests of the packages as a program of 32 bits
+	@.ci/need ip busybox nft setpriv tun userns
+	GOARCH=386 go test -timeout 15m ./pkg/...
+
+# The kernels are Debian's, and the machines emulated, without KVM. KERNELS names some
+# of .ci/kernels.table.
+KERNELS ?=
+kernels: ## tests on other kernels, half an hour; KERNELS='6.1 no-diag' for some
+	@.ci/need ip ss nft setpriv dash unshare depmod qemu-system-x86_64 qemu-system-mipsel xz
+	.ci/kernels $(KERNELS)
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the

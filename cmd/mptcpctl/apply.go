@@ -23,16 +23,16 @@ to do.`,
   mptcpctl apply --lock-timeout 5s   # do not wait long for another run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			outcome, err := o.apply(c.Context())
+			outcome, err := o.apply(c.Context(), reconcile.Request{})
 			return errors.Join(err, outcome.Problems, o.showRun(outcome, false))
 		},
 	}
 }
 
 // apply is one run of a process that ends after it.
-func (o *options) apply(ctx context.Context) (reconcile.Outcome, error) {
+func (o *options) apply(ctx context.Context, req reconcile.Request) (reconcile.Outcome, error) {
 	// Short, and waiting for the children and the kernel all the time: a second
 	// processor would be woken at every message, for nothing.
 	runtime.GOMAXPROCS(1)
-	return o.runner.Run(ctx, reconcile.Request{})
+	return o.runner.Run(ctx, req)
 }

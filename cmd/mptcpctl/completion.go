@@ -46,7 +46,7 @@ func (o *options) nameOffers(c *cobra.Command, args []string) (names *offers, li
 	if err != nil {
 		return names, nil
 	}
-	if lines, err = interfaces(c.Context(), &cfg); err != nil {
+	if lines, err = o.interfaces(c.Context(), &cfg); err != nil {
 		lines = nil
 		for _, l := range plan.Resolve(&cfg, nil) {
 			lines = append(lines, &l)

@@ -58,7 +58,7 @@ prints a line for each connection and each interface at every interval.`,
 		case !watch && f.Changed("interval"):
 			return usage("--interval needs --watch")
 		case interval < minInterval:
-			return usage("--interval %v: at least %v", interval, minInterval)
+			return usage("--interval %v: the minimum is %v", interval, minInterval)
 		}
 		l := &connectionList{options: o, filter: filter}
 		if err := l.readNames(c.Context()); err != nil {

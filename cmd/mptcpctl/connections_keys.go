@@ -13,8 +13,8 @@ import (
 
 // connection has "token" (hexadecimal, empty for a connection that never tried
 // MPTCP), "local", "local_port", "remote", "remote_port", "state", "fallback",
-// "subflows" and, where the kernel counts them (6.5 and later), "bytes_sent",
-// "bytes_retransmitted" (across subflows), "bytes_acked" and "bytes_received".
+// "subflows", "bytes_sent", "bytes_retransmitted" (across subflows), "bytes_acked" and
+// "bytes_received"; these four are null before Linux 6.5, which does not count them.
 // With --watch it has "out_bits_per_second" (acknowledged) and "in_bits_per_second"
 // once they are measured.
 func (w *connectionJSON) connection(c *sockdiag.Connection) *fastjson.Value {
@@ -26,9 +26,15 @@ func (w *connectionJSON) connection(c *sockdiag.Connection) *fastjson.Value {
 	o.Set("token", w.arena.NewStringBytes(token))
 	w.path(o, c.Local, c.Remote, c.State)
 	o.Set("fallback", jsonBool(&w.arena, c.Fallback))
-	if c.MPTCP.Counted {
-		w.numbers(o, jsonNumber{"bytes_sent", c.MPTCP.BytesSent}, jsonNumber{"bytes_retransmitted", c.MPTCP.BytesRetrans},
-			jsonNumber{"bytes_acked", c.MPTCP.BytesAcked}, jsonNumber{"bytes_received", c.MPTCP.BytesReceived})
+	for _, n := range [...]jsonNumber{
+		{"bytes_sent", c.MPTCP.BytesSent}, {"bytes_retransmitted", c.MPTCP.BytesRetrans},
+		{"bytes_acked", c.MPTCP.BytesAcked}, {"bytes_received", c.MPTCP.BytesReceived},
+	} {
+		if c.MPTCP.Counted {
+			w.numbers(o, n)
+		} else {
+			o.Set(n.key, w.arena.NewNull())
+		}
 	}
 	if w.rates != nil {
 		rate, known := w.rates.ofConnection(c)

@@ -165,6 +165,36 @@ func TestConnectionsAreValidJSONWhateverADeviceIsCalled(t *testing.T) {
 	}
 }
 
+func TestBytesThatTheKernelDoesNotCountAreNull(t *testing.T) {
+	t.Parallel()
+	for want, counted := range map[string]bool{
+		`"bytes_sent":7,"bytes_retransmitted":0,"bytes_acked":0,"bytes_received":0,`:             true,
+		`"bytes_sent":null,"bytes_retransmitted":null,"bytes_acked":null,"bytes_received":null,`: false,
+	} {
+		w := &connectionJSON{list: &connectionList{options: &options{}}}
+		c := sockdiag.Connection{MPTCP: sockdiag.MPTCPInfo{Counted: counted, BytesSent: 7}}
+		if got := w.connection(&c).String(); !strings.Contains(got, want) {
+			t.Errorf("counted %t: %s, want %s", counted, got, want)
+		}
+	}
+}
+
+// TestAMeshOfAKernelThatListsNoSubflows is that of one without the diag modules.
+func TestAMeshOfAKernelThatListsNoSubflows(t *testing.T) {
+	t.Parallel()
+	m := mesh{rows: []meshRow{{netip.MustParseAddr("10.0.1.2"), 3, "id 1 subflow", true}}}
+	for want, unlisted := range map[string]error{
+		"LINE  LOCAL     ENDPOINT      REMOTE  SUBFLOWS\neth1  10.0.1.2  id 1 subflow  -       none\n": nil,
+		"LINE  LOCAL     ENDPOINT      REMOTE  SUBFLOWS\neth1  10.0.1.2  id 1 subflow  ?       ?\n":    sockdiag.ErrNoTCPDiag,
+	} {
+		var got strings.Builder
+		m.unlisted = unlisted
+		if err := m.print(&got, lineNames{devices: map[int]string{3: "eth1"}}); err != nil || got.String() != want {
+			t.Errorf("%v: got\n%s%v, want\n%s", unlisted, &got, err, want)
+		}
+	}
+}
+
 func TestALineForAConnectionThatNeverTriedMPTCPHasNoToken(t *testing.T) {
 	t.Parallel()
 	var got text

@@ -19,9 +19,9 @@ func newDoctorCmd(o *options) *cobra.Command {
 		Use:   "doctor",
 		Short: "Find problems and show the commands that fix them",
 		Long: `Prints each finding, the most harmful first, and the commands that fix it. A
-word in capitals is a value that only you know; without uci, a line with # says
-what to change in the configuration. Notes come last and do not count. Changes
-nothing; exits with 6 if there are findings.`,
+word in capitals stands for a value that only you know; a line that begins with
+# says what to do by hand. Changes nothing. Exits with 6 if there are findings;
+notes come last and do not count.`,
 		Example: `  mptcpctl doctor
   mptcpctl doctor --json`,
 		Args: cobra.NoArgs,

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -19,7 +22,7 @@ import (
 )
 
 // cmdMend runs the commands with which doctor mends a finding, on the router.
-// What needs a service of OpenWrt is only printed.
+// What needs a service of OpenWrt is printed; netifd is reloaded, others are not there.
 func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 	id := one(ts, neg, args)
 	s := of(ts)
@@ -46,6 +49,9 @@ func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 			switch {
 			case words[0] == "ifup" || strings.HasPrefix(words[0], "/etc/init.d/"):
 				fmt.Fprintln(ts.Stdout(), command)
+				if words[0] == "/etc/init.d/network" {
+					ts.Check(s.Reload())
+				}
 			case words[0] == "mptcpctl":
 				s.runMptcpctl(ts, false, nil, append(s.flags(), words[1:]...))
 			default:
@@ -59,11 +65,20 @@ func cmdMend(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// neverConnects is when a kernel that does not give MPTCP up would have had its third
+// SYN with it lost, and those of others connect.
+const neverConnects = 10 * time.Second
+
 // cmdSwallow opens an MPTCP connection from the router to a port of the far
-// server where SYNs with MPTCP never arrive, and plain ones do.
+// server where SYNs with MPTCP never arrive, and plain ones do. Negated, the kernel
+// goes on with MPTCP and does not connect.
 func cmdSwallow(ts *testscript.TestScript, neg bool, args []string) {
-	none(ts, neg, args)
+	none(ts, false, args)
 	s := of(ts)
+	timeout := commandTimeout
+	if neg {
+		timeout = neverConnects
+	}
 	address := netip.AddrPortFrom(netlab.Addr4.Addr(), 5009).String()
 	var listener net.Listener
 	ts.Check(s.Server.Do(func() (err error) {
@@ -73,10 +88,15 @@ func cmdSwallow(ts *testscript.TestScript, neg bool, args []string) {
 		return err
 	}))
 	ts.Check(s.Router.Do(func() error {
-		dialer := net.Dialer{Timeout: commandTimeout}
+		dialer := net.Dialer{Timeout: timeout}
 		dialer.SetMultipathTCP(true)
 		conn, err := dialer.Dial("tcp4", address)
-		if err != nil {
+		switch {
+		case neg && err == nil:
+			return errors.Join(errors.New("connected all the same"), conn.Close())
+		case neg && errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case err != nil:
 			return err
 		}
 		return conn.Close()

@@ -22,7 +22,7 @@ import (
 func TestWithoutPathManagerOneLineAndItsExitCode(t *testing.T) {
 	t.Parallel()
 	bad := config.Problem{File: "network", Section: "wan", Option: "multipath", Value: "x", Accepted: "off or on"}
-	const missing = "mptcpctl: this kernel has no Multipath TCP: rules and routes are kept, endpoints are not\n"
+	const missing = "mptcpctl: this kernel has no Multipath TCP: only rules and routes are managed\n"
 	for _, tt := range []struct {
 		name     string
 		enabled  bool

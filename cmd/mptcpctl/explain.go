@@ -25,8 +25,9 @@ its owner, its routes and the rules that refer to it. For any other address:
 which way packets to it leave from this router, from each line and from the LAN.
 ` + wordHelp + `
 
-Rules: "no route" in their table; "none longer" than suppress_prefixlength;
-"suppressed" by it. Exits with 1 if a lookup has an unexpected result.`,
+A rule wins, or has "no route" in its table, "none longer" than its
+suppress_prefixlength, or the one that it has is "suppressed". Exits with 1 if a
+lookup has an unexpected result.`,
 		Example: `  mptcpctl explain wan2 --to 203.0.113.7
   mptcpctl explain 203.0.113.7
   mptcpctl explain 5   # table 5`,

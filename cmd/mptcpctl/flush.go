@@ -12,8 +12,8 @@ func newFlushCmd(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "flush",
 		Short: "Remove all rules, routes and endpoints that mptcpctl manages",
-		Long: `Removes every rule and route of protocol 77 and every endpoint on the device of
-a line, and resets ignore_routes_with_linkdown. The configuration and foreign
+		Long: `Removes every rule and route with protocol 77 and every endpoint on the device
+of a line, and resets ignore_routes_with_linkdown. The configuration and foreign
 objects are kept. If the configuration cannot be read, only what is marked with
 protocol 77 is removed.`,
 		Example: `  mptcpctl flush

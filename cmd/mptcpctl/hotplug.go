@@ -8,10 +8,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netifd"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 func newHotplugCmd(o *options) *cobra.Command {
-	return &cobra.Command{
+	var reload bool
+	cmd := &cobra.Command{
 		Use:   "hotplug",
 		Short: "Apply the configuration after a netifd event",
 		Long: `Called by /etc/hotplug.d/iface/30-mptcp. ACTION and INTERFACE in the environment
@@ -21,13 +25,15 @@ are logged to syslog with the tag mptcpctl.`,
   logread -e mptcpctl   # what it did`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			outcome, err := o.apply(c.Context())
+			outcome, err := o.apply(c.Context(), reconcile.Request{Reloaded: reload})
 			err = errors.Join(err, outcome.Problems)
 			o.logRun(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), outcome, err)
-			if err != nil {
-				return exitError{code: exitCode(err)} // its text is in the log
+			if err == nil || errors.Is(err, netifd.ErrNotRegistered) {
+				return nil // netifd reports every interface when it is there
 			}
-			return nil
+			return exitError{code: exitCode(err)} // its text is in the log
 		},
 	}
+	cmd.Flags().BoolVar(&reload, "reload", false, "look on until netifd and the kernel have not changed for 5 s")
+	return cmd
 }

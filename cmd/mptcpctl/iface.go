@@ -20,7 +20,7 @@ func newIfaceCmd(o *options) *cobra.Command {
 until the next reboot. --save makes it permanent, --reset returns to the saved
 mode.
 
-heal restores subflows that were lost in an outage, since the kernel tries a
+heal restores subflows that were lost in an outage; the kernel itself tries each
 join only once. It gives the line's endpoint a new id, which interrupts live
 subflows there; it refuses if a connection has no other working subflow.
 

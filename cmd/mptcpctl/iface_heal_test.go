@@ -78,7 +78,7 @@ func TestHealLooksAgainUnderTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	const want = "mptcpctl: wan2: nothing is changed: subflows have come to life in the meantime; try again\n"
+	const want = "mptcpctl: wan2: nothing was changed: new subflows were established in the meantime; try again\n"
 	if code := cmd.ProcessState.ExitCode(); out.String() != want || code != exitFailed {
 		t.Errorf("exit code %d and %q, want %d and %q", code, &out, exitFailed, want)
 	}

@@ -14,8 +14,8 @@ import (
 
 // interfaces are those of the configuration and those that netifd made, with their
 // devices. Without netifd the configuration has to do.
-func interfaces(ctx context.Context, cfg *config.Config) ([]*plan.Line, error) {
-	known, err := netifd.Ask(ctx).Answer()
+func (o *options) interfaces(ctx context.Context, cfg *config.Config) ([]*plan.Line, error) {
+	known, err := netifd.Ask(ctx, o.runner.UbusSocket).Answer()
 	if err != nil && !errors.Is(err, netifd.ErrNoUbus) {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (o *options) sectionsNamed(ctx context.Context, cfg *config.Config, word st
 	if i, ok := cfg.Interface(word); ok {
 		return []config.Interface{i}, nil
 	}
-	lines, err := interfaces(ctx, cfg)
+	lines, err := o.interfaces(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (o *options) oneSection(ctx context.Context, cfg *config.Config, word strin
 	if _, ok := cfg.Interface(word); ok {
 		return word, nil
 	}
-	lines, err := interfaces(ctx, cfg)
+	lines, err := o.interfaces(ctx, cfg)
 	if err != nil {
 		return "", err
 	}

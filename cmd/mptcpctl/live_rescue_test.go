@@ -4,7 +4,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -48,22 +50,28 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		one.stop()
 		other.stop()
 	})
-	t.Run("when the line of its only one is lost", func(t *testing.T) {
-		t.Parallel()
-		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "on"))
-		l.boot()
-		l.spoilJoin(2)
-		r := l.start() // so much that both lines are wanted
-		l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
-		l.deliver(l.Unplug("wan1"))
-		r.await(survivalPiece)
-		if !l.hasSubflow(wan2Addr) {
-			t.Errorf("subflows %v", l.subflows())
-		}
-		l.deliver(l.Plug("wan1"))
-		l.bothEndsAgree()
-		r.stop()
-	})
+	for name, badValue := range map[string]string{
+		"when the line of its only one is lost":                   "",
+		"when that is lost while another section has a bad value": "option multipath 'sometimes'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "on"))
+			l.addOther(badValue)
+			l.boot()
+			l.spoilJoin(2)
+			r := l.start() // so much that both lines are wanted
+			l.eventually("a join is reset", func() bool { return l.counter(l.Router, "MPRstTx") > 0 })
+			l.deliver(l.Unplug("wan1"))
+			r.await(survivalPiece)
+			if !l.hasSubflow(wan2Addr) {
+				t.Errorf("subflows %v", l.subflows())
+			}
+			l.deliver(l.Plug("wan1"))
+			l.bothEndsAgree()
+			r.stop()
+		})
+	}
 	t.Run("when the line of its only one is switched off", func(t *testing.T) {
 		t.Parallel()
 		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "handover"))
@@ -78,6 +86,18 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		l.bothEndsAgree()
 		r.stop()
 	})
+}
+
+// addOther adds a section with a bad value, which every run reports, if there is one.
+func (l *liveLab) addOther(badValue string) {
+	l.Helper()
+	if badValue == "" {
+		return
+	}
+	l.log.expected = badValue
+	file := filepath.Join(l.ConfigDir(), "network")
+	text, err := os.ReadFile(file)
+	l.must(err, os.WriteFile(file, append(text, "\nconfig interface 'other'\n\toption device 'eth9'\n\t"+badValue+"\n"...), 0o644))
 }
 
 // bothEndsAgree waits till the far end knows which subflows are gone, since a close

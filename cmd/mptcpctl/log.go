@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // Severities of a log line (RFC 5424 section 6.2.1), facility daemon (3).
 const (
 	logError   = 3<<3 | 3
 	logWarning = 3<<3 | 4
+	logNotice  = 3<<3 | 5
 	logInfo    = 3<<3 | 6
 )
 
@@ -48,37 +47,6 @@ func newLogger(o *options) *logger {
 		l.tty = true
 	}
 	return l
-}
-
-// logRun logs one run: nothing when there was nothing to do. The system log is opened
-// for each, since it may have been started again in between.
-func (o *options) logRun(event string, r reconcile.Outcome, err error) {
-	if len(r.Done) == 0 && err == nil {
-		return
-	}
-	if event == "" {
-		event = "run by hand"
-	}
-	l := newLogger(o)
-	defer l.close()
-	for _, op := range r.Done {
-		l.log(logInfo, "%s: %s", event, op)
-	}
-	o.said(r.Warnings)
-	for _, w := range r.Warnings {
-		l.log(logWarning, "%s: warning: %s", event, w)
-	}
-	if err == nil {
-		return
-	}
-	for i, w := range o.takeUnsaid() {
-		if i < maxWarnings {
-			l.log(logWarning, "%s: warning: %s", event, w)
-		}
-	}
-	for _, line := range errorLines(err) {
-		l.log(logError, "%s: %s", event, line)
-	}
 }
 
 // log writes one line. A system log that takes it neither now nor soon, or is

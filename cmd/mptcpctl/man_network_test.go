@@ -4,28 +4,29 @@ package main
 
 import "github.com/mptcpctl/mptcpctl/pkg/config"
 
-const networkDescription = `mptcpctl reads these options of the UCI package network, and of netifd's those that
-say what an interface is (proto, device, metric, ip4table and others). It never
-writes them but by "mptcpctl iface NAME MODE --save".
+const networkDescription = `mptcpctl reads the options below from the UCI package network, and those of
+netifd that describe an interface (proto, device, metric, ip4table and others). It
+writes to the package only with "mptcpctl iface NAME MODE --save".
 
-A line is a device with its families: a section for IPv4 and one for IPv6, such
-as wan and wan6. A section without option multipath takes over the mode of another
-one if it is an alias of it (option device '@wan'), if netifd made it for it
-(wan_6), or if it has the same device and only families that the other cannot
-have.
+A line is a device with its address families: at most one section for IPv4 and one
+for IPv6, such as wan and wan6. A section without option multipath takes over the
+mode of another section if it is an alias of that section (option device '@wan'), if
+netifd created it for that section (wan_6), or if it has the same device and only
+families that the other section cannot have.
 
-An invalid value of an interface leaves what belongs to this interface unchanged;
-the others are applied. An invalid value in the section globals leaves everything
-unchanged.`
+An invalid value in a section of type interface leaves that interface unchanged;
+the others are still configured. An invalid value in the section globals leaves
+everything unchanged; mptcp_path_manager and the kernel's settings only cause a
+warning.`
 
 // networkModes says what each mode does.
 var networkModes = map[config.Mode]string{
 	config.Off:      "The interface takes no part: no rule, no table, no endpoint.",
 	config.On:       "The line is used for MPTCP subflows.",
-	config.Master:   "As on, and the line carries all other traffic: it is the default route. A second master is the first standby.",
-	config.Backup:   "As on, but its subflows are backup (RFC 8684, section 3.3.8): they carry data only if no other subflow can.",
-	config.Handover: "The line has no subflow as long as a line in mode master, on or backup is usable in the same family.",
-	config.Signal:   "The address is announced to the peers, for servers. No subflow is opened from it.",
+	config.Master:   "As on, and the line is the default route of all other traffic. A second master is the first standby.",
+	config.Backup:   "As on, but with backup subflows (RFC 8684, section 3.3.8): they carry data only if no other subflow can.",
+	config.Handover: "The line has no subflows as long as a line in mode master, on or backup is usable in the same address family.",
+	config.Signal:   "For servers: the address is announced to the peers, and no subflow is opened from it.",
 }
 
 const networkExample = `config globals 'globals'
@@ -79,7 +80,7 @@ func networkPage(date string) (name string, page *manPage) {
 	p.example(networkExample)
 	p.section("FILES")
 	p.item(italic("/etc/config/network"), "The configuration.")
-	p.item(italic("/var/state/network"), "Modes that hold until the next reboot; see mptcpctl-iface(8).")
+	p.item(italic("/var/state/network"), "Modes that were set until the next reboot; see mptcpctl-iface(8).")
 	p.seeAlso([]string{"mptcpctl(8)", "mptcpctl-iface(8)", "ip-mptcp(8)"})
 	return title, p
 }

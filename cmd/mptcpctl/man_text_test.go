@@ -8,12 +8,12 @@ import "fmt"
 
 const manDescription = `Every run works out the complete state that the kernel should have, and writes
 only what differs. Rules and routes of mptcpctl have protocol 77; others are
-never changed or deleted. Of the endpoints, those without a port on the device of
-a line are managed; all others are left alone.
+never changed or deleted. An endpoint is managed if it is on the device of a line
+and has no port; all others are left alone.
 
 On OpenWrt, netifd calls "mptcpctl hotplug" for every event of an interface, and
-the init script calls "mptcpctl apply" at boot and after changes of the
-configuration. Without netifd, "mptcpctl watch" takes this part. Without uci, the
+the init script calls "mptcpctl apply" at boot and after changes to the
+configuration. Without netifd, "mptcpctl watch" does this instead. Without uci, the
 configuration file is read directly.
 
 The options of the configuration are described in mptcpctl-network(5).`
@@ -25,7 +25,7 @@ func manExits() [][2]string {
 		{"0", "Done."},
 		{code(exitFailed), "An operation failed; those that do not depend on it were applied."},
 		{code(exitUsage), "Usage: an unknown command, option, mode or interface."},
-		{code(exitConfig), "An invalid configuration. An invalid value of an interface leaves that interface as it is, one in the section globals leaves everything as it is."},
+		{code(exitConfig), "The configuration is invalid. An invalid value in a section of type interface leaves that interface unchanged; one in the section globals leaves everything unchanged."},
 		{code(exitNoMPTCP), "The kernel has no MPTCP path manager, or another one is in use. Rules and routes are applied."},
 		{code(exitPending), "Changes are pending (\"mptcpctl plan --exit-code\")."},
 		{code(exitFindings), "There are findings (\"mptcpctl doctor\")."},
@@ -39,39 +39,39 @@ with 0 or 1.`
 var manFiles = [][2]string{
 	{"/etc/config/network", "The configuration; see mptcpctl-network(5)."},
 	{"/var/state/network", "The modes that were set with \"mptcpctl iface NAME MODE\", until the next reboot. Where /var/state does not exist, it is /run/mptcpctl/network."},
-	{"/var/lock/mptcpctl.lock", "The lock of runs that change the kernel. It contains the last endpoint id and the tables that were used. The files with the endings .watch and .settle belong to the processes that keep running."},
+	{"/var/lock/mptcpctl.lock", "Held by every run that changes the kernel. It contains the last endpoint id and the tables that were used. The files with the suffixes .watch and .settle belong to the background processes."},
 	{"/etc/hotplug.d/iface/30-mptcp", "Calls \"mptcpctl hotplug\"."},
 	{"/etc/init.d/mptcpctl", "Applies the configuration at boot and after changes, and runs \"mptcpctl watch\" if option mptcp_watch is set."},
 	{"/etc/iproute2/rt_protos.d/mptcpctl.conf", "Names protocol 77 for ip(8)."},
 }
 
 var manEnvironment = [][2]string{
-	{"ACTION, INTERFACE", "The event of netifd (\"mptcpctl hotplug\"). They appear in the log and have no other effect."},
-	{"PATH", "Where uci, ubus and, for \"mptcpctl doctor\", nft are looked for."},
+	{"ACTION, INTERFACE", "The netifd event (\"mptcpctl hotplug\"). They are written to the log and have no other effect."},
+	{"PATH", "Where uci, ubus and, for \"mptcpctl doctor\", nft are searched for."},
 }
 
 // manDetails is what the page of a command says beyond its help.
 var manDetails = map[string]string{
-	"apply": `The whole run is done under a lock, for which it waits. An operation that fails
-does not stop those that do not depend on it. Errors are reported with the
-message of the kernel.`,
+	"apply": `A run holds a lock from beginning to end; if another run has it, it waits. An
+operation that fails does not stop those that do not depend on it. Errors are
+reported with the kernel's own message.`,
 	"connections": `RETR counts segments, SENT and RECV bytes, with decimal prefixes. Before Linux
 6.15, subflows are only shown to root.`,
-	"doctor": `It reads the configuration, the state of the kernel, and traces of programs that
-manage routing too, such as mwan3, pbr, mptcpd, NetworkManager and
-systemd-networkd. What it cannot read is a warning.`,
+	"doctor": `It reads the configuration, the state of the kernel, and traces of other programs
+that manage routing, such as mwan3, pbr, mptcpd, NetworkManager and
+systemd-networkd. It prints a warning for whatever it cannot read.`,
 	"flush": `If "mptcpctl watch" is running, stop it first, since it restores everything. The next
-event of netifd applies the configuration again, unless option multipath of the
+netifd event applies the configuration again, unless option multipath of the
 section globals is off.`,
 	"iface": `The modes are described in mptcpctl-network(5). A mode that was set without
---save survives every event, and is lost at the next reboot. --save refuses if
-there are uncommitted changes in the configuration, since it would commit them.`,
-	"monitor": `It needs the capability CAP_NET_ADMIN.`,
-	"plan": `The commands are those of ip(8) and sysctl(8); the program itself speaks netlink.
-It needs no privilege.`,
-	"status": `The lines "default route" list the lines that carry all other traffic, by family,
-in order of preference. Without a line in mode master, the default route is left
-to the main table.`,
+--save survives every event and is lost at the next reboot. --save refuses if
+the configuration has uncommitted changes, since it would commit them too.`,
+	"monitor": `This needs the capability CAP_NET_ADMIN.`,
+	"plan": `The commands are those of ip(8) and sysctl(8); the program itself uses netlink.
+No privilege is needed.`,
+	"status": `The last part lists, for each address family, the lines that carry all other
+traffic, in order of preference. Without a line in mode master, the default route
+is left to the main table.`,
 	"watch": `Changes that arrive together cause one run. Only one watch runs at a time. It gives
 up all capabilities but CAP_NET_ADMIN.`,
 }

@@ -20,12 +20,12 @@ const multipathName = "multipath"
 func newMultipathCmd(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   multipathName + " [DEVICE [on|off|backup|handover]]",
-		Short: "Show or set modes by device, as the old multipath tool",
+		Short: "Show or set modes by device, like the old multipath tool",
 		Long: `Shows for each network device, or for DEVICE, whether it is in default, backup
-or handover mode or deactivated. With a mode: sets it until the next reboot, as
+or handover mode, or deactivated. With a mode: sets it until the next reboot, as
 "mptcpctl iface" does, for all interfaces on the device that have a mode of
-their own; "on" does not change a master. The program is this command if it is
-called as multipath. The exit code is 0 or 1.`,
+their own; "on" does not change a master. Called by the name multipath, the
+program is this command. The exit code is 0 or 1.`,
 		Example: `  multipath
   multipath eth1 backup
   multipath -c`,

@@ -4,10 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -28,6 +32,8 @@ type mesh struct {
 	remotes []netip.Addr // in the order in which the kernel lists the subflows
 	// subflows counts the established ones from a local to a remote address.
 	subflows map[[2]netip.Addr]int
+	// unlisted is why the kernel lists no subflows; nil where it does.
+	unlisted error
 }
 
 // fullmesh shows the number of established subflows between every endpoint and every
@@ -41,12 +47,18 @@ func (o *options) fullmesh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(m.subflows) == 0 && reconcile.NeedNetAdmin() != nil {
+	if m.unlisted != nil {
+		o.warn([]string{"subflows are not shown: " + m.unlisted.Error()})
+	} else if len(m.subflows) == 0 && reconcile.NeedNetAdmin() != nil {
 		if connections, err := sockdiag.Connections(); err != nil || reconcile.Hidden(connections) {
 			o.warn([]string{hiddenText})
 		}
 	}
-	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	return m.print(o.out, names)
+}
+
+func (m *mesh) print(out io.Writer, names lineNames) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LINE\tLOCAL\tENDPOINT\tREMOTE\tSUBFLOWS")
 	for _, r := range m.rows {
 		line, met := names.of(r.local, r.ifIndex), false
@@ -58,7 +70,10 @@ func (o *options) fullmesh(ctx context.Context) error {
 			met = true
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", line, r.local, r.id, remote, countText(count))
 		}
-		if !met {
+		switch {
+		case m.unlisted != nil:
+			fmt.Fprintf(w, "%s\t%s\t%s\t?\t?\n", line, r.local, r.id)
+		case !met:
 			fmt.Fprintf(w, "%s\t%s\t%s\t-\tnone\n", line, r.local, r.id)
 		}
 	}
@@ -72,7 +87,7 @@ func countText(n int) string {
 	return fmt.Sprint(n)
 }
 
-// readMesh reads the endpoints and the subflows.
+// readMesh reads the endpoints and, where the kernel lists them, the subflows.
 func readMesh() (mesh, error) {
 	m := mesh{subflows: make(map[[2]netip.Addr]int)}
 	c, err := mptcp.Dial()
@@ -98,5 +113,9 @@ func readMesh() (mesh, error) {
 		}
 		return nil
 	}, sockdiag.Established)
+	if errors.Is(err, sockdiag.ErrNoTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
+		m.unlisted = sockdiag.ErrNoTCPDiag
+		return m, nil
+	}
 	return m, err
 }

@@ -24,7 +24,7 @@ func newPlanCmd(o *options) *cobra.Command {
 		Long: `Prints a line for each operation, in order: + add, - delete, ~ change; the
 equivalent command; and the reason. Prints nothing if there is nothing to do.
 
---from reads the output of "mptcpctl snapshot" and nothing of this machine.`,
+--from plans from the output of "mptcpctl snapshot", not from this machine.`,
 		Example: `  mptcpctl plan
   mptcpctl plan --exit-code   # exits with 5 if changes are pending
   mptcpctl plan --from snapshot.json`,

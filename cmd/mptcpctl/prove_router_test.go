@@ -60,7 +60,7 @@ func (r *proofRouter) flags() []string {
 // start makes one run of the program.
 func (r *proofRouter) start(ctx context.Context, words ...string) *exec.Cmd {
 	cmd := r.Command(ctx, r.program, append(words, r.flags()...)...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // settle would keep it open for longer
 	return cmd
 }
 

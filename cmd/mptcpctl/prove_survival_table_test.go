@@ -84,9 +84,9 @@ func cutBlock(t *testing.T, page, name string) (before, block, after string) {
 // survivalExcerpts are the faults that the README names, each with its words, in
 // which the two times of the summary for mode "on" are filled in.
 var survivalExcerpts = []struct{ fault, words string }{
-	{"unplugged, events", "main line unplugged: stalls for %s at most over IPv4, %s over IPv6"},
+	{"unplugged, events", "main line unplugged: stalls for %s over IPv4, %s over IPv6"},
 	{"black hole behind the router", "main line up, but its provider drops everything: stalls for %s, %s"},
-	{"both unplugged, wan1 back after 10 s", "both lines unplugged: resumes %s, %s after the first of them is back"},
+	{"both unplugged, wan1 back after 10 s", "both lines unplugged for 10 s: resumes %s, %s after the first of them is back"},
 }
 
 // survivalExcerpt is what the README has of the summary.

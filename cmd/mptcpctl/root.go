@@ -16,7 +16,7 @@ func newRootCmd(s streams, asked string) *cobra.Command {
 	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
 	root := &cobra.Command{
 		Use:   "mptcpctl",
-		Short: "Manage policy routing and Multipath TCP on a router with several lines",
+		Short: "Manage policy routing and Multipath TCP on a router with several WAN lines",
 		Long: `mptcpctl manages policy rules, a routing table for each WAN line, and the
 kernel's MPTCP endpoints. A run reads the UCI configuration "network", netifd
 and the kernel, applies the difference, and exits.
@@ -36,6 +36,7 @@ held.`,
 	f := root.PersistentFlags()
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
+	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
 	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
 	o.runner.LockTimeout = 30 * time.Second
 	f.Var((*durationFlag)(&o.runner.LockTimeout), "lock-timeout", "`time` to wait for the lock")
@@ -66,7 +67,7 @@ func commands() []named {
 	return []named{
 		{"apply", newApplyCmd}, {"connections", newConnectionsCmd}, {"counters", newCountersCmd}, {"doctor", newDoctorCmd},
 		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {"hotplug", newHotplugCmd}, {"iface", newIfaceCmd},
-		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"settle", newSettleCmd},
+		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"rpcd", newRpcdCmd}, {"settle", newSettleCmd},
 		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
 	}
 }

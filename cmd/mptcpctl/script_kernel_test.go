@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -95,14 +97,32 @@ func cmdKernel(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), text)
 }
 
-// look is what await waits for: what the kernel holds, or the number of
-// processes that run on.
+// look is what await waits for: what the kernel holds, the number of processes that
+// run on, or that of the children of watch that have ended and that it has not waited for.
 func (s *script) look(what string) (string, error) {
-	if what == "processes" {
+	switch what {
+	case "processes":
 		pids, err := s.Processes()
 		return fmt.Sprintln(len(pids)), err
+	case "zombies":
+		n, err := zombies(s.background.cmd.Process.Pid)
+		return fmt.Sprintln(n), err
 	}
 	return s.kernel(what)
+}
+
+// zombies counts the children of a process that it has not waited for.
+func zombies(parent int) (n int, err error) {
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range all {
+		text, _ := os.ReadFile(file) // processes come and go
+		// The name, in parentheses, may contain any character.
+		after := text[bytes.LastIndexByte(text, ')')+1:]
+		if strings.HasPrefix(string(after), fmt.Sprintf(" Z %d ", parent)) {
+			n++
+		}
+	}
+	return n, err
 }
 
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {

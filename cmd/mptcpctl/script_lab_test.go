@@ -167,6 +167,12 @@ func cmdNetifd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(wrong)
 }
 
+// cmdReload is what the init script of the package network does on a reload.
+func cmdReload(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	ts.Check(of(ts).Reload())
+}
+
 // parseNetifd reads the words of netifd: "up", "down", "dynamic", "sourcefilter", and
 // "device=", "l3=", "proto=", "metric=", "address=", "gateway=", "prefix=",
 // "peer=" and "route=PREFIX[,GATEWAY]", of which address, gateway and route add

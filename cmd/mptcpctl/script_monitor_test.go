@@ -74,7 +74,7 @@ func (s *script) start(ts *testscript.TestScript, neg bool, calls int, args []st
 	ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
 	cmd := s.program(ctx, "mptcpctl", []string{"TZ=UTC"}, slices.Concat(s.flags(), args))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &s.background, &s.background
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // settle would keep it open for longer
 	s.background.out.Reset()
 	s.background.cmd, s.background.cancel = cmd, cancel
 	ts.Check(s.Router.Start(cmd))

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -103,6 +104,34 @@ func (s *script) ash(ctx context.Context, ts *testscript.TestScript, env []strin
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin/sh"), "-c", line)
 	cmd.Env = append(env, "PATH="+path, "ROOT="+root, netlab.DirVariable+"="+s.Dir)
 	return cmd
+}
+
+// reloadTrigger is how our init script registers with procd (testdata/router/etc/rc.common).
+var reloadTrigger = regexp.MustCompile(`(?m)^trigger config\.change network after (\d+) ms: reload$`)
+
+// cmdReloadConfig reloads netifd and mptcpctl in the order of procd, and prints it.
+func cmdReloadConfig(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	s := of(ts)
+	out := ts.Stdout()
+	reload := func(service string, delay time.Duration, run func() error) netlab.Trigger {
+		return netlab.Trigger{Name: service, Delay: delay, Run: func() error {
+			fmt.Fprintln(out, service, "reload")
+			return run()
+		}}
+	}
+	registered := reloadTrigger.FindStringSubmatch(ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), "procd")))
+	if registered == nil {
+		ts.Fatalf("mptcpctl has no trigger")
+	}
+	delay, err := time.ParseDuration(registered[1] + "ms")
+	ts.Check(err)
+	// Of their init scripts START is 15 and 25.
+	ts.Check(netlab.ReloadConfig(reload("network", time.Second, s.Reload), reload("mptcpctl", delay, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+		defer cancel()
+		return s.Router.Run(s.ash(ctx, ts, nil, "$ROOT/etc/init.d/mptcpctl reload"))
+	})))
 }
 
 // hotplugCall is what /sbin/hotplug-call does: each script is sourced by a

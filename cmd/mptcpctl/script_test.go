@@ -18,7 +18,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/since"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // commandTimeout bounds each program that a script starts.
@@ -34,12 +36,13 @@ const commandTimeout = time.Minute
 //	router PROGRAM ARG...   any other program on the router
 //	fault WHAT LINE [ARG]   breaks or mends a line; netifd reacts, no event yet
 //	netifd NAME WORD...     changes what netifd reports; see parseNetifd
+//	reload                  netifd reads the configuration again, as netlab.Reload
 //	event ACTION NAME       the event, delivered to mptcpctl hotplug
 //	hook ACTION NAME        the event, delivered to the real hotplug script
 //	kernel [WHAT]           prints rules, routes and endpoints
 //	foreign FILE [ID...]    saves all in the kernel that is not ours
 //	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
-//	                        number of "processes"
+//	                        number of "processes", or of the "zombies" of watch
 //	sysctl NAME [VALUE]     prints or writes a setting of the router
 //	listen, heard           asserts that something was written since listen
 //	log                     prints what has come into the system log, which must be something
@@ -59,10 +62,12 @@ const commandTimeout = time.Minute
 //	idle                    waits until it stands still
 //	package                 lays the OpenWrt package out for a router; see cmdPackage
 //	ash LINE                runs a line of busybox's shell on that router
+//	reload_config           procd reloads what the changed configuration concerns
 //	hotplug ACTION:NAME...  delivers events that come all at once to its scripts
 //	without PROGRAM         takes ubus or uci off the PATH
 //	stub PROGRAM LINE       puts a line of the shell in the place of ubus or uci
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
+//	bus HOW                 makes a socket of ubusd that behaves so, and asks there from now on
 //	hold, release           holds the lock as another run would
 //	shown PAGE COMMAND      compares stdout with what a page shows of the command
 //
@@ -75,14 +80,14 @@ func TestScripts(t *testing.T) {
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
-			"fault": cmdFault, "netifd": cmdNetifd, "event": cmdEvent, "hook": cmdHook,
+			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
-			"without": cmdWithout, "stub": cmdStub, "ubus": cmdUbus, "hold": cmdHold, "release": cmdRelease,
+			"without": cmdWithout, "stub": cmdStub, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
-			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "hotplug": cmdHotplug, "walk": cmdWalk,
+			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
 			"shown": cmdShown,
 		},
 		Condition:          scriptCondition,
@@ -91,13 +96,37 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// scriptCondition knows "kernel:VERSION", true from that version on.
+// scriptCondition asks this machine's kernel: "kernel:VERSION" is true from that version
+// on, "sysctl:NAME" where it has the setting, "counter:NAME" where it has the MPTCP
+// counter, "ipv6" where it knows that, "diag" where it lists sockets.
 func scriptCondition(word string) (bool, error) {
-	version, found := strings.CutPrefix(word, "kernel:")
-	if !found {
-		return false, fmt.Errorf("unknown condition %q", word)
+	what, name, _ := strings.Cut(word, ":")
+	switch what {
+	case "kernel":
+		return since.Linux(name)
+	case "sysctl":
+		return there("/proc/sys/" + strings.ReplaceAll(name, ".", "/"))
+	case "counter":
+		counters, err := os.ReadFile("/proc/net/netstat")
+		return slices.Contains(strings.Fields(string(counters)), name), err
+	case "ipv6":
+		return there("/proc/sys/net/ipv6")
+	case "diag":
+		_, err := sockdiag.Any()
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
 	}
-	return netlab.KernelFrom(version)
+	return false, fmt.Errorf("unknown condition %q", word)
+}
+
+func there(name string) (bool, error) {
+	_, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // script is what belongs to one script.
@@ -107,6 +136,7 @@ type script struct {
 	syslog *scriptLog
 	heard  *listener
 	lock   *reconcile.Lock
+	bus    *netlab.Bus
 	connections
 	background background
 	code       int // of the last mptcpctl
@@ -168,8 +198,10 @@ func of(ts *testscript.TestScript) *script {
 
 // flags are the global flags that lead mptcpctl into the lab.
 func (s *script) flags() []string {
+	// A machine may have a bus of its own.
+	bus := filepath.Join(s.dir, "ubus.sock")
 	return []string{
-		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
+		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--ubus-socket", bus, "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
 	}
 }
 
@@ -209,7 +241,7 @@ func (s *script) program(ctx context.Context, name string, env, args []string) *
 func (s *script) run(ts *testscript.TestScript, neg bool, cmd *exec.Cmd) {
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // settle would keep it open for longer
 	err := s.Router.Run(cmd)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -260,6 +292,22 @@ func cmdUbus(ts *testscript.TestScript, neg bool, args []string) {
 		how = netlab.Behave
 	}
 	ts.Check(of(ts).BreakUbus(how))
+}
+
+// cmdBus makes the socket of ubusd, which misbehaves as it is told.
+func cmdBus(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts)
+	if s.bus == nil {
+		var err error
+		s.bus, err = s.ListenBus(filepath.Join(s.dir, "ubus.sock"))
+		ts.Check(err)
+		ts.Defer(func() { ts.Check(s.bus.Close()) })
+	}
+	how := netlab.Misbehaviour(one(ts, neg, args))
+	if how == "behave" {
+		how = netlab.Behave
+	}
+	s.bus.Break(how)
 }
 
 func cmdHold(ts *testscript.TestScript, neg bool, args []string) {

@@ -86,10 +86,10 @@ func (l *scriptLog) taken() ([]string, error) {
 }
 
 // logLine is the form of a line (RFC 3164 section 4.1): facility daemon, and a
-// severity of error, warning or info.
-var logLine = regexp.MustCompile(`^<(27|28|30)>[A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d mptcpctl\[\d+\]: (.*)$`)
+// severity of error, warning, notice or info.
+var logLine = regexp.MustCompile(`^<(27|28|29|30)>[A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d mptcpctl\[\d+\]: (.*)$`)
 
-var logSeverity = map[string]string{"27": "error", "28": "warning", "30": "info"}
+var logSeverity = map[string]string{"27": "error", "28": "warning", "29": "notice", "30": "info"}
 
 func cmdLog(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 {

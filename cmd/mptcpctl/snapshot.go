@@ -24,7 +24,7 @@ makes the same plan from it on any machine, as any user.
 
 It contains only the options that mptcpctl reads: no passwords, keys or user
 names. --redact also masks addresses, each one always the same way: public ones
-by 240.0.0.0/4 and 3fff::/20, unique local ones by fd00::/8, and the host part
+as 240.0.0.0/4 and 3fff::/20, unique local ones as fd00::/8, and the host part
 of link-local ones, which may contain a hardware address. Private IPv4 addresses
 and all names are kept.`,
 		Example: `  mptcpctl snapshot --redact >snapshot.json

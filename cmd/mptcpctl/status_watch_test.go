@@ -100,9 +100,9 @@ func TestHealAsks(t *testing.T) {
 		answer, want string
 		code         int
 	}{
-		{"n\n", "wan2: nothing is changed: the answer was no\r\n", exitFailed},
-		{"\x03", "] ^C\r\nmptcpctl: wan2: nothing is changed: the answer was no\r\n", exitFailed},
-		{"\x04", "] \r\nmptcpctl: wan2: nothing is changed: the answer was no\r\n", exitFailed},
+		{"n\n", "wan2: nothing was changed: the answer was no\r\n", exitFailed},
+		{"\x03", "] ^C\r\nmptcpctl: wan2: nothing was changed: the answer was no\r\n", exitFailed},
+		{"\x04", "] \r\nmptcpctl: wan2: nothing was changed: the answer was no\r\n", exitFailed},
 		{"y\n", "wan2: 1 of 1 connections have a subflow here again", 0},
 	} {
 		p := newPTY(t, lab, 80, 24, "iface", "wan2", "heal")

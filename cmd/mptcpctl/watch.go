@@ -25,19 +25,7 @@ Changes are logged to syslog with the tag mptcpctl. SIGTERM ends it.`,
 			if err := errors.Join(reconcile.NeedNetAdmin(), reconcile.KeepNetAdminOnly()); err != nil {
 				return err
 			}
-			said := ""
-			return o.runner.Watch(c.Context(), func(outcome reconcile.Outcome, err error) {
-				// An error that the last run ended with too is not logged again.
-				err = errors.Join(err, outcome.Problems)
-				before := said
-				if said = ""; err != nil {
-					said = err.Error()
-				}
-				if said == before {
-					err = nil
-				}
-				o.logRun("watch", outcome, err)
-			})
+			return o.runner.Watch(c.Context(), o.logRuns("watch"))
 		},
 	}
 }

@@ -69,7 +69,7 @@ uci set network.lan.multipath=off
 uci set network.lan.ip4table=lan
 uci commit network`)
 	before := r.types("mptcpctl apply; mptcpctl status; mptcpctl doctor || :")
-	r.says(before, "option mptcp_scheduler 'blest': this kernel has default", "tcp_congestion_control=bbr2",
+	r.says(before, "option mptcp_scheduler 'blest': this kernel only has default", "tcp_congestion_control=bbr2",
 		"endpoint 1 subflow fullmesh", "endpoint 2 subflow fullmesh", "limits: 8 subflows, 8 announced addresses",
 		"wan1       eth1    master  1000", "wan2       eth2    on      5", "default route, ipv4: wan1, then wan2",
 		"note: options that have no effect here: mptcp_debug")

@@ -3,6 +3,8 @@
 package batch
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -32,4 +34,27 @@ func Receive(raw syscall.RawConn, buffer []byte) (n int, err error) {
 		return 0, fmt.Errorf("receive: batch of %d bytes", n)
 	}
 	return n, nil
+}
+
+var errQuoted = errors.New("a refusal of a request longer than a batch")
+
+// Split splits a batch into its messages, which share its memory. A refusal
+// (NLMSG_ERROR) quotes the request that it refuses. One of a request of more than
+// MaxLen bytes is an error: no request is that long, and whoever looks behind such a request
+// for what the kernel said of it counts with an int, which has 32 bits on many routers
+// (mdlayher/netlink v1.9.0 ends the program there).
+func Split(b []byte) ([]syscall.NetlinkMessage, error) {
+	msgs, err := syscall.ParseNetlinkMessage(b)
+	if err != nil {
+		return nil, fmt.Errorf("malformed batch: %w", err)
+	}
+	for i := range msgs {
+		const errno = 4 // bytes before the quoted request
+		m := &msgs[i]
+		if m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= errno+unix.SizeofNlMsghdr &&
+			binary.NativeEndian.Uint32(m.Data[errno:]) > MaxLen {
+			return nil, fmt.Errorf("malformed batch: %w", errQuoted)
+		}
+	}
+	return msgs, nil
 }

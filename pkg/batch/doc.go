@@ -6,4 +6,5 @@
 //	raw, err := conn.SyscallConn()
 //	buffer := make([]byte, batch.MaxLen)
 //	n, err := batch.Receive(raw, buffer)
+//	msgs, err := batch.Split(buffer[:n])
 package batch

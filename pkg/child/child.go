@@ -36,6 +36,8 @@ func LookPath(name string) (path string, found bool) {
 // Process is a program that runs. Wait must be called.
 type Process struct {
 	Pid int
+	// Code is what it exited with, known after Wait; -1: it was killed.
+	Code int
 
 	ctx     context.Context
 	release func() bool
@@ -112,6 +114,9 @@ func (e SignalError) Error() string { return "signal: " + syscall.Signal(e).Stri
 func (p *Process) Wait() error {
 	state, err := p.process.Wait()
 	p.release()
+	if err == nil {
+		p.Code = state.ExitCode()
+	}
 	for _, pipe := range p.pipes {
 		_ = pipe.SetReadDeadline(time.Now().Add(holdTimeout)) // it fails where all has been read
 	}

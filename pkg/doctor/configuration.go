@@ -60,7 +60,7 @@ func (e *examination) twoMasters(masters []*plan.LineUse) {
 		}
 	}
 	if len(names) > 1 {
-		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s goes first", list(names), names[0]),
+		e.add(TwoMasters, "", fmt.Sprintf("%s have mode master: %s takes precedence", list(names), names[0]),
 			"mptcpctl iface "+names[1]+" on --save")
 	}
 }
@@ -91,7 +91,7 @@ func (e *examination) noCongestion(name string) bool {
 	if e.Install != "" {
 		load = e.Install + " kmod-tcp-" + name
 	}
-	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel has %s", config.Shown(name), there), load, "mptcpctl apply")
+	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel only has %s", config.Shown(name), there), load, "mptcpctl apply")
 	return true
 }
 

@@ -137,7 +137,7 @@ func TestExamine(t *testing.T) {
 		},
 		{
 			"no gateway for a global IPv6 address",
-			func(f *Facts) { noIPv6Default(f, "2001:db8::2/64") }, "no_gateway wan2 [uci set network.wan2.ip6gw=ADDRESS; uci commit network; /etc/init.d/network reload]\n",
+			func(f *Facts) { noIPv6Default(f, "2001:db8::2/64") }, "no_gateway wan2 [uci set network.wan2.ip6gw=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n",
 		},
 		{
 			"a gateway that is none",
@@ -238,7 +238,7 @@ func TestExamine(t *testing.T) {
 			func(f *Facts) {
 				f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Backup, config.Master
 				f.Result.Lines[1].Netifd.Addresses[0].Prefix = netip.MustParsePrefix("10.0.1.2/24")
-			}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\n",
+			}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n",
 		},
 		{
 			"DS-Lite gives one address to everybody",

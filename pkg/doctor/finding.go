@@ -161,7 +161,7 @@ func byHand(file string, commands []string) []string {
 			all = append(all, edit(file, words[2], "set", config.OptionMultipath, words[3]))
 			c = "mptcpctl apply"
 		case strings.HasPrefix(c, "/etc/init.d/network"):
-			c = "mptcpctl apply"
+			continue // behind it is what does it without netifd
 		}
 		all = append(all, c)
 	}
@@ -178,9 +178,10 @@ func edit(file, section, verb, option, value string) string {
 }
 
 // setting are the commands that set options of the package network, each
-// "SECTION.OPTION=VALUE", and let netifd see them.
+// "SECTION.OPTION=VALUE", and let netifd see them. What netifd then does to a line, such
+// as adding its address again, empties the line's table, and no event follows.
 func setting(options ...string) []string {
-	return append(stored(options...), "/etc/init.d/network reload")
+	return append(stored(options...), "/etc/init.d/network reload", "mptcpctl apply")
 }
 
 // modeSetting is setting for an option that only mptcpctl reads.

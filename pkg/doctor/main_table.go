@@ -54,7 +54,7 @@ func (e *examination) hostRoute(r *Route) {
 		return
 	}
 	first := e.Result.MasterList[r.Family][0]
-	e.add(HostRoute, l.Name, fmt.Sprintf("a host route keeps the tunnel peer %s on it, although %s goes first", peer, first),
+	e.add(HostRoute, l.Name, fmt.Sprintf("a host route keeps the tunnel peer %s on it, although %s takes precedence", peer, first),
 		setting(tunnel+".nohostroute=1")...)
 }
 

@@ -28,14 +28,14 @@ const (
 func (e *examination) kernel() {
 	switch e.State.PathManager {
 	case plan.PathManagerMissing:
-		e.add(MPTCPMissing, "", "this kernel has no MPTCP: build OpenWrt's with KERNEL_MPTCP")
+		e.add(MPTCPMissing, "", "this kernel has no MPTCP: build OpenWrt with KERNEL_MPTCP")
 		return
 	case plan.PathManagerOther:
 		fix := "sysctl -w net.mptcp.pm_type=0"
 		if _, there := e.Sysctls[keyPathManager]; there {
 			fix = "sysctl -w net.mptcp.path_manager=kernel"
 		}
-		e.add(PathManagerOther, "", "a path manager in user space is in charge: endpoints have no effect", fix)
+		e.add(PathManagerOther, "", "a userspace path manager is in use: endpoints have no effect", fix)
 	}
 	if e.switchedOff() {
 		e.add(MPTCPOff, "", "MPTCP is switched off (net.mptcp.enabled)", "sysctl -w net.mptcp.enabled=1")
@@ -47,14 +47,14 @@ func (e *examination) kernel() {
 			"sysctl -w net.mptcp.blackhole_timeout="+e.Sysctls[keyBlackhole])
 	}
 	if e.NoIPv6 && e.countUsable(plan.IPv6) > 0 {
-		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt's with KERNEL_MPTCP_IPV6")
+		e.add(IPv6Missing, "", "this kernel has no MPTCP over IPv6: build OpenWrt with KERNEL_MPTCP_IPV6")
 	}
 	if e.MissingDiag != "" {
 		fix := "modprobe -a mptcp_diag tcp_diag"
 		if e.Install != "" {
 			fix = e.Install + " " + e.MissingDiag
 		}
-		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows are not seen", fix)
+		e.add(DiagMissing, "", "this kernel cannot list connections: lost subflows go unnoticed", fix)
 	}
 }
 

@@ -31,9 +31,9 @@ func (e *examination) unmanaged() {
 			case l.From != "", e.shares(l, f, r.Metric):
 				continue
 			case tunnel(l.Netifd.Proto):
-				e.add(TunnelDefault, l.Name, "it has a default route and no option multipath: it takes no part")
+				e.add(TunnelDefault, l.Name, "it has a default route but no option multipath: it takes no part")
 			default:
-				e.add(NoMode, l.Name, "it has a default route, as the lines have, and no option multipath: it takes no part (set 'off' if that is intended)",
+				e.add(NoMode, l.Name, "it has a default route, as the lines do, but no option multipath: it takes no part (set 'off' if that is intended)",
 					"mptcpctl iface "+l.Name+" on --save")
 			}
 			break
@@ -77,7 +77,7 @@ func (e *examination) offFirst(off *plan.LineUse, f plan.Family, metric uint32) 
 		}
 	}
 	if first != "" {
-		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, and its default route (metric %d) comes before that of %s in the main table", metric, first),
+		e.add(OffFirst, off.Name, fmt.Sprintf("it is off, but its default route (metric %d) comes before that of %s in the main table", metric, first),
 			setting(fmt.Sprintf("%s.metric=%d", off.Name, e.freeMetric()))...)
 	}
 }

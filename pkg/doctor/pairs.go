@@ -57,7 +57,7 @@ func (e *examination) pair(a, b *plan.LineUse) {
 // of two modems that give the same one. The first line has it. DS-Lite gives all customers
 // the same (RFC 6333 section 5.7).
 func (e *examination) sameAddress(a, b *plan.LineUse, addr netip.Addr, sameMAC bool) {
-	text := fmt.Sprintf("%s has its address %s too: only that one is used", a.Name, addr)
+	text := fmt.Sprintf("%s also has its address %s: only that line is used", a.Name, addr)
 	var fix []string
 	switch {
 	case sameMAC:
@@ -181,7 +181,7 @@ func (e *examination) freeNetwork() netip.Prefix {
 func (e *examination) sameMetric(a, b *plan.LineUse) {
 	x, y := e.mainDefault(a), e.mainDefault(b)
 	if x != nil && y != nil && x.Metric == y.Metric && b.Netifd.Proto != "" {
-		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d like %s: the main table keeps only one default route", x.Metric, a.Name),
+		e.add(SameMetric, b.Name, fmt.Sprintf("it has metric %d, like %s: the main table keeps only one default route", x.Metric, a.Name),
 			setting(fmt.Sprintf("%s.metric=%d", b.Name, e.freeMetric()))...)
 	}
 }

@@ -144,9 +144,9 @@ func (p *proof) report(id ID, line, packet, wanted string, q explain.Query, a ex
 	case len(p.Result.Ops) > 0:
 		fix = "mptcpctl apply"
 	case a.Matched.Bits() > plan.DefaultLikeBits && (q.Dst == p.remote || a.Device == p.many):
-		fix = "# one default route by " + a.Device + " in place of its many routes"
+		fix = "# give " + a.Device + " one default route in place of its many routes"
 	case foreign(rule) && rule.MoreSelectors:
-		fix = fmt.Sprintf("# the rule of priority %d comes before those of the lines", rule.Priority)
+		fix = fmt.Sprintf("# move the rule at priority %d after those of the lines", rule.Priority)
 	case foreign(rule):
 		fix = fmt.Sprintf("%srule del pref %d %s", ip(p.family), rule.Priority, (&Rule{AnyRule: *rule}).text())
 	}

@@ -121,7 +121,7 @@ func TestOutcome(t *testing.T) {
 	pbr := Rule{AnyRule: explain.AnyRule{Rule: plan.Rule{Priority: 400, Table: 258, Suppress: -1, Mark: 0x30000}, Mask: 0xff0000, Action: explain.ActionLookup}, Final: true}
 	const (
 		line    = "wrong_line wan2 [mptcpctl explain 192.0.2.1]\n"
-		many    = "wrong_line wan2 [# one default route by tun0 in place of its many routes]\n"
+		many    = "wrong_line wan2 [# give tun0 one default route in place of its many routes]\n"
 		forward = "wrong_forward wan1 [mptcpctl explain 192.0.2.1]\n"
 		policy  = "wrong_forward  [mptcpctl explain 192.0.2.1]\n"
 	)
@@ -162,11 +162,11 @@ func TestOutcome(t *testing.T) {
 			sameAddress(f)
 			f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.On, config.Master
 			f.Router = but(func(q explain.Query) bool { return true }, leaves("eth2", "10.0.2.1", 3))
-		}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\n"},
+		}, "same_address wan1 [uci set network.wan1.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"},
 		"another line has the address, and its packets": {func(f *Facts) {
 			sameAddress(f)
 			f.Router = but(func(q explain.Query) bool { return q.Src == addr2 }, leaves("eth2", "10.0.2.1", 3))
-		}, "same_address wan2 [uci set network.wan2.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload]\nwrong_line wan1 [mptcpctl explain 192.0.2.1]\n"},
+		}, "same_address wan2 [uci set network.wan2.ipaddr=ADDRESS; uci commit network; /etc/init.d/network reload; mptcpctl apply]\nwrong_line wan1 [mptcpctl explain 192.0.2.1]\n"},
 		"a VPN has many routes":    {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/9")) }, many},
 		"another line has them":    {func(f *Facts) { f.Router = but(second, longer("eth1", "192.0.0.0/9")) }, ""},
 		"a VPN has quarters":       {func(f *Facts) { f.Router = but(second, longer("tun0", "192.0.0.0/2")) }, line},
@@ -211,7 +211,7 @@ func TestOutcome(t *testing.T) {
 			f.Router = inside("lan0", "192.168.1.0/24", func(q explain.Query) bool { return q.Src == addr2 })
 		}, "wrong_line wan2 [mptcpctl explain 192.168.1.2]\n"},
 		"a VPN has half of the internet, and some": {func(f *Facts) { behind(f, "0.0.0.0/5", "11.0.0.0/8"); f.Router = inside("lan0", "11.0.0.0/8", nil) },
-			"wrong_line wan1 [# one default route by lan0 in place of its many routes]\nwrong_line wan2 [# one default route by lan0 in place of its many routes]\n"},
+			"wrong_line wan1 [# give lan0 one default route in place of its many routes]\nwrong_line wan2 [# give lan0 one default route in place of its many routes]\n"},
 		"the lines keep that": {func(f *Facts) {
 			behind(f, "0.0.0.0/5", "11.0.0.0/8")
 			f.Router = inside("lan0", "11.0.0.0/8", func(q explain.Query) bool { return q.Src.IsValid() })

@@ -192,7 +192,7 @@ func TestMainTable(t *testing.T) {
 			change(f)
 		}
 	}
-	const mended = "host_route wan1 [uci set network.vpn.nohostroute=1; uci commit network; /etc/init.d/network reload]\n"
+	const mended = "host_route wan1 [uci set network.vpn.nohostroute=1; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"
 	another := func(f *Facts) {
 		other := f.Result.Lines[2]
 		other.Name = "vpn2"
@@ -207,7 +207,7 @@ func TestMainTable(t *testing.T) {
 		"the line is first":           {held(func(f *Facts) { f.Result.MasterList[plan.IPv4] = []string{"wan1", "wan2"} }), ""},
 		"there is no list":            {held(func(f *Facts) { f.Result.MasterList = [2][]string{} }), ""},
 		"no tunnel":                   {held(func(f *Facts) { f.Result.Lines = f.Result.Lines[:2] }), ""},
-		"two tunnels":                 {held(another), "host_route wan1 [uci set network.TUNNEL.nohostroute=1; uci commit network; /etc/init.d/network reload]\n"},
+		"two tunnels":                 {held(another), "host_route wan1 [uci set network.TUNNEL.nohostroute=1; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"},
 		"the line's own gateway":      {held(func(f *Facts) { f.Result.Lines[0].Use[plan.IPv4].Gateway = netip.MustParseAddr("203.0.113.9") }), ""},
 		"a route that netifd has itself": {held(func(f *Facts) {
 			f.Result.Lines[0].Netifd.Routes = []netifd.Route{{Target: netip.MustParsePrefix("203.0.113.9/32")}}
@@ -317,7 +317,7 @@ func TestOutside(t *testing.T) {
 		"without a mode":            {third(config.Interface{}, "dhcp", 3), "no_mode wan3 [mptcpctl iface wan3 on --save]\n"},
 		"a tunnel without a mode":   {third(config.Interface{}, "wireguard", 3), "tunnel_default wan3 []\n"},
 		"off":                       {third(config.Interface{Own: true}, "dhcp", 3), ""},
-		"off, and the first":        {third(config.Interface{Own: true}, "dhcp", 0), "off_first wan3 [uci set network.wan3.metric=3; uci commit network; /etc/init.d/network reload]\n"},
+		"off, and the first":        {third(config.Interface{Own: true}, "dhcp", 0), "off_first wan3 [uci set network.wan3.metric=3; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"},
 		"off for a while":           {third(config.Interface{Own: true, Chosen: true, Saved: config.On}, "dhcp", 0), ""},
 		"a mode that is taken over": {third(config.Interface{From: "wan2"}, "dhcp", 0), ""},
 		"on the device of a line":   {func(f *Facts) { third(config.Interface{}, "static", 3)(f); f.Result.Lines[2].Device = "eth2" }, ""},
@@ -352,7 +352,7 @@ func TestDevices(t *testing.T) {
 			f.Missing, f.Network = []string{i.Device}, parsed(text)
 		}
 	}
-	const missing = "device_missing lte [uci set network.lte.device=DEVICE; uci commit network; /etc/init.d/network reload]\n"
+	const missing = "device_missing lte [uci set network.lte.device=DEVICE; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"
 	on := func(device string) config.Interface {
 		return config.Interface{Own: true, Mode: config.On, Device: device}
 	}

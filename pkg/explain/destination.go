@@ -14,7 +14,7 @@ import (
 // Own explains an address of this router that no line reports. to is where its
 // packets go; the zero Addr: far away.
 func (e *Explanation) Own(addr, to netip.Addr) error {
-	e.Notes = append(e.Notes, "an address of this router that no interface of the configuration has")
+	e.Notes = append(e.Notes, "an address of this router that no configured interface has")
 	to, ok, err := e.destination(plan.FamilyOf(addr), to)
 	if err != nil || !ok {
 		return err

@@ -180,6 +180,6 @@ func TestTable(t *testing.T) {
 	same(t, "rule", "502: from 10.0.2.2 lookup 3", got.Rules[0].String())
 	same(t, "route", "default via 10.0.2.1 dev eth2 proto 77", got.Routes[0].String())
 	same(t, "counts", [3]int{1, 1, 1}, [3]int{len(got.Owners), len(got.Rules), got.Count})
-	same(t, "table 1", []string{"never given to a line: it is for the user's VPN"}, e.Notes)
+	same(t, "table 1", []string{"never assigned to a line: it is for the user's VPN"}, e.Notes)
 	same(t, "its owners", 0, len(e.Tables[2].Owners))
 }

@@ -25,7 +25,7 @@ type Table struct {
 func Known(table uint32) string {
 	switch table {
 	case 1:
-		return "never given to a line: it is for the user's VPN"
+		return "never assigned to a line: it is for the user's VPN"
 	case tableDefault:
 		return "the kernel's table default: looked up last, usually empty"
 	case plan.Main:

@@ -5,6 +5,7 @@ package explain
 import (
 	"fmt"
 	"reflect"
+	"syscall"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -60,8 +61,8 @@ func TestTraceEndsAtTheWinner(t *testing.T) {
 		"its own table":       {own, way(plan.IPv4, "eth2", "10.0.2.1", 3), []string{"501: none longer", "502: wins"}},
 		"the list":            {Query{Dst: own.Dst}, way(plan.IPv4, "eth1", "10.0.1.1", 2), []string{"32765: none longer", "32765: wins"}},
 		"main, past the list": {Query{Dst: own.Dst}, way(plan.IPv4, "eth1", "10.0.1.1", plan.Main), []string{"32765: suppressed", "32765: no route", "32766: wins"}},
-		"no way":              {Query{Dst: own.Dst}, Answer{Refused: 101}, []string{"32765: none longer", "32765: no route", "32766: no route"}},
-		"refused, not by a rule": {Query{Dst: own.Dst}, Answer{Refused: 22},
+		"no way":              {Query{Dst: own.Dst}, Answer{Refused: syscall.ENETUNREACH}, []string{"32765: none longer", "32765: no route", "32766: no route"}},
+		"refused, not by a rule": {Query{Dst: own.Dst}, Answer{Refused: syscall.EINVAL},
 			[]string{"32765: cannot tell", "32765: cannot tell", "32766: cannot tell"}},
 	} {
 		var got []string

@@ -21,7 +21,7 @@ func modeReason(l *plan.LineUse) string {
 	case l.Own:
 		return "its own option multipath"
 	case l.From == "":
-		return "no option multipath, and none to take over"
+		return "no option multipath, and no mode to take over"
 	case strings.HasPrefix(l.Interface.Device, "@"):
 		return "alias of " + l.From + ", whose mode it takes over"
 	case l.Netifd.Dynamic:

@@ -18,7 +18,7 @@ func TestReasons(t *testing.T) {
 		"its own option": {func(*plan.LineUse) {}, "its own option multipath", "interface number 2 in the file, plus 1"},
 		"chosen":         {func(l *plan.LineUse) { l.Chosen = true }, "set at run time, until the next reboot", ""},
 		"frozen":         {func(l *plan.LineUse) { l.Frozen = true }, "a bad value in its own section or in its parent's", ""},
-		"none":           {func(l *plan.LineUse) { l.Own, l.Tables[plan.IPv4] = false, 0 }, "no option multipath, and none to take over", "it takes no part, and 3 is taken by vpn"},
+		"none":           {func(l *plan.LineUse) { l.Own, l.Tables[plan.IPv4] = false, 0 }, "no option multipath, and no mode to take over", "it takes no part, and 3 is taken by vpn"},
 		"an alias": {func(l *plan.LineUse) { l.Interface.Device, l.Own, l.From = "@wan1", false, "wan1" },
 			"alias of wan1, whose mode it takes over", ""},
 		"dynamic": {func(l *plan.LineUse) { l.Own, l.From, l.Netifd.Dynamic = false, "wan1", true },

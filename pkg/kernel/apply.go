@@ -16,7 +16,7 @@ import (
 var (
 	// ErrSkipped says that an operation was not tried, because one that it
 	// depends on has failed.
-	ErrSkipped = errors.New("skipped, since what it depends on has failed")
+	ErrSkipped = errors.New("skipped: an operation that it depends on failed")
 
 	// ErrNoSlot says that the kernel's table of endpoints is full (ERANGE).
 	ErrNoSlot = errors.New("the kernel has no room for another endpoint")

@@ -147,9 +147,9 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 		if err != nil {
 			return err
 		}
-		msgs, err := syscall.ParseNetlinkMessage(c.buffer[:n])
+		msgs, err := batch.Split(c.buffer[:n])
 		if err != nil {
-			return fmt.Errorf("malformed batch: %w", err)
+			return err
 		}
 		for i := range msgs {
 			m := &msgs[i]
@@ -193,7 +193,7 @@ func result(m *syscall.NetlinkMessage) error {
 	if m.Header.Type == unix.NLMSG_ERROR {
 		length := unix.SizeofNlMsghdr
 		if m.Header.Flags&unix.NLM_F_CAPPED == 0 && len(attrs) >= length {
-			length = int(binary.NativeEndian.Uint32(attrs)+3) &^ 3
+			length = int(binary.NativeEndian.Uint32(attrs)+3) &^ 3 // at most batch.MaxLen
 		}
 		attrs = attrs[min(length, len(attrs)):]
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,27 @@ func TestAnswersThatAreTooLong(t *testing.T) {
 				t.Errorf("%d routes, error %v, want %v", len(all), err, tt.want)
 			}
 		})
+	}
+}
+
+// TestARefusalOfWhatNobodySent is not looked into: batch.Split says why.
+func TestARefusalOfWhatNobodySent(t *testing.T) {
+	for length, want := range map[uint32]string{
+		unix.SizeofNlMsghdr: "no such table: invalid argument",
+		batch.MaxLen + 1:    "malformed batch: a refusal of a request longer than a batch",
+	} {
+		k := newStrangeKernel(t, 1, func(seq uint32, far *os.File) {
+			body := make([]byte, 20)
+			binary.NativeEndian.PutUint32(body, ^uint32(unix.EINVAL)+1)
+			binary.NativeEndian.PutUint32(body[4:], length)
+			body = append(append(body, 18, 0, unix.NLMSGERR_ATTR_MSG, 0), "no such table\x00\x00\x00"...)
+			m := answerOf(unix.NLMSG_ERROR, seq, body)
+			binary.NativeEndian.PutUint16(m[6:], unix.NLM_F_ACK_TLVS)
+			write(far, m)
+		})
+		if _, err := k.routes(plan.IPv4, routeFilter{table: 9}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("a request of %d bytes: error %v, want %s", length, err, want)
+		}
 	}
 }
 

@@ -307,7 +307,7 @@ func (l *link) warnings(name string) []string {
 	if l.more == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %d of the routes on %s are left to the main table, its own table has room for %d", name, l.more, l.Name, maxLineRoutes)}
+	return []string{fmt.Sprintf("%s: %d of the routes on %s are left to the main table; its own table has room for %d", name, l.more, l.Name, maxLineRoutes)}
 }
 
 // readRoutes reads the routes of the main table on a device, default routes first. It

@@ -146,5 +146,5 @@ func TestALongMainTableWithoutNetifd(t *testing.T) {
 	want := []netifd.Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.1"), Metric: 20}}
 	same(t, "default routes", want, got[0].Routes[:1])
 	same(t, "routes", 1+maxLineRoutes, len(got[0].Routes))
-	same(t, "warnings", []string{"line: 9001 of the routes on eth1 are left to the main table, its own table has room for 1000"}, warnings)
+	same(t, "warnings", []string{"line: 9001 of the routes on eth1 are left to the main table; its own table has room for 1000"}, warnings)
 }

@@ -78,8 +78,8 @@ func wake(ctx context.Context, c *conn, counts func(*syscall.NetlinkMessage) boo
 
 // anyCounts reports whether one of the messages counts. Every one of them is
 // looked at: a filter remembers what it has seen.
-func anyCounts(batch []byte, counts func(*syscall.NetlinkMessage) bool) bool {
-	msgs, err := syscall.ParseNetlinkMessage(batch)
+func anyCounts(b []byte, counts func(*syscall.NetlinkMessage) bool) bool {
+	msgs, err := batch.Split(b)
 	yes := err != nil
 	for i := range msgs {
 		if counts(&msgs[i]) {

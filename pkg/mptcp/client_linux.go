@@ -34,7 +34,7 @@ type Client struct {
 // family's number is looked up here, once, so each method but a retried dump
 // is one request. Dial returns ErrNotSupported when the kernel has no MPTCP.
 func Dial() (*Client, error) {
-	conn, err := open()
+	conn, err := open(maxAnswer)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package mptcp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"syscall"
 
 	"github.com/mdlayher/netlink"
@@ -20,17 +21,21 @@ const maxAnswer = 256 << 10
 
 var errEndless = errors.New("an endless answer")
 
+// unbounded is for events, which never end.
+const unbounded = math.MaxInt64
+
 // socket is a netlink socket that gives up an endless answer, of which the
-// library would keep everything.
+// library would keep everything, and keeps from it what no kernel sends.
 type socket struct {
 	*netlink.Conn
 	raw    syscall.RawConn
 	buffer []byte
-	left   int // bytes, of the answer to the last request
+	most   int64 // bytes, of an answer
+	left   int64 // of the answer to the last request
 }
 
-// open opens a generic netlink socket.
-func open() (*netlink.Conn, error) {
+// open opens a generic netlink socket for answers of that many bytes.
+func open(most int64) (*netlink.Conn, error) {
 	// Without the strict option the kernel sends no extended acknowledgement.
 	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
 	if err != nil {
@@ -40,13 +45,13 @@ func open() (*netlink.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}, conn.PID()), nil
+	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen), most: most}, conn.PID()), nil
 }
 
 // Send sends a request; the connection sees to it that its answer is read before
 // the next one is sent.
 func (s *socket) Send(m netlink.Message) error {
-	s.left = maxAnswer
+	s.left = s.most
 	_, err := s.Conn.Send(m)
 	return err
 }
@@ -60,7 +65,7 @@ func (s *socket) Receive() ([]netlink.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.left -= n; s.left < 0 {
+	if s.left -= int64(n); s.left < 0 {
 		return nil, errEndless
 	}
 	return parse(append([]byte(nil), s.buffer[:n]...))
@@ -68,9 +73,9 @@ func (s *socket) Receive() ([]netlink.Message, error) {
 
 // parse splits a batch.
 func parse(b []byte) ([]netlink.Message, error) {
-	raw, err := syscall.ParseNetlinkMessage(b)
+	raw, err := batch.Split(b)
 	if err != nil {
-		return nil, fmt.Errorf("malformed batch: %w", err)
+		return nil, err
 	}
 	msgs := make([]netlink.Message, len(raw))
 	for i, m := range raw {

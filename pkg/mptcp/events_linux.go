@@ -39,9 +39,9 @@ type Events struct {
 // errors.Is(err, os.ErrPermission). It returns ErrNotSupported when the kernel
 // has no MPTCP.
 func DialEvents() (*Events, error) {
-	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
+	conn, err := open(unbounded)
 	if err != nil {
-		return nil, fmt.Errorf("generic netlink: %w", err)
+		return nil, err
 	}
 	e := &Events{conn: conn}
 	if err := e.join(); err != nil {

@@ -3,6 +3,7 @@
 package mptcp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -100,6 +101,23 @@ func TestSilentKernel(t *testing.T) {
 	}
 }
 
+// TestARefusalOfWhatNobodySent is given to no library: batch.Split says why.
+func TestARefusalOfWhatNobodySent(t *testing.T) {
+	refusal := func(length uint32) *strangeKernel {
+		data := join(u32(^uint32(unix.EINVAL)+1), u32(length), make([]byte, 12), attr(1, []byte("no such id\x00")...))
+		return &strangeKernel{batches: [][]byte{reply(unix.NLM_F_ACK_TLVS, unix.NLMSG_ERROR, data...)}}
+	}
+	for length, want := range map[uint32]string{
+		16:               "endpoint id 9: no such id: invalid argument",
+		batch.MaxLen + 1: "endpoint id 9: malformed batch: a refusal of a request longer than a batch",
+	} {
+		c := &Client{conn: netlink.NewConn(refusal(length), 1), family: 77}
+		if err := c.Delete(9); err == nil || err.Error() != want {
+			t.Errorf("a request of %d bytes: error %v, want %s", length, err, want)
+		}
+	}
+}
+
 // TestAnswerWithoutEnd is one of endpoints.
 func TestAnswerWithoutEnd(t *testing.T) {
 	nl, raw := strange.Dial(t, 1, func(request netlink.Header, far *os.File) {
@@ -107,15 +125,17 @@ func TestAnswerWithoutEnd(t *testing.T) {
 		one := reply(unix.NLM_F_MULTI, 77, endpoint...)
 		binary.NativeEndian.PutUint32(one[8:], request.Sequence)
 		binary.NativeEndian.PutUint32(one[12:], request.PID)
+		// One at a time, a slow machine would come to the deadline before the bound.
+		many := bytes.Repeat(one, 64)
 		go func() {
 			for {
-				if _, err := far.Write(one); err != nil {
+				if _, err := far.Write(many); err != nil {
 					return // the test has closed it
 				}
 			}
 		}()
 	})
-	c := &Client{conn: netlink.NewConn(&socket{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}, 1), family: 77}
+	c := &Client{conn: netlink.NewConn(&socket{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen), most: maxAnswer}, 1), family: 77}
 	if all, err := c.Endpoints(); !errors.Is(err, errEndless) {
 		t.Errorf("%d endpoints, error %v, want %v", len(all), err, errEndless)
 	}

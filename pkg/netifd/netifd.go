@@ -68,7 +68,7 @@ type Route struct {
 func (r Route) Default() bool { return r.Target.Bits() == 0 }
 
 // ErrGarbage says that the reply of netifd could not be read.
-var ErrGarbage = errors.New("unreadable reply of netifd")
+var ErrGarbage = errors.New("unreadable reply from netifd")
 
 // Parse reads the reply of "ubus call network.interface dump".
 func Parse(reply []byte) ([]Interface, error) {
@@ -76,12 +76,16 @@ func Parse(reply []byte) ([]Interface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGarbage, err)
 	}
-	list := v.Get("interface")
-	if list == nil || list.Type() != fastjson.TypeArray {
+	return parse(jsonValue{v})
+}
+
+func parse(v value) ([]Interface, error) {
+	list, ok := v.items("interface")
+	if !ok {
 		return nil, fmt.Errorf("%w: no array \"interface\"", ErrGarbage)
 	}
 	var all []Interface
-	for _, item := range list.GetArray() {
+	for _, item := range list {
 		i, err := parseInterface(item)
 		if err != nil {
 			return nil, fmt.Errorf("%w: interface %q: %w", ErrGarbage, i.Name, err)
@@ -91,23 +95,23 @@ func Parse(reply []byte) ([]Interface, error) {
 	return all, nil
 }
 
-func parseInterface(v *fastjson.Value) (Interface, error) {
+func parseInterface(v value) (Interface, error) {
 	i := Interface{
-		Name:     text(v, "interface"),
-		Up:       v.GetBool("up"),
-		Dynamic:  v.GetBool("dynamic"),
-		Proto:    text(v, "proto"),
-		L3Device: text(v, "l3_device"),
-		Device:   text(v, "device"),
-		Metric:   uint32(v.GetUint("metric")),
-		IP4Table: uint32(v.GetUint("ip4table")),
-		IP6Table: uint32(v.GetUint("ip6table")),
+		Name:     v.text("interface"),
+		Up:       v.flag("up"),
+		Dynamic:  v.flag("dynamic"),
+		Proto:    v.text("proto"),
+		L3Device: v.text("l3_device"),
+		Device:   v.text("device"),
+		Metric:   number(v, "metric"),
+		IP4Table: number(v, "ip4table"),
+		IP6Table: number(v, "ip6table"),
 	}
 	if i.Name == "" {
 		return i, errors.New("no name")
 	}
 	for _, key := range []string{"ipv4-address", "ipv6-address"} {
-		for _, item := range v.GetArray(key) {
+		for _, item := range list(v, key) {
 			a, err := parseAddress(item)
 			if err != nil {
 				return i, fmt.Errorf("%s: %w", key, err)
@@ -115,7 +119,7 @@ func parseInterface(v *fastjson.Value) (Interface, error) {
 			i.Addresses = append(i.Addresses, a)
 		}
 	}
-	for _, item := range v.GetArray("ipv6-prefix") {
+	for _, item := range list(v, "ipv6-prefix") {
 		p, err := parsePrefix(item, "address")
 		if err != nil {
 			return i, fmt.Errorf("ipv6-prefix: %w", err)
@@ -123,60 +127,73 @@ func parseInterface(v *fastjson.Value) (Interface, error) {
 		i.Prefixes = append(i.Prefixes, p.Masked())
 	}
 	var err error
-	if i.Routes, err = parseRoutes(v.GetArray("route"), i.Metric); err != nil {
+	if i.Routes, err = parseRoutes(list(v, "route"), i.Metric); err != nil {
 		return i, fmt.Errorf("route: %w", err)
 	}
-	if i.Inactive, err = parseRoutes(v.GetArray("inactive", "route"), i.Metric); err != nil {
+	if i.Inactive, err = parseRoutes(list(v, "inactive", "route"), i.Metric); err != nil {
 		return i, fmt.Errorf("inactive route: %w", err)
 	}
 	return i, nil
 }
 
-func text(v *fastjson.Value, key string) string { return string(v.GetStringBytes(key)) }
+// number is a number that netifd means as unsigned: the bus, and JSON made of what it
+// has sent, have those from 2^31 up as negative ones (blobmsg_format_element in
+// libubox's blobmsg_json.c).
+func number(v value, key string) uint32 {
+	n, _ := v.number(key)
+	return uint32(n)
+}
 
-func parsePrefix(v *fastjson.Value, key string) (netip.Prefix, error) {
-	a, err := netip.ParseAddr(text(v, key))
+// list is an array, empty where there is none.
+func list(v value, keys ...string) []value {
+	all, _ := v.items(keys...)
+	return all
+}
+
+func parsePrefix(v value, key string) (netip.Prefix, error) {
+	a, err := netip.ParseAddr(v.text(key))
 	if err != nil {
 		return netip.Prefix{}, err
 	}
-	p := netip.PrefixFrom(a, v.GetInt("mask"))
+	bits, _ := v.number("mask")
+	p := netip.PrefixFrom(a, int(max(-1, min(bits, 255))))
 	if !p.IsValid() {
-		return p, fmt.Errorf("mask %d of %s", v.GetInt("mask"), a)
+		return p, fmt.Errorf("mask %d of %s", bits, a)
 	}
 	return p, nil
 }
 
-func parseAddress(v *fastjson.Value) (Address, error) {
+func parseAddress(v value) (Address, error) {
 	p, err := parsePrefix(v, "address")
 	if err != nil {
 		return Address{}, err
 	}
 	a := Address{Prefix: p}
-	if peer := text(v, "ptpaddress"); peer != "" {
+	if peer := v.text("ptpaddress"); peer != "" {
 		a.Peer, err = netip.ParseAddr(peer)
 	}
 	return a, err
 }
 
-func parseRoutes(items []*fastjson.Value, metric uint32) ([]Route, error) {
+func parseRoutes(items []value, metric uint32) ([]Route, error) {
 	var all []Route
 	for _, item := range items {
 		target, err := parsePrefix(item, "target")
 		if err != nil {
 			return nil, err
 		}
-		r := Route{Target: target.Masked(), Metric: metric, Table: uint32(item.GetUint("table")), Type: uint32(item.GetUint("type")), MTU: uint32(item.GetUint("mtu"))}
-		if item.Exists("metric") {
-			r.Metric = uint32(item.GetUint("metric"))
+		r := Route{Target: target.Masked(), Metric: metric, Table: number(item, "table"), Type: number(item, "type"), MTU: number(item, "mtu")}
+		if _, own := item.number("metric"); own {
+			r.Metric = number(item, "metric")
 		}
-		hop, err := netip.ParseAddr(text(item, "nexthop"))
+		hop, err := netip.ParseAddr(item.text("nexthop"))
 		if err != nil {
 			return nil, err
 		}
 		if !hop.IsUnspecified() {
 			r.Nexthop = hop
 		}
-		if r.Source, err = parseSource(text(item, "source")); err != nil {
+		if r.Source, err = parseSource(item.text("source")); err != nil {
 			return nil, err
 		}
 		all = append(all, r)

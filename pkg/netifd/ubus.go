@@ -7,23 +7,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/child"
+	"github.com/mptcpctl/mptcpctl/pkg/ubus"
 )
 
-// ubus waits 5 s for the answer of netifd, and is killed a little later should
-// it not keep to that.
+// The answer of netifd is waited for for 5 s. The ubus program is killed a little later
+// should it not keep to that.
 const (
 	ubusSeconds = "5"
+	busTimeout  = 5 * time.Second
 	killTimeout = 6 * time.Second
 )
 
 // maxReply bounds what is read of the answer; 250 interfaces make 0.4 MB.
 const maxReply = 4 << 20
 
-// call is what errors are about.
-const call = "ubus call network.interface dump"
+// What is asked for, and what errors about the program name.
+const (
+	object = "network.interface"
+	method = "dump"
+	call   = "ubus call " + object + " " + method
+)
 
 var errTooLong = errors.New("the answer is longer than 4 MiB")
 
@@ -37,45 +44,141 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.buffer.Write(p)
 }
 
-// ErrNoUbus says that there is no ubus binary: the machine has no netifd.
-var ErrNoUbus = errors.New("no ubus on the PATH")
+// ErrNoUbus says that there is neither the socket of ubusd nor the ubus program: the
+// machine has no netifd.
+var ErrNoUbus = errors.New("no ubus")
 
-// Question is a call of ubus that is under way, or could not begin.
+// ErrNotRegistered says that ubus does not know netifd, which is still starting, or not
+// running. It sends an ifup of every interface that is up once it has registered.
+var ErrNotRegistered = errors.New("netifd has not registered on ubus yet")
+
+// notFound is the exit code of ubus for an object that it does not know
+// (UBUS_STATUS_NOT_FOUND in ubusmsg.h).
+const notFound = 4
+
+// Question is a call that is under way, or could not begin.
 type Question struct {
+	// Misunderstood is why the socket of ubusd was not used although it is there: what
+	// listens there has another protocol.
+	Misunderstood error
+
 	err            error // why it could not begin
+	bus            *ubus.Client
 	process        *child.Process
-	ctx            context.Context
+	caller, ctx    context.Context // ctx ends with the time for the call
 	cancel         context.CancelFunc
 	stdout, stderr capped
 }
 
-// Ask begins to ask netifd for all its interfaces, by one process, ubus, that runs
-// while the caller does something else. Answer or Drop must be called.
-func Ask(ctx context.Context) *Question {
+// Ask begins to ask netifd for all its interfaces, and lets it answer while the caller
+// does something else. Answer or Drop must be called. It asks by the socket of ubusd,
+// if there is one; else by one process, the ubus program. An empty socket is that of
+// OpenWrt.
+func Ask(ctx context.Context, socket string) *Question {
+	paths := []string{socket}
+	if socket == "" {
+		paths = ubus.Paths
+	}
+	q := &Question{caller: ctx}
+	q.ctx, q.cancel = context.WithTimeout(ctx, busTimeout)
+	for _, path := range paths {
+		var err error
+		if q.bus, err = ubus.Dial(q.ctx, path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = q.bus.Invoke(object, method)
+		}
+		switch {
+		case err == nil:
+			return q
+		case !errors.Is(err, ubus.ErrProtocol):
+			q.err = busError(err)
+		}
+		q.close()
+		if q.err == nil {
+			q.misunderstood(err)
+		}
+		return q
+	}
+	q.close()
+	q.start()
+	return q
+}
+
+// close ends a call by the socket.
+func (q *Question) close() {
+	if q.bus != nil {
+		_ = q.bus.Close()
+		q.bus = nil
+	}
+	q.cancel()
+}
+
+// misunderstood asks the program in place of the socket.
+func (q *Question) misunderstood(err error) {
+	q.Misunderstood = err
+	if q.start(); errors.Is(q.err, ErrNoUbus) {
+		q.err = err // there is a bus, and so netifd
+	}
+}
+
+// busError is the error of a call by the socket.
+func busError(err error) error {
+	if errors.Is(err, ubus.NotFound) {
+		return fmt.Errorf("ubus: %s %s: %w", object, method, ErrNotRegistered)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("ubus: %s %s: no answer within %s s", object, method, ubusSeconds)
+	}
+	return err
+}
+
+// start asks by the program.
+func (q *Question) start() {
 	path, found := child.LookPath("ubus")
 	if !found {
-		return &Question{err: ErrNoUbus}
+		q.err = ErrNoUbus
+		return
 	}
-	q := &Question{}
-	q.ctx, q.cancel = context.WithTimeout(ctx, killTimeout)
+	q.ctx, q.cancel = context.WithTimeout(q.caller, killTimeout)
 	var err error
-	q.process, err = child.Start(q.ctx, path, []string{"-t", ubusSeconds, "call", "network.interface", "dump"}, &q.stdout, &q.stderr)
+	q.process, err = child.Start(q.ctx, path, []string{"-t", ubusSeconds, "call", object, method}, &q.stdout, &q.stderr)
 	if err != nil {
 		q.cancel()
 		q.err = fmt.Errorf("%s: %w", call, err)
 	}
-	return q
 }
 
-// Answer waits for the answer. The error is ErrNoUbus where there is no such
-// program; any other means that netifd is there and did not answer, so that nothing
-// may be concluded.
+// Answer waits for the answer. The error is ErrNoUbus where there is neither the socket
+// nor the program, and ErrNotRegistered where netifd is not there yet; any other means
+// that it is there and did not answer. Nothing may be concluded from either of these
+// two.
 func (q *Question) Answer() ([]Interface, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
+	if q.bus == nil {
+		return q.answerOfProgram()
+	}
+	answer, err := q.bus.Answer()
+	q.close()
+	switch {
+	case errors.Is(err, ubus.ErrProtocol):
+		q.misunderstood(err)
+		return q.Answer()
+	case err != nil:
+		return nil, busError(err)
+	}
+	return parse(busValue{answer})
+}
+
+func (q *Question) answerOfProgram() ([]Interface, error) {
 	defer q.cancel()
 	if err := q.process.Wait(); err != nil {
+		if q.process.Code == notFound {
+			return nil, fmt.Errorf("%s: %w", call, ErrNotRegistered)
+		}
 		if err == context.DeadlineExceeded {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
@@ -90,6 +193,10 @@ func (q *Question) Answer() ([]Interface, error) {
 // Drop ends the call of one who wants no answer any more.
 func (q *Question) Drop() {
 	if q.err != nil {
+		return
+	}
+	if q.bus != nil {
+		q.close()
 		return
 	}
 	q.cancel()

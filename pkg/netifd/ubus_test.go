@@ -16,9 +16,10 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 	for name, tt := range map[string]struct{ script, err string }{
 		"an answer": {`echo '{"interface":[{"interface":"lan"}]}'`, ""},
 		"no netifd": {`echo 'Failed to connect to ubus' >&2; exit 255`, call + ": exit status 255: Failed to connect to ubus"},
+		"not there": {`echo 'Command failed: Not found' >&2; exit 4`, call + ": netifd has not registered on ubus yet"},
 		"no end":    {`kill -STOP $$`, call + ": context canceled"},
 		"^C":        {`kill -INT $$`, call + ": context canceled"},
-		"colours":   {`printf '\033[31mNot found\033[0m\n' >&2; exit 4`, call + ": exit status 4: Not found"},
+		"colours":   {`printf '\033[31mNot found\033[0m\n' >&2; exit 5`, call + ": exit status 5: Not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -26,7 +27,7 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", dir)
-			q := Ask(t.Context())
+			q := Ask(t.Context(), filepath.Join(dir, "no-socket"))
 			if q.err != nil {
 				t.Fatal(q.err)
 			}

@@ -31,8 +31,10 @@ type Interface struct {
 	Peer      netip.Addr     `json:"peer,omitzero"` // point-to-point: the other end, IPv4
 	Gateways  []netip.Addr   `json:"gateways,omitempty"`
 	Routes    []Route        `json:"routes,omitempty"` // all but the default ones
-	Prefix    netip.Prefix   `json:"prefix,omitzero"`  // delegated by the provider; LAN gets its first /64
-	Metric    int            `json:"metric,omitempty"`
+	// Configured are those of Routes that Reload has read from the configuration.
+	Configured []Route      `json:"configured,omitempty"`
+	Prefix     netip.Prefix `json:"prefix,omitzero"` // delegated by the provider; LAN gets its first /64
+	Metric     int          `json:"metric,omitempty"`
 
 	NoDefaultRoute bool   `json:"no_default_route,omitempty"` // option defaultroute 0
 	SourceFilter   bool   `json:"source_filter,omitempty"`    // IPv6 default routes hold for the line's own sources, as with dhcpv6

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,7 @@ type state struct {
 	Lines      []line         `json:"lines"`
 	Interfaces []Interface    `json:"interfaces"`
 	Ubus       Misbehaviour   `json:"ubus,omitempty"`
+	Broken     time.Time      `json:"broken,omitzero"` // when Ubus was set
 	Events     []Event        `json:"events,omitempty"`
 	Hooks      string         `json:"hooks,omitempty"`
 }

@@ -31,7 +31,13 @@ const (
 	Garbage     Misbehaviour = "garbage"     // prints what is no JSON, exit 0
 	Truncated   Misbehaviour = "truncated"   // prints half an answer, exit 0
 	Silent      Misbehaviour = "silent"      // prints nothing, exit 0
+	Absent      Misbehaviour = "absent"      // does not know netifd: exit 4
+	Starting    Misbehaviour = "starting"    // the same for 3 s, as in a slow boot
 )
+
+// startTime is how long netifd takes from its start to its registration in a slow boot,
+// as recorded.
+const startTime = 3 * time.Second
 
 // Exit codes of ubus: a status of libubus (ubusmsg.h), or a negative one as the
 // shell sees it. Those that no comment marks were recorded.
@@ -45,7 +51,7 @@ const (
 // BreakUbus makes the stand-in `ubus` misbehave until it is told to Behave.
 func (l *Lab) BreakUbus(how Misbehaviour) error {
 	return l.update(func(s *state) error {
-		s.Ubus = how
+		s.Ubus, s.Broken = how, time.Now()
 		return nil
 	})
 }
@@ -114,6 +120,12 @@ func (s *state) ubus(args []string, out, problems io.Writer) int {
 		return 0
 	case Silent:
 		return 0
+	case Absent:
+		return ubusFailed(problems, simple, "Not found", ubusNotFound)
+	case Starting:
+		if time.Since(s.Broken) < startTime {
+			return ubusFailed(problems, simple, "Not found", ubusNotFound)
+		}
 	}
 	switch {
 	case args[0] == "list":

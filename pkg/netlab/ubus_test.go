@@ -132,6 +132,9 @@ func TestTheStandInUbusExitsAsTheRealOneDoes(t *testing.T) {
 		{"timeout", Timeout, "call network.interface dump", 7, "Command failed: Request timed out\n"},
 		{"garbage", Garbage, "call network.interface dump", 0, "<html>"},
 		{"silent", Silent, "call network.interface dump", 0, ""},
+		{"no netifd", Absent, "call network.interface dump", 4, "Command failed: Not found\n"},
+		{"no netifd in a list", Absent, "list network.interface", 4, "Command failed: Not found\n"},
+		{"netifd is starting", Starting, "call network.interface dump", 4, "Command failed: Not found\n"},
 	} {
 		must(t, l.BreakUbus(c.break_))
 		out, code := runTool(t, l, "ubus", strings.Fields(c.args)...)
@@ -145,8 +148,15 @@ func TestTheStandInUbusExitsAsTheRealOneDoes(t *testing.T) {
 	}
 	calls, err := l.Calls()
 	must(t, err)
-	if want := "ubus -t 5 call network.interface.wan1 status\n"; len(calls) != 12 || calls[0] != want {
-		t.Errorf("%d calls, the first %q, want 12 and %q", len(calls), calls[0], want)
+	must(t, l.update(func(s *state) error {
+		s.Ubus, s.Broken = Starting, time.Now().Add(-startTime)
+		return nil
+	}))
+	if out, code := runTool(t, l, "ubus", "call", "network.interface", "dump"); code != 0 {
+		t.Errorf("3 s after its start netifd is not registered: exit code %d, %q", code, out)
+	}
+	if want := "ubus -t 5 call network.interface.wan1 status\n"; len(calls) != 15 || calls[0] != want {
+		t.Errorf("%d calls, the first %q, want 15 and %q", len(calls), calls[0], want)
 	}
 }
 

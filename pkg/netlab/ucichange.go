@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
@@ -70,14 +72,28 @@ func (c *uciCommand) stage(p *uci.Package, line string) error {
 	if err := os.MkdirAll(c.save, 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(c.save, p.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := lockedDelta(filepath.Join(c.save, p.Name), os.O_CREATE)
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteString(line); err != nil {
-		return errors.Join(err, f.Close())
+	_, err = f.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = f.WriteString(line)
 	}
-	return f.Close()
+	return errors.Join(err, f.Close())
+}
+
+// lockedDelta opens a file of changes and takes its lock, in the order of
+// uci_open_stream in libuci's util.c: who waits goes on in the file that it has opened.
+func lockedDelta(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // changes prints what is staged, of every package or of one.
@@ -118,11 +134,15 @@ func change(line string) string {
 
 // revert drops the staged changes of a package, a section or an option.
 func (c *uciCommand) revert(name, tuple string) error {
-	file := filepath.Join(c.save, name)
-	data, err := os.ReadFile(file)
+	f, err := lockedDelta(filepath.Join(c.save, name), 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
 	if err != nil {
 		return err
 	}
@@ -133,10 +153,11 @@ func (c *uciCommand) revert(name, tuple string) error {
 			kept.WriteString(line)
 		}
 	}
-	if kept.Len() == 0 {
-		return os.Remove(file)
+	if err := f.Truncate(0); err != nil {
+		return err
 	}
-	return os.WriteFile(file, []byte(kept.String()), 0o600)
+	_, err = f.WriteAt([]byte(kept.String()), 0)
+	return err
 }
 
 // commit writes the staged changes into the configuration; with -P there is

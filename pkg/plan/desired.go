@@ -115,7 +115,7 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 			l.Name, "replies to LAN hosts stay on the LAN")
 		for _, table := range p.tables {
 			p.wantRule(Rule{Family: f, Priority: PriorityLocal, Src: src, Table: table, Suppress: DefaultLikeBits},
-				l.Name, "replies to LAN hosts use a table of netifd's")
+				l.Name, "replies to LAN hosts use netifd's table")
 		}
 		p.wantRule(Rule{Family: f, Priority: PrioritySource, Src: src, Table: u.Table, Suppress: -1},
 			l.Name, "packets from its address leave over this line")

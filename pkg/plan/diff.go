@@ -209,7 +209,7 @@ func (p *planner) diffRoutes() {
 		switch {
 		case slices.Contains(have, w.Route):
 		case foreign[w.key()]:
-			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("%s: table %s has a foreign route to %s, the managed one is left out",
+			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("%s: table %s has a foreign route to %s; the managed one is left out",
 				w.iface, tableText(w.Table), w.Dst))
 		case len(have) > 0:
 			op.Action = Change

@@ -24,7 +24,7 @@ func (e *endpointPlan) emit() {
 		}
 		reason := "mode " + w.line.Mode.String()
 		if w.draining {
-			reason = "a primary line is back, connections move to it"
+			reason = "a primary line is back; connections move to it"
 		}
 		e.draft.add(phaseFlags, Op{Action: Change, Object: ObjectEndpoint, Endpoint: changed, Interface: w.line.Name, Reason: reason})
 	}
@@ -93,7 +93,7 @@ func (e *endpointPlan) flagsNow(there mptcp.Endpoint, w wantedEndpoint) mptcp.Fl
 		return w.flags
 	}
 	e.result.Warnings = append(e.result.Warnings, fmt.Sprintf(
-		"%s: fullmesh is changed when no connection has a subflow over it, which the change would close", w.line.Name))
+		"%s: fullmesh changes once no connection has a subflow over it: the change would close them", w.line.Name))
 	return w.flags&^mptcp.FlagFullmesh | there.Flags&mptcp.FlagFullmesh
 }
 

@@ -63,7 +63,7 @@ func TestGlobalSettings(t *testing.T) {
 		{"written where it differs", "mptcp_stale_loss_cnt '8'", "net/mptcp/stale_loss_cnt", "4", "8", ""},
 		{"the same number in other words", "mptcp_add_addr_timeout '0170'", "net/mptcp/add_addr_timeout", "120", "120", ""},
 		{"a scheduler that the kernel has", "mptcp_scheduler 'burst'", keyScheduler, "default", "burst", ""},
-		{"a scheduler that it lacks", "mptcp_scheduler 'blest'", keyScheduler, "default", "default", "option mptcp_scheduler 'blest': this kernel has default burst"},
+		{"a scheduler that it lacks", "mptcp_scheduler 'blest'", keyScheduler, "default", "default", "option mptcp_scheduler 'blest': this kernel only has default burst"},
 		{"a setting that it lacks", "mptcp_blackhole_timeout '0'", "", "", "", "option mptcp_blackhole_timeout: this kernel has no net.mptcp.blackhole_timeout"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -95,7 +95,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 	var ops []Op
 	low := s.Limits
 	if low.Subflows = min(low.Subflows, opening+1); low != s.Limits {
-		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: low, Reason: "connections with subflows get no more"})
+		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: low, Reason: "no new subflows for other connections"})
 	}
 	first := len(ops)
 	for i := range deletes {
@@ -103,7 +103,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 	}
 	ops = slices.Concat(ops, adds, deletes)
 	if low != s.Limits {
-		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: s.Limits, Reason: "as it was"})
+		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: s.Limits, Reason: "restored"})
 	}
 	return ops
 }
@@ -137,7 +137,7 @@ func (r *Result) RepeatRemoveAddr(gone []netip.Addr, all *Connections) []Op {
 func removeAddr(addr netip.Addr, name string) Op {
 	return Op{
 		Action: Delete, Object: ObjectEndpoint, Endpoint: mptcp.Endpoint{Addr: addr},
-		Interface: name, Reason: "peers are told over the remaining lines",
+		Interface: name, Reason: "withdrawn from peers over the other lines",
 	}
 }
 

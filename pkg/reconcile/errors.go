@@ -17,9 +17,9 @@ var (
 	// manager for the endpoints.
 	ErrNoPathManager = errors.New("no path manager")
 	// ErrNotPrivileged says that the process lacks CAP_NET_ADMIN.
-	ErrNotPrivileged = errors.New("no CAP_NET_ADMIN here: run it as root")
+	ErrNotPrivileged = errors.New("CAP_NET_ADMIN is missing: run this as root")
 	// ErrNotHealed says that a line was not healed, and that nothing has changed.
-	ErrNotHealed = errors.New("nothing is changed")
+	ErrNotHealed = errors.New("nothing was changed")
 )
 
 // kindError is an error of one of the kinds above that keeps its own text.

@@ -23,6 +23,9 @@ func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, er
 	if failed == nil {
 		f.Config, f.Result, f.State = &o.Config, o.Result, o.State
 		f.Network = o.Package
+		if o.misunderstood != nil {
+			f.Unchecked = append(f.Unchecked, o.misunderstood.Error()+"; the ubus program was asked instead")
+		}
 	} else if state, err := k.Observe(plan.Request{}); err != nil {
 		return f, errors.Join(failed, wrap("reading the kernel's state", err))
 	} else {

@@ -138,7 +138,7 @@ func (o *Observation) mayHeal(h *Healing) error {
 	}
 	now, err := o.healing(h.name)
 	if err == nil && now.Interrupted > 0 && !h.interrupt {
-		err = notHealed(h.name, "subflows have come to life in the meantime; try again")
+		err = notHealed(h.name, "new subflows were established in the meantime; try again")
 	}
 	return err
 }

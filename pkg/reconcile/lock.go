@@ -58,7 +58,7 @@ func acquireFlags(ctx context.Context, path string, timeout time.Duration, flags
 	}
 }
 
-var errNotOwn = errors.New("not a file of this user's own with one name")
+var errNotOwn = errors.New("not a regular file with one link that this user owns")
 
 // openOwn opens a file that is written to. In a directory in which every user may
 // write, as /var/lock is on OpenWrt, there may be something else in its place: a link,

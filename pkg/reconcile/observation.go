@@ -21,6 +21,9 @@ type Request struct {
 	Subflows func() (all []plan.Subflow, known bool, err error)
 	// ListSubflows fills in State.Subflows also where the plan does not depend on them.
 	ListSubflows bool
+	// Reloaded says that the configuration was changed for all programs, so that netifd
+	// may read it only after this run: Settle then looks on until nothing changes.
+	Reloaded bool
 
 	hint     hint
 	search   bool // for managed routes in all tables
@@ -44,7 +47,10 @@ type Observation struct {
 	State  plan.State
 	Result plan.Result
 
+	hint     hint               // that Observe has read
 	reported []netifd.Interface // by netifd
+	// misunderstood is why the socket of ubusd was not used although it is there.
+	misunderstood error
 	lost     []plan.Subflow     // of connections without any subflow, where a line is healed
 }
 
@@ -55,14 +61,15 @@ func (r *Runner) Observe(ctx context.Context, k *kernel.Kernel, req Request) (*O
 	if err != nil {
 		return nil, err
 	}
-	req.hint = r.peekHint()
+	o.hint = r.peekHint()
+	req.hint = o.hint
 	return o, o.plan(k, req)
 }
 
 // read reads the configuration and asks netifd, both at once; the kernel is
 // asked later. What is wrong with the configuration comes before what is with netifd.
 func (r *Runner) read(ctx context.Context) (*Observation, error) {
-	question := netifd.Ask(ctx)
+	question := netifd.Ask(ctx, r.UbusSocket)
 	pkg, cfg, err := r.readPackage(ctx)
 	if err != nil {
 		question.Drop()
@@ -70,6 +77,7 @@ func (r *Runner) read(ctx context.Context) (*Observation, error) {
 	}
 	o := &Observation{Package: pkg, Config: cfg}
 	o.reported, err = question.Answer()
+	o.misunderstood = question.Misunderstood
 	o.Netifd = !errors.Is(err, netifd.ErrNoUbus)
 	if o.Netifd && err != nil {
 		return nil, err

@@ -26,9 +26,9 @@ func (o *Observation) Problems() error {
 	switch {
 	case !o.Config.Globals.Multipath:
 	case o.State.PathManager == plan.PathManagerMissing:
-		missing = errors.New("this kernel has no Multipath TCP: rules and routes are kept, endpoints are not")
+		missing = errors.New("this kernel has no Multipath TCP: only rules and routes are managed")
 	case o.State.PathManager == plan.PathManagerOther:
-		missing = errors.New("the kernel's path manager is not in charge (net.mptcp.pm_type, net.mptcp.path_manager): rules and routes are kept, endpoints are not")
+		missing = errors.New("the kernel's path manager is not in use (net.mptcp.pm_type, net.mptcp.path_manager): only rules and routes are managed")
 	}
 	return errors.Join(Problems(&o.Config), of(ErrNoPathManager, missing))
 }

@@ -61,13 +61,15 @@ func openKernel() (*kernel.Kernel, error) {
 
 // runWith is RunLocked with sockets that stay open.
 func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req Request) (Outcome, error) {
+	var outcome Outcome
 	o, err := r.read(ctx)
-	if err != nil {
+	if err == nil {
+		outcome, err = o.run(k, lock, req)
+	} else if !req.Reloaded || !transient(err) {
 		return Outcome{}, err
 	}
-	outcome, err := o.run(k, lock, req)
-	if e := r.callSettle(&outcome.Result); e != nil {
-		outcome.Warnings = append(outcome.Warnings, "settle is not called: "+e.Error())
+	if e := r.callSettle(&outcome.Result, req.Reloaded); e != nil {
+		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
 }

@@ -26,12 +26,15 @@ type Runner struct {
 	// StateDir is the directory of the runtime choices; empty: /var/state, or
 	// /run/mptcpctl where that is missing.
 	StateDir string
+	// UbusSocket is the socket of ubusd; empty: where OpenWrt has it.
+	UbusSocket string
 	// LockFile is held by every run that changes something. The files of Settle and
 	// Watch are beside it.
 	LockFile string
 	// LockTimeout is how long a run waits for the lock.
 	LockTimeout time.Duration
-	// StartSettle starts a process that calls Settle, and does not wait for it.
+	// StartSettle starts a process that calls Settle, and does not wait for it. With nil
+	// what waits is left to the next run.
 	StartSettle func() error
 	// Warned is called with the warnings about the files whenever they have been read,
 	// before it is known whether a run can go on. It may be nil.

@@ -148,6 +148,21 @@ func TestAReplayPlansWhatWasObserved(t *testing.T) {
 	}
 }
 
+// TestASnapshotHasTheHintOfItsPlan has another run end while netifd is asked.
+func TestASnapshotHasTheHintOfItsPlan(t *testing.T) {
+	r := newRunner(t)
+	must(t, os.WriteFile(r.LockFile, []byte("1\n"), 0o600))
+	dir := t.TempDir()
+	ubus := "#!/bin/sh\necho 7 >" + r.LockFile + "\necho '{\"interface\":[]}'\n"
+	must(t, os.WriteFile(filepath.Join(dir, "ubus"), []byte(ubus), 0o700))
+	t.Setenv("PATH", dir)
+	s, err := r.Snapshot(t.Context(), "1.0")
+	must(t, err)
+	if !s.HintKnown || s.LastID != 7 {
+		t.Errorf("hint known %v, last id %d, want 7", s.HintKnown, s.LastID)
+	}
+}
+
 func TestWhatACallerDecidesOn(t *testing.T) {
 	r := newRunner(t)
 	for _, tt := range []struct {

@@ -36,6 +36,7 @@ type settler struct {
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 	rescue   rescue
+	look     look // after a reload
 }
 
 // Settle applies what earlier runs have left waiting, until nothing waits any more or
@@ -108,7 +109,7 @@ func (s *settler) once(ctx context.Context) (done bool) {
 	if ctx.Err() == nil {
 		s.report(outcome, err)
 	}
-	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks()
+	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.look.goesOn()
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
@@ -138,12 +139,17 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	if called.rescue {
 		s.rescue.begin(called.gone)
 	}
-	if s.seen == nil {
+	if called.look {
+		s.look.begin()
+	}
+	if s.seen == nil || s.look.goesOn() {
 		if s.seen, err = s.read(ctx); err != nil {
+			s.look.see(nil, err)
 			return Outcome{}, err
 		}
 	}
 	outcome, err := s.seen.run(s.kernel, lock, Request{settling: true, carriers: s.carriers})
+	s.look.see(s.seen, err)
 	if !transient(err) {
 		clear(s.carriers) // they are renewed, or not wanted any more
 	}

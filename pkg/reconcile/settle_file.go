@@ -20,15 +20,15 @@ import (
 func (r *Runner) settleFile() string { return r.LockFile + ".settle" }
 
 // callSettle tells settle that a run has looked, and starts one, detached, where
-// something waits and none is running: the queue of netifd waits for this
+// something waits, or it is to look on, and none is running: the queue of netifd waits for this
 // process, and must not wait for that one. The caller holds the lock.
-func (r *Runner) callSettle(result *plan.Result) error {
+func (r *Runner) callSettle(result *plan.Result, look bool) error {
 	flags := os.O_RDWR | os.O_APPEND
 	rescue, unknown := false, error(nil)
 	if result.MayNeedRescue() {
 		rescue, unknown = connected()
 	}
-	wanted := len(result.Waiting) > 0 || rescue
+	wanted := len(result.Waiting) > 0 || rescue || look
 	if wanted {
 		flags |= os.O_CREATE
 	}
@@ -39,7 +39,7 @@ func (r *Runner) callSettle(result *plan.Result) error {
 	if err != nil {
 		return errors.Join(unknown, err)
 	}
-	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, rescue: rescue, gone: result.RemovedAddrs()})
+	running, err := (&Lock{f}).call(settleCall{carriers: result.NoCarrier, rescue: rescue, gone: result.RemovedAddrs(), look: look})
 	// Closed before settle starts, which wants the lock that was tried here.
 	if err = errors.Join(err, f.Close()); err == nil && wanted && !running && r.StartSettle != nil {
 		err = r.StartSettle()
@@ -57,11 +57,17 @@ type settleCall struct {
 	// addresses that were announced to peers as gone.
 	rescue bool
 	gone   []netip.Addr
+	// look says that netifd may still be reading a new configuration.
+	look bool
 }
 
 // settleRescue is before each of settleCall.gone in the file, and alone for
-// settleCall.rescue; no device's name begins so (net/core/dev.c, dev_valid_name).
-const settleRescue = "/"
+// settleCall.rescue; settleLook stands for settleCall.look. No device has such a name
+// (net/core/dev.c, dev_valid_name).
+const (
+	settleRescue = "/"
+	settleLook   = ":"
+)
 
 // call leaves it in settle's file, a line for each name; the event is the time of
 // the change. It reports whether a settle runs, which will look again.
@@ -72,6 +78,9 @@ func (l *Lock) call(c settleCall) (running bool, err error) {
 		for _, addr := range c.gone {
 			lines = append(lines, settleRescue+addr.String())
 		}
+	}
+	if c.look {
+		lines = append(lines, settleLook)
 	}
 	if _, err := l.f.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		return false, fmt.Errorf("settle: %w", err)
@@ -106,6 +115,8 @@ func (l *Lock) takeCall() (c settleCall, err error) {
 			if addr, err := netip.ParseAddr(gone); err == nil { // else it is a half one, of a run that was killed
 				c.gone = append(c.gone, addr)
 			}
+		case name == settleLook:
+			c.look = true
 		case name != "":
 			c.carriers = append(c.carriers, name)
 		}

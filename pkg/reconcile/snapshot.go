@@ -16,7 +16,6 @@ import (
 // Snapshot observes as a run does. It plans to see that a plan can be made. The
 // version is that of the program.
 func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapshot, error) {
-	h := r.peekHint()
 	k, err := openKernel()
 	if err != nil {
 		return snapshot.Snapshot{}, err
@@ -30,7 +29,7 @@ func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapsho
 		Program: version, Release: kernel.Release(),
 		File: r.ConfigFile(), Config: snapshot.Keep(o.Package),
 		Netifd: o.Netifd, Interfaces: o.Interfaces, State: o.State,
-		HintKnown: h.known, LastID: h.lastID, Tables: h.tables,
+		HintKnown: o.hint.known, LastID: o.hint.lastID, Tables: o.hint.tables,
 		Privileged: NeedNetAdmin() == nil,
 	}
 	for _, i := range o.Config.Interfaces {

@@ -184,9 +184,9 @@ func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32,
 // decodeBatch calls fn with the body of every reply to request seq, which asked
 // for protocol, and tells whether the dump is complete.
 func decodeBatch(b []byte, seq, protocol uint32, fn func([]byte) error) (done bool, err error) {
-	msgs, err := syscall.ParseNetlinkMessage(b)
+	msgs, err := batch.Split(b)
 	if err != nil {
-		return false, fmt.Errorf("malformed batch: %w", err)
+		return false, err
 	}
 	for _, m := range msgs {
 		if m.Header.Seq != seq {

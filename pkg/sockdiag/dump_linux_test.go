@@ -17,7 +17,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 
-	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/since"
 )
 
 var comparable = cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})
@@ -354,7 +354,7 @@ func TestListingNeedsNoCapability(t *testing.T) {
 		var none [2]unix.CapUserData
 		return unix.Capset(&header, &none[0])
 	})
-	told, err := netlab.KernelFrom("6.15")
+	told, err := since.Linux("6.15")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/since"
 )
 
 // eachPerConnection is the most that a listing may allocate for a connection
@@ -176,9 +178,14 @@ func TestAFallenBackConnectionHasItsTCPSocket(t *testing.T) {
 
 // TestWhatNeverTriedMPTCP lets the kernel find that MPTCP is filtered: the server
 // is out of reach until the kernel tries without. It then gives MPTCP up for all
-// connections to come.
+// connections to come. Before Linux 6.12 it goes on with MPTCP for ever.
 func TestWhatNeverTriedMPTCP(t *testing.T) {
 	p := newPair(t)
+	_, err := os.Stat("/proc/sys/net/mptcp/blackhole_timeout")
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	givesUp := err == nil
 	p.dial("10.0.0.1", "10.0.0.100") // the client knows the server's MAC address
 	var l net.Listener
 	p.server.do(func() (err error) {
@@ -193,12 +200,17 @@ func TestWhatNeverTriedMPTCP(t *testing.T) {
 	p.client.poll("the plain SYN", func() bool { return p.client.retransmitted(to) >= 2 })
 	p.server.do(func() error { return addAddrs("up", "10.0.0.100/24") })
 	p.client.poll("the connection", func() bool {
-		return slices.ContainsFunc(p.client.connections(), func(c Connection) bool { return c.Remote == to && c.State == Established && c.Fallback })
+		return slices.ContainsFunc(p.client.connections(), func(c Connection) bool { return c.Remote == to && c.State == Established && c.Fallback == givesUp })
 	})
 	next := p.client.begin(t, to)
-	p.client.poll("a connection without MPTCP", func() bool {
+	local, err := unix.Getsockname(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := uint16(local.(*unix.SockaddrInet4).Port)
+	p.client.poll("the next connection, without MPTCP if the kernel has given it up", func() bool {
 		return slices.ContainsFunc(p.client.connections(), func(c Connection) bool {
-			return c.Token == 0 && c.Fallback && c.State == Established && c.Remote == to && len(c.Subflows) == 1 && c.Subflows[0].Remote == to
+			return c.Local.Port() == port && (c.Token == 0) == givesUp && c.Fallback == givesUp && c.State == Established && c.Remote == to && len(c.Subflows) == 1 && c.Subflows[0].Remote == to
 		})
 	})
 	for _, fd := range []int{blocked, next} {
@@ -240,17 +252,28 @@ func (n *namespace) retransmitted(to netip.AddrPort) (count uint32) {
 
 func TestMPTCPInfo(t *testing.T) {
 	p := newPair(t)
+	counts, err := since.Linux("6.5")
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.add(0, map[uint8]string{4: "10.0.0.2"})
 	p.dial("10.0.0.1", "10.0.0.100")
 	c := p.client.await("the acknowledgement", func(c Connection) bool {
-		return len(paths(c.Subflows)) == 2 && c.MPTCP.BytesAcked >= 100_000
+		sent := uint64(0)
+		for _, s := range c.Subflows {
+			sent += s.TCP.BytesAcked
+		}
+		return len(paths(c.Subflows)) == 2 && sent >= 100_000 && (!counts || c.MPTCP.BytesAcked >= 100_000)
 	})
 	got := c.MPTCP
 	if got.Subflows != 1 || got.SubflowsMax != 8 || got.Checksum {
 		t.Errorf("information %+v with one subflow more, of 8, and no checksum", got)
 	}
-	if !got.Counted || got.BytesSent != 100_000 || got.BytesReceived < 50_000 {
+	if counts && (!got.Counted || got.BytesSent != 100_000 || got.BytesReceived < 50_000) {
 		t.Errorf("information %+v after 100000 bytes out and 50000 in", got)
+	}
+	if !counts && (got.Counted || got.BytesSent != 0 || got.BytesReceived != 0 || got.BytesAcked != 0) {
+		t.Errorf("information %+v of a kernel that does not count", got)
 	}
 }
 

@@ -57,8 +57,8 @@ func FuzzApplyDelta(f *testing.F) {
 		ApplyDelta(basePackage(t), data)
 
 		p := basePackage(t)
-		edited := without(data, "network", "wan", "proto", true)
-		edited = append(edited, "network.wan='interface'\nnetwork.wan.proto='ours'\n"...)
+		edited := withChoice(data, "network", "wan", "", "network.wan='interface'\n")
+		edited = withChoice(edited, "network", "wan", "proto", "network.wan.proto='ours'\n")
 		ApplyDelta(p, edited)
 		wan, ok := p.Section("wan")
 		if !ok {
@@ -70,7 +70,7 @@ func FuzzApplyDelta(f *testing.F) {
 	})
 }
 
-func FuzzWithout(f *testing.F) {
+func FuzzWithoutChoice(f *testing.F) {
 	for _, delta := range deltas(f) {
 		f.Add(delta)
 	}
@@ -78,7 +78,7 @@ func FuzzWithout(f *testing.F) {
 		if bytes.IndexByte(data, 0) >= 0 {
 			return
 		}
-		kept := without(data, "network", "wan", "proto", false)
+		kept := withoutChoice(data, "network", "wan", "proto")
 		for l := (lexer{in: kept}); l.next(); {
 			c, err := readChange(&l)
 			if err == nil && c.pkg == "network" && c.section == "wan" && c.option == "proto" {

@@ -110,7 +110,7 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 	}
 	p, err := Parse(pkg, []byte(stdout))
 	if err != nil {
-		return nil, fmt.Errorf("answer of uci export: %w", err)
+		return nil, fmt.Errorf("output of uci export: %w", err)
 	}
 	for i := range p.Sections {
 		p.Sections[i].Anonymous = madeUp(p.Sections[i])

@@ -27,15 +27,18 @@ const (
 	// lock for one write.
 	lockWait = 5 * time.Second
 	lockPoll = 10 * time.Millisecond
+	// maxState is the size in bytes from which on a state file is tidied up.
+	maxState = 64 << 10
 )
 
-// SetState makes a runtime choice: it writes one line PACKAGE.SECTION.OPTION='VALUE'
-// into the state directory's file, as "uci -P" would, and takes the older lines about
-// that option away. Every other line stays as it is, except for what no uci writes and
-// what would hide the added line: a last line that ends inside an open quote or with a
-// backslash, and lines with NUL bytes. The directory is made where it is missing. The
-// file is locked as libuci locks it. It must be no symbolic link. Whatever interrupts
-// the call, the file says the old or the new thing.
+// SetState makes a runtime choice: it appends one line PACKAGE.SECTION.OPTION='VALUE'
+// to the state directory's file, as "uci -P" would, unless that is the last line
+// already. In a file of more than 64 kB it also takes away the lines about that option
+// that a later one has replaced. Every other line stays as it is, except for what no uci
+// writes and what would hide our line: a last line that ends inside an open quote or
+// with a backslash, and lines with NUL bytes. The directory is made where it is missing.
+// The file is locked and written in place, as libuci does: a uci that waits for the lock
+// goes on in the file that it has opened. It must be no symbolic link.
 //
 // The error wraps ErrInvalid for names and values that UCI cannot hold; the empty
 // value is one, because it would mean UnsetState.
@@ -52,13 +55,13 @@ func (s Source) SetState(ctx context.Context, pkg, section, option, value string
 		return fmt.Errorf("state directory: %w", err)
 	}
 	return editState(ctx, s.statePath(pkg), os.O_RDWR|os.O_CREATE, func(old []byte) []byte {
-		return append(without(old, pkg, section, option, true), line...)
+		return withChoice(old, pkg, section, option, line)
 	})
 }
 
 // UnsetState takes a runtime choice back: it removes every line about that option
-// from the state file, and keeps the others as they are. No such line, or no file,
-// is no error.
+// from the state file, and keeps the others as they are. The file is written in place.
+// No such line, or no file, is no error.
 func (s Source) UnsetState(ctx context.Context, pkg, section, option string) error {
 	if err := checkSetting(pkg, section, option); err != nil {
 		return err
@@ -67,7 +70,7 @@ func (s Source) UnsetState(ctx context.Context, pkg, section, option string) err
 		return nil
 	}
 	err := editState(ctx, s.statePath(pkg), os.O_RDWR, func(old []byte) []byte {
-		return without(old, pkg, section, option, false)
+		return withoutChoice(old, pkg, section, option)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -77,36 +80,82 @@ func (s Source) UnsetState(ctx context.Context, pkg, section, option string) err
 
 func (s Source) statePath(pkg string) string { return filepath.Join(s.StateDir, pkg) }
 
-// without returns a copy of a delta file that lacks the changes of one option. With
-// sealed a line can be added to it: it ends with a newline, and lacks what would make
-// that line its continuation.
-func without(data []byte, pkg, section, option string, sealed bool) []byte {
-	kept := make([]byte, 0, len(data)+128)
+// withChoice is what becomes of a state file by one more line, about that option.
+func withChoice(old []byte, pkg, section, option, line string) []byte {
+	size := len(old)
 	// The newline comes first: behind a backslash and a carriage return it is what
 	// makes the next line a continuation.
-	if sealed && len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
-		data = append(slices.Clip(data), '\n')
+	if size > 0 && !bytes.HasSuffix(old, []byte("\n")) {
+		old = append(slices.Clip(old), '\n')
 	}
+	lines := slices.DeleteFunc(stateLines(old), func(l stateLine) bool { return l.hides })
+	if n := len(lines); n > 0 && string(lines[n-1].text) == line {
+		return join(lines)
+	}
+	if size > maxState {
+		lines = lastOnes(lines, pkg, section, option)
+	}
+	return append(join(lines), line...)
+}
+
+// withoutChoice is what becomes of a state file that has no line about an option any more.
+func withoutChoice(old []byte, pkg, section, option string) []byte {
+	return join(slices.DeleteFunc(stateLines(old), func(l stateLine) bool {
+		return l.pkg == pkg && l.section == section && l.option == option
+	}))
+}
+
+// stateLine is a logical line of a delta file with the change that it is; what cannot
+// be read has none.
+type stateLine struct {
+	change
+	text []byte
+	// hides says that uci would not find the next line, or nothing behind it: it ends
+	// within a quote or goes on, or has a NUL byte.
+	hides bool
+}
+
+func stateLines(data []byte) (lines []stateLine) {
 	l := lexer{in: data}
 	for read := 0; len(l.in) > 0; {
 		l.begin()
 		c, err := readChange(&l)
+		if err != nil {
+			c = change{}
+		}
 		text := data[read : len(data)-len(l.in)]
 		read += len(text)
-		switch {
-		case err == nil && c.pkg == pkg && c.section == section && c.option == option:
-		case sealed && (l.open || bytes.IndexByte(text, 0) >= 0):
-		default:
-			kept = append(kept, text...)
-		}
+		lines = append(lines, stateLine{c, text, l.open || bytes.IndexByte(text, 0) >= 0})
 	}
-	return kept
+	return lines
 }
 
-// editState replaces the content of a file under its lock. What only adds one line
-// is appended in place, as libuci does, so that a uci which waits for the lock loses
-// nothing; a line cut short has no closing quote and therefore no meaning. Everything
-// else goes to a new file that takes the old one's place.
+func join(lines []stateLine) []byte {
+	var all []byte
+	for _, l := range lines {
+		all = append(all, l.text...)
+	}
+	return all
+}
+
+// lastOnes leaves out the lines that set an option of a section and are followed by
+// another one that does, or by the one about section that comes next.
+func lastOnes(lines []stateLine, pkg, section, option string) []stateLine {
+	replaced := map[string]bool{section: true}
+	for i := len(lines) - 1; i >= 0; i-- {
+		l := &lines[i]
+		if l.op != opSet || l.pkg != pkg || l.option != option {
+			continue
+		}
+		if replaced[l.section] {
+			l.text = nil
+		}
+		replaced[l.section] = true
+	}
+	return lines
+}
+
+// editState edits a file under its lock, in place.
 func editState(ctx context.Context, path string, flags int, edit func([]byte) []byte) error {
 	f, err := openLocked(ctx, path, flags, unix.LOCK_EX)
 	if err != nil {
@@ -114,77 +163,40 @@ func editState(ctx context.Context, path string, flags int, edit func([]byte) []
 	}
 	defer f.Close()
 	old, err := readAll(f)
+	if err == nil {
+		err = overwrite(f, old, edit(old))
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	content := edit(slices.Clone(old))
-	added, ok := bytes.CutPrefix(content, old)
-	switch {
-	case ok && len(added) == 0:
+	return nil
+}
+
+// overwrite writes what differs, with one write, and cuts off the rest. Empty lines take
+// the place of what is cut off before, so that the file has a meaning at any moment: the
+// old or the new one.
+func overwrite(f *os.File, old, content []byte) error {
+	same := 0
+	for same < len(old) && same < len(content) && old[same] == content[same] {
+		same++
+	}
+	if same == len(old) && same == len(content) {
 		return nil
-	case ok && bytes.Count(added, []byte("'")) == 2:
-		return appendTo(f, int64(len(old)), added)
 	}
-	return replaceFile(path, f, content)
-}
-
-func appendTo(f *os.File, size int64, line []byte) error {
-	if _, err := f.WriteAt(line, size); err != nil {
-		return errors.Join(err, f.Truncate(size))
-	}
-	return f.Sync()
-}
-
-// replaceFile puts a file with that content in the place of f, with f's mode and
-// owner. The caller holds f's lock, so that one name for the new file is enough.
-func replaceFile(path string, f *os.File, content []byte) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	dir, name := filepath.Split(path)
-	temporary := filepath.Join(dir, "."+name+".mptcpctl")
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	size := int64(len(content))
+	padding := bytes.Repeat([]byte("\n"), max(len(old)-len(content), 0))
+	if _, err := f.WriteAt(append(content, padding...)[same:], int64(same)); err != nil {
+		if same == len(old) { // else the file is not longer than it was
+			err = errors.Join(err, f.Truncate(int64(same)))
+		}
 		return err
 	}
-	err := writeFile(temporary, content, st)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(err, removeIfThere(temporary))
-	}
-	return nil
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func writeFile(path string, content []byte, like unix.Stat_t) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, stateMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil && (int(like.Uid) != os.Geteuid() || int(like.Gid) != os.Getegid()) {
-		err = f.Chown(int(like.Uid), int(like.Gid))
-	}
-	if err == nil {
-		err = f.Chmod(fs.FileMode(like.Mode).Perm())
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return errors.Join(f.Truncate(size), f.Sync())
 }
 
 // openLocked opens a regular file, and no symbolic link, and locks it as
 // uci_open_stream in libuci's util.c does. Who waited may hold the lock of a file
-// that was replaced meanwhile; then it opens the new one.
+// that was removed or replaced meanwhile; then it opens the new one.
 func openLocked(ctx context.Context, path string, flags, how int) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
@@ -217,7 +229,7 @@ func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 	}
 	// What is appended must not end up in a file that is known by another name.
 	if st, ok := opened.Sys().(*syscall.Stat_t); ok && how == unix.LOCK_EX && st.Nlink > 1 {
-		return false, errors.New("the file has another name too")
+		return false, errors.New("the file has more than one link")
 	}
 	for {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)

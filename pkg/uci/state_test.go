@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -53,14 +54,18 @@ func TestEditsKeepEveryOtherLine(t *testing.T) {
 	const others = "# comment\n\nnetwork.wan.multipath='master'\ngarbage='x\ny'\n-network.lan.ipaddr\n firewall.x.y = z\n"
 	const mine = "network.wan2.multipath='on'\n"
 	const set = "network.wan2.multipath='backup'\n"
+	const removed = "-network.wan2.multipath\n"
+	const twoLines = "network.wan2.multipath='a\nb'\n"
 	for _, test := range []struct{ name, before, afterSet, afterUnset string }{
 		{"in an empty file", "", set, ""},
 		{"that stand alone", others, others + set, others},
-		{"around one of ours", mine + others, others + set, others},
-		{"between several of ours", mine + others + mine + mine, others + set, others},
-		{"with a removal of ours", others + "-network.wan2.multipath\n", others + set, others},
-		{"with a value over two lines", others + "network.wan2.multipath='a\nb'\n", others + set, others},
+		{"around one of ours", mine + others, mine + others + set, others},
+		{"between several of ours", mine + others + mine + mine, mine + others + mine + mine + set, others},
+		{"with a removal of ours", others + removed, others + removed + set, others},
+		{"with a value over two lines", others + twoLines, others + twoLines + set, others},
 		{"with the same choice", others + set, others + set, others},
+		{"with the same choice, and another one since", set + mine, set + mine + set, ""},
+		{"with the same words in another value", "network.wan.a='x\n" + set, set, "network.wan.a='x\n" + set},
 		{"of another option", "network.wan2.multipath2='1'\n", "network.wan2.multipath2='1'\n" + set, "network.wan2.multipath2='1'\n"},
 		{"of another package", "firewall.wan2.multipath='1'\n", "firewall.wan2.multipath='1'\n" + set, "firewall.wan2.multipath='1'\n"},
 		{"without a newline", "network.wan.a='1'", "network.wan.a='1'\n" + set, "network.wan.a='1'"},
@@ -119,7 +124,7 @@ func TestStateFileModes(t *testing.T) {
 	}
 	set("backup")
 	if got := mode(); got != 0o640 {
-		t.Errorf("a replaced file has mode %o, want 640", got)
+		t.Errorf("a changed file has mode %o, want 640", got)
 	}
 	entries, err := os.ReadDir(s.StateDir)
 	if err != nil || len(entries) != 1 {
@@ -270,8 +275,141 @@ func TestWritersAtTheSameTimeLoseNothing(t *testing.T) {
 			t.Errorf("option o%d is %q", i, got)
 		}
 	}
-	if n := strings.Count(string(read(t, s.statePath("network"))), "\n"); n != writers {
-		t.Errorf("the file has %d lines, want %d", n, writers)
+	if n := strings.Count(string(read(t, s.statePath("network"))), "\n"); n != writers*rounds {
+		t.Errorf("the file has %d lines, want %d", n, writers*rounds)
+	}
+}
+
+// TestAnotherWriterThatWaits lets another program open the file and wait for its lock,
+// as "uci -P" does at every ifup (/etc/hotplug.d/iface/00-netstate), while runtime
+// choices are made and taken back.
+func TestAnotherWriterThatWaits(t *testing.T) {
+	withoutUCI(t)
+	const before = "network.wan2.multipath='on'\nnetwork.wan.multipath='master'\n"
+	const theirs = "network.wan.up='1'\n"
+	full := strings.Repeat(before, maxState/len(before)+1)
+	for name, test := range map[string]struct {
+		before, want string
+		edit         func(s Source) error
+	}{
+		"a choice is made": {before, before + "network.wan2.multipath='off'\n" + theirs, func(s Source) error {
+			return s.SetState(t.Context(), "network", "wan2", "multipath", "off")
+		}},
+		"a choice is made in a large file": {full, "network.wan.multipath='master'\n" + "network.wan2.multipath='off'\n" + theirs, func(s Source) error {
+			return s.SetState(t.Context(), "network", "wan2", "multipath", "off")
+		}},
+		"a choice is taken back": {before, "network.wan.multipath='master'\n" + theirs, func(s Source) error {
+			return s.UnsetState(t.Context(), "network", "wan2", "multipath")
+		}},
+		"the last choice is taken back": {"network.wan2.multipath='on'\n", theirs, func(s Source) error {
+			return s.UnsetState(t.Context(), "network", "wan2", "multipath")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := source(t, twoLines, test.before)
+			f, err := os.OpenFile(s.statePath("network"), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := test.edit(s); err != nil {
+				t.Fatal(err)
+			}
+			// uci_open_stream of libuci: the lock, then the end of the file.
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+			if err == nil {
+				_, err = f.Seek(0, io.SeekEnd)
+			}
+			if err == nil {
+				_, err = f.WriteString(theirs)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(read(t, s.statePath("network")))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTwoWritersOfDifferentMakeLoseNothing lets a writer that does what libuci does work
+// against one of ours, which makes choices, takes them back, and tidies the file up.
+func TestTwoWritersOfDifferentMakeLoseNothing(t *testing.T) {
+	withoutUCI(t)
+	const rounds = 3000
+	s := source(t, twoLines, strings.Repeat("network.wan2.multipath='on'\n", maxState/28))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range rounds {
+			f, err := os.OpenFile(s.statePath("network"), os.O_RDWR|os.O_CREATE, 0o600)
+			if err == nil {
+				err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+			}
+			if err == nil {
+				_, err = f.Seek(0, io.SeekEnd)
+			}
+			if err == nil {
+				_, err = fmt.Fprintf(f, "network.wan.up%d='1'\n", i)
+			}
+			if err = errors.Join(err, f.Close()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	for i := 0; ; i++ {
+		err := s.SetState(t.Context(), "network", "wan2", "multipath", []string{"on", "backup"}[i%2])
+		if err == nil && i%5 == 4 {
+			err = s.UnsetState(t.Context(), "network", "wan2", "multipath")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-done:
+		default:
+			continue
+		}
+		break
+	}
+	data := string(read(t, s.statePath("network")))
+	if n := strings.Count(data, "network.wan.up"); n != rounds {
+		t.Errorf("%d lines of the other writer, want %d", n, rounds)
+	}
+	for line := range strings.Lines(data) {
+		if !strings.HasPrefix(line, "network.wan") || !strings.HasSuffix(line, "'\n") {
+			t.Fatalf("a line %q", line)
+		}
+	}
+}
+
+func TestALargeStateFileIsTidiedUp(t *testing.T) {
+	withoutUCI(t)
+	const others = "network.wan.up='1'\nnetwork.wan.multipath2='a'\nfirewall.wan2.multipath='x'\n|network.wan2.multipath='y'\n"
+	const mine = "network.wan.multipath='on'\nnetwork.wan2.multipath='master'\n"
+	for _, test := range []struct{ name, before, want string }{
+		{
+			"over the bound", others + strings.Repeat(mine, maxState/len(mine)+1),
+			others + "network.wan.multipath='on'\n" + "network.wan2.multipath='off'\n",
+		},
+		{"below the bound", others + mine + mine, others + mine + mine + "network.wan2.multipath='off'\n"},
+		{
+			"by the lines of others", strings.Repeat(others, maxState/len(others)+1),
+			strings.Repeat(others, maxState/len(others)+1) + "network.wan2.multipath='off'\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := source(t, twoLines, test.before)
+			if err := s.SetState(t.Context(), "network", "wan2", "multipath", "off"); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(read(t, s.statePath("network")))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -286,10 +424,12 @@ func TestAKilledWriterLeavesTheOldOrTheNewChoice(t *testing.T) {
 		if !ok {
 			t.Fatalf("the other lines are not what they were: %q", data)
 		}
-		switch mine {
-		case "", "network.wan2.multipath='on'\n", "network.wan2.multipath='backup'\n", `network.wan2.multipath='it'\''s'` + "\n":
-		default:
-			t.Fatalf("half a line: %q", mine)
+		for line := range strings.Lines(mine) {
+			switch line {
+			case "\n", "network.wan2.multipath='on'\n", "network.wan2.multipath='backup'\n", `network.wan2.multipath='it'\''s'` + "\n":
+			default:
+				t.Fatalf("half a line: %q in %q", line, mine)
+			}
 		}
 	}
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package netlab
+// Package since tells kernels apart by their release, for tests of what an older one
+// does not have, and of what it does instead:
+//
+//	listed, err := since.Linux("6.15")
+package since
 
 import (
 	"fmt"
@@ -8,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KernelFrom reports whether this machine's kernel is the named version, such as
+// Linux reports whether this machine's kernel is the named version, such as
 // "6.15", or a later one, for what older ones do not show.
-func KernelFrom(version string) (bool, error) {
+func Linux(version string) (bool, error) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return false, fmt.Errorf("uname: %w", err)

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ubus
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/valyala/fastjson"
+)
+
+// exchange is one message of the recorded session; sent ones go to ubusd.
+type exchange struct {
+	sent bool
+	what string
+	data []byte
+}
+
+// session reads what was recorded of the real ubusd.
+func session(t testing.TB) (all []exchange) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/session.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		data, err := hex.DecodeString(words[len(words)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, exchange{words[0] == ">", strings.Join(words[1:len(words)-2], " "), data})
+	}
+	if len(all) != 11 {
+		t.Fatalf("%d messages", len(all))
+	}
+	return all
+}
+
+// bus is a socket whose other end is a function of the test.
+func bus(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ubus.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serve(c)
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return path
+}
+
+// replay answers as the real ubusd has, and takes only what the real libubus has sent.
+func replay(t testing.TB, messages []exchange) func(net.Conn) {
+	return func(c net.Conn) {
+		for _, m := range messages {
+			if !m.sent {
+				if _, err := c.Write(m.data); err != nil {
+					t.Error(err)
+					return
+				}
+				continue
+			}
+			got := make([]byte, len(m.data))
+			if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, m.data) {
+				t.Errorf("%s: %v\nsent %x\nwant %x", m.what, err, got, m.data)
+				return
+			}
+		}
+		_, _ = c.Read(make([]byte, 1)) // until the client goes
+	}
+}
+
+func dial(t testing.TB, path string) *Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	c, err := Dial(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestTheRecordedSession(t *testing.T) {
+	t.Parallel()
+	c := dial(t, bus(t, replay(t, session(t)[:7])))
+	if err := c.Invoke("network.interface", "dump"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Answer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/dump.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fastjson.MustParseBytes(text)
+	compare(t, "", want, answer)
+	if n := len(want.GetArray("interface")); n < 4 {
+		t.Errorf("%d interfaces", n)
+	}
+}
+
+// compare asserts that a value is what the ubus program has printed of it. uptimes
+// were other ones.
+func compare(t *testing.T, path string, want *fastjson.Value, got Value) {
+	t.Helper()
+	switch want.Type() {
+	case fastjson.TypeObject:
+		n := 0
+		for range got.Items() {
+			n++
+		}
+		if o := want.GetObject(); o.Len() != n || got.Type() != Table {
+			t.Errorf("%s: %d items of type %d, want %d", path, n, got.Type(), o.Len())
+		}
+		want.GetObject().Visit(func(key []byte, item *fastjson.Value) {
+			if string(key) != "uptime" {
+				compare(t, path+"."+string(key), item, got.Get(string(key)))
+			}
+		})
+	case fastjson.TypeArray:
+		var items []Value
+		for _, item := range got.Items() {
+			items = append(items, item)
+		}
+		if len(items) != len(want.GetArray()) || got.Type() != Array {
+			t.Errorf("%s: %d items of type %d, want %d", path, len(items), got.Type(), len(want.GetArray()))
+			return
+		}
+		for i, item := range want.GetArray() {
+			compare(t, path+"[]", item, items[i])
+		}
+	case fastjson.TypeString:
+		if got.Type() != String || got.Text() != string(want.GetStringBytes()) {
+			t.Errorf("%s: %q of type %d, want %s", path, got.Text(), got.Type(), want)
+		}
+	case fastjson.TypeTrue, fastjson.TypeFalse:
+		if got.Type() != Int8 || got.Bool() != want.GetBool() {
+			t.Errorf("%s: %v of type %d, want %s", path, got.Bool(), got.Type(), want)
+		}
+	case fastjson.TypeNumber:
+		if got.Int() != want.GetInt64() || got.Type() == 0 {
+			t.Errorf("%s: %d of type %d, want %s", path, got.Int(), got.Type(), want)
+		}
+	default:
+		t.Errorf("%s: %s is not compared", path, want)
+	}
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	all := session(t)
+	// Requests are numbered from 1 in each connection.
+	numbered := func(m exchange, seq byte) exchange {
+		m.data = bytes.Clone(m.data)
+		m.data[3] = seq
+		return m
+	}
+	c := dial(t, bus(t, replay(t, []exchange{all[0], numbered(all[7], 1), numbered(all[8], 1)})))
+	if err := c.Invoke("no.such", "dump"); !errors.Is(err, NotFound) {
+		t.Errorf("%v, want %v", err, NotFound)
+	}
+	c = dial(t, bus(t, replay(t, []exchange{all[0], all[1], all[2], all[3], numbered(all[9], 2), numbered(all[10], 2)})))
+	if err := c.Invoke("network.interface", "nosuch"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Answer(); !errors.Is(err, MethodNotFound) {
+		t.Errorf("%v, want %v", err, MethodNotFound)
+	}
+	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no socket: %v", err)
+	}
+}
+
+// TestWhatDoesNotSpeakAsUbusd is about everything that may listen there, and about
+// ubusd in trouble.
+func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
+	t.Parallel()
+	all := session(t)
+	write := func(c net.Conn, parts ...[]byte) {
+		_, _ = c.Write(bytes.Join(parts, nil)) // the client may have gone
+	}
+	take := func(c net.Conn, m exchange) { _, _ = io.ReadFull(c, make([]byte, len(m.data))) }
+	patched := func(m exchange, at int, with ...byte) []byte {
+		data := bytes.Clone(m.data)
+		copy(data[at:], with)
+		return data
+	}
+	opening := func(c net.Conn) {
+		write(c, all[0].data)
+		take(c, all[1])
+		write(c, all[2].data, all[3].data)
+		take(c, all[4])
+	}
+	foreign := patched(all[5], 3, 77) // of another request
+	for _, tt := range []struct {
+		name  string
+		serve func(net.Conn)
+		want  error
+		text  string
+	}{
+		{"another program", func(c net.Conn) { write(c, []byte("220 mail.example ESMTP ready\r\n")) }, ErrProtocol, ""},
+		{"an end at once", func(net.Conn) {}, nil, "ubusd has ended the connection"},
+		{"an end within the greeting", func(c net.Conn) { write(c, all[0].data[:7]) }, nil, "ubusd has ended the connection"},
+		{"an end after the lookup", func(c net.Conn) { write(c, all[0].data); take(c, all[1]) }, nil, "ubusd has ended the connection"},
+		{"an end within the answer", func(c net.Conn) { opening(c); write(c, all[5].data[:1000]) }, nil, "ubusd has ended the connection"},
+		{"an end before the status", func(c net.Conn) { opening(c); write(c, all[5].data) }, nil, "ubusd has ended the connection"},
+		{"no greeting, but an answer", func(c net.Conn) { write(c, all[3].data) }, ErrProtocol, ""},
+		{"another version", func(c net.Conn) { write(c, patched(all[0], 0, 1)) }, ErrProtocol, ""},
+		{"a message that is too long", func(c net.Conn) { opening(c); write(c, patched(all[5], 8, 0, 0x10, 0, 4)) }, ErrProtocol, ""},
+		{"a message that is too short", func(c net.Conn) { opening(c); write(c, patched(all[5], 8, 0, 0, 0, 3)) }, ErrProtocol, ""},
+		{"an attribute beyond the message", func(c net.Conn) { opening(c); write(c, patched(all[5], 20, 7, 0, 0x0c, 0x25)) }, ErrProtocol, ""},
+		{"a status without code", func(c net.Conn) {
+			opening(c)
+			write(c, []byte{0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4})
+		}, ErrProtocol, ""},
+		{"an answer without data", func(c net.Conn) { opening(c); write(c, patched(all[5], 20, 5)) }, ErrProtocol, ""},
+		{"no data at all", func(c net.Conn) { opening(c); write(c, patched(all[3], 3, 2)) }, NoData, ""},
+		{"foreign messages without end", func(c net.Conn) {
+			opening(c)
+			write(c, bytes.Repeat(foreign, maxForeign+1))
+		}, ErrProtocol, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := ask(ctx, bus(t, tt.serve))
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("error %v, want %v %s", err, tt.want, tt.text)
+			}
+			if tt.want == nil && errors.Is(err, ErrProtocol) {
+				t.Errorf("%v is said to be the protocol's", err)
+			}
+		})
+	}
+	// What answers something else first is no trouble.
+	path := bus(t, func(c net.Conn) {
+		opening(c)
+		write(c, foreign, all[5].data[:20])
+		write(c, all[5].data[20:], patched(all[3], 3, 2))
+		_, _ = c.Read(make([]byte, 1))
+	})
+	if err := ask(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+}
+
+func ask(ctx context.Context, path string) error {
+	c, err := Dial(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.Invoke("network.interface", "dump"); err != nil {
+		return err
+	}
+	_, err = c.Answer()
+	return err
+}
+
+// TestSilence ends with the context, whatever is being waited for.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	all := session(t)
+	wait := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+	for name, serve := range map[string]func(net.Conn){
+		"no greeting": wait,
+		"no object":   func(c net.Conn) { _, _ = c.Write(all[0].data); wait(c) },
+		"no answer": func(c net.Conn) {
+			_, _ = c.Write(bytes.Join([][]byte{all[0].data, all[2].data, all[3].data}, nil))
+			wait(c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if err := ask(ctx, bus(t, serve)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want %v", err, context.DeadlineExceeded)
+			}
+			ctx, cancel = context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+			if err := ask(ctx, bus(t, serve)); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, want %v", err, context.Canceled)
+			}
+		})
+	}
+}
+
+func TestValuesOfEveryType(t *testing.T) {
+	t.Parallel()
+	item := func(typ Type, name string, data ...byte) []byte {
+		body := append([]byte{0, byte(len(name))}, name...)
+		body = append(body, make([]byte, padded(2+len(name)+1)-2-len(name))...)
+		b := appendAttr(nil, uint8(typ), append(body, data...))
+		b[0] |= 0x80
+		return b
+	}
+	table := Value{Table, bytes.Join([][]byte{
+		item(Int64, "long", 0x80, 0, 0, 0, 0, 0, 0, 1), item(Int32, "int", 0xff, 0xff, 0xff, 0xfe), item(Int16, "short", 0x7f, 0xff),
+		item(Int8, "yes", 1), item(Int8, "no", 0), item(String, "text", 'a', 0), item(String, "empty", 0), item(0, "null"),
+		item(Double, "double", 0, 0, 0, 0, 0, 0, 0, 0), item(Array, "list", item(String, "", 'b', 0)...), item(Table, "table"),
+	}, nil)}
+	if err := table.check(0); err != nil {
+		t.Fatal(err)
+	}
+	got := []any{
+		table.Get("long").Int(), table.Get("int").Int(), table.Get("short").Int(), table.Get("yes").Bool(), table.Get("no").Bool(),
+		table.Get("text").Text(), table.Get("empty").Text(), table.Get("null").Type(), table.Get("none").Type(), table.Get("double").Int(),
+		table.Get("text").Int(), table.Get("int").Text(), table.Get("text").Bool(), table.Get("list").Get("").Type(), table.Get("text").Get("a").Type(),
+	}
+	want := []any{
+		int64(-1<<63 + 1), int64(-2), int64(32767), true, false, "a", "", Type(0), Type(0), int64(0), int64(0), "", false, Type(0), Type(0),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	deep := item(Table, "")
+	for range maxDepth + 1 {
+		deep = item(Table, "", deep...)
+	}
+	for name, data := range map[string][]byte{
+		"too deep": deep, "a string without end": item(String, "s", 'a'), "a string of nothing": item(String, "s"), "a short number": item(Int32, "n", 1),
+		"a type that is none": item(9, "x", 1), "half a header": {1, 2}, "a name beyond its item": {0x83, 0, 0, 8, 0, 200, 'a', 0},
+		"no name": appendAttr(nil, uint8(String), []byte("abcd")), "an item beyond its table": {0x83, 0, 1, 0},
+	} {
+		if err := (Value{Table, data}).check(0); !errors.Is(err, ErrProtocol) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzValue: what passes the check can be read, and is no longer than what was sent.
+func FuzzValue(f *testing.F) {
+	for _, m := range session(f) {
+		f.Add(m.data[12:])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v := Value{Table, data}
+		if v.check(0) != nil {
+			return
+		}
+		length := 0
+		var read func(Value)
+		read = func(v Value) {
+			length += len(v.Text())
+			_, _ = v.Int(), v.Bool()
+			for name, item := range v.Items() {
+				length += len(name)
+				read(item)
+			}
+		}
+		read(v)
+		if length > len(data) {
+			t.Errorf("%d bytes read from %d", length, len(data))
+		}
+	})
+}
