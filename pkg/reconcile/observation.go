@@ -51,7 +51,7 @@ type Observation struct {
 	reported []netifd.Interface // by netifd
 	// misunderstood is why the socket of ubusd was not used although it is there.
 	misunderstood error
-	lost     []plan.Subflow     // of connections without any subflow, where a line is healed
+	lost          []plan.Subflow // of connections without any subflow, where a line is healed
 }
 
 // Observe works out what a run would do, and does nothing. The kernel is that of the
