@@ -10,12 +10,17 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
-const (
-	// slots is the kernel's bound (6.6 to 6.18), see DESIGN section 5.
-	slots = 8
-	// idDistance is how many ids must have been given before one comes again.
-	idDistance = 100
-)
+// idDistance is how many ids must have been given before one comes again.
+const idDistance = 100
+
+// slots is how many endpoints the kernel takes.
+func slots() int {
+	bound, err := endpointBound()
+	if err != nil {
+		panic(err)
+	}
+	return bound
+}
 
 // wantedSlot is an endpoint that should be there.
 type wantedSlot struct {
@@ -116,7 +121,7 @@ func (k *checking) kept() (kept []mptcp.Endpoint) {
 		}
 		at := slices.IndexFunc(k.now.links, func(l dumpedLink) bool { return l.Index == e.IfIndex })
 		if slices.ContainsFunc(k.c.lines, func(l *checkedLine) bool {
-			return l.takesPart() && (at < 0 || k.now.links[at].Name == l.device)
+			return l.takesPart() && l.bears(familyIndex(e.Addr)) && (at < 0 || k.now.links[at].Name == l.device)
 		}) {
 			kept = append(kept, e)
 		}
@@ -126,7 +131,7 @@ func (k *checking) kept() (kept []mptcp.Endpoint) {
 
 func (k *checking) endpoints() {
 	var ours []mptcp.Endpoint
-	free := slots
+	free := slots()
 	for _, e := range k.now.endpoints {
 		if k.own(k.now, e) || k.own(k.before, e) {
 			ours = append(ours, e)
@@ -171,7 +176,7 @@ func (k *checking) endpointsBesideHeld(ours []mptcp.Endpoint) {
 			k.fail("held", "a line with a bad value lost %+v", e)
 		}
 	}
-	if len(k.now.endpoints) == slots {
+	if len(k.now.endpoints) == slots() {
 		return
 	}
 	for _, w := range k.wantEndpoints() {

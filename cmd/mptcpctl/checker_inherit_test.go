@@ -107,6 +107,9 @@ func (l *checkedLine) may(f int) bool {
 	return true
 }
 
+// bears reports whether a section can have a family, itself or by what netifd makes of it.
+func (l *checkedLine) bears(f int) bool { return l.may(f) || l.options["proto"] == "pppoe" }
+
 // has reports whether a section has a family: one that may have both has, while it
 // is up, what it has.
 func (l *checkedLine) has(f int) bool {

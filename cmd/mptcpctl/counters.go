@@ -4,11 +4,13 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 func newCountersCmd(o *options) *cobra.Command {
@@ -38,6 +40,13 @@ type counters struct {
 	all, asJSON bool
 	since       string // the file with the earlier counts; empty: none
 	anew        bool   // the counters were reset after those
+	now         openConnections
+}
+
+// openConnections are the connections of this moment.
+type openConnections struct {
+	known        bool
+	mptcp, plain int
 }
 
 func (o *options) showCounters(c counters, since string) (err error) {
@@ -46,6 +55,9 @@ func (o *options) showCounters(c counters, since string) (err error) {
 		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it does not support Multipath TCP")}
 	}
 	if err != nil {
+		return err
+	}
+	if c.now, err = countConnections(); err != nil {
 		return err
 	}
 	if since != "" {
@@ -62,6 +74,26 @@ func (o *options) showCounters(c counters, since string) (err error) {
 		return o.printJSON(c.json())
 	}
 	return o.printf("%s", c.text())
+}
+
+// countConnections lists them, since the kernel's own count tells MPTCP and plain TCP
+// not apart: a connection that falls back stays in it.
+func countConnections() (now openConnections, err error) {
+	err = sockdiag.Each(func(c sockdiag.Connection) error {
+		switch {
+		case c.State == sockdiag.SynSent || c.State == sockdiag.SynRecv:
+		case c.Fallback:
+			now.plain++
+		default:
+			now.mptcp++
+		}
+		return nil
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return now, nil // this kernel cannot list them
+	}
+	now.known = true
+	return now, err
 }
 
 // gauge is the one value that does not count up.
@@ -85,7 +117,8 @@ func (c *counters) subtract(file string, old map[string]uint64) {
 }
 
 // json is what counters --json prints: "counters", an object of the kernel's
-// names and values. With --since there are "since", the file, and "anew", true if
+// names and values, and "connections", how many there are now that are "mptcp" and
+// "plain_tcp", null where the kernel cannot list them. With --since there are "since", the file, and "anew", true if
 // the counters were reset, so that the values are not a difference.
 func (c *counters) json() *fastjson.Value {
 	a := &fastjson.Arena{}
@@ -95,6 +128,13 @@ func (c *counters) json() *fastjson.Value {
 	}
 	doc := a.NewObject()
 	doc.Set("counters", values)
+	open := a.NewNull()
+	if c.now.known {
+		open = a.NewObject()
+		open.Set("mptcp", a.NewNumberInt(c.now.mptcp))
+		open.Set("plain_tcp", a.NewNumberInt(c.now.plain))
+	}
+	doc.Set("connections", open)
 	if c.since != "" {
 		doc.Set("since", a.NewString(c.since))
 		doc.Set("anew", jsonBool(a, c.anew))

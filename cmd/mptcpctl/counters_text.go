@@ -25,10 +25,15 @@ type counterRow struct {
 func (c *counters) questions() []question {
 	left := slices.Clone(c.list)
 	var all []question
+	var now []counterRow
+	if c.now.known {
+		now = []counterRow{openRow(c.now.mptcp, "open now, with MPTCP"), openRow(c.now.plain, "open now, fallen back to plain TCP")}
+	}
 	for line := range strings.Lines(counterTexts) {
 		name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		if name == "?" {
-			all = append(all, question{title: text})
+			all = append(all, question{text, now}) // the first answers by them
+			now = nil
 			continue
 		}
 		for i := range left {
@@ -49,6 +54,10 @@ func (c *counters) questions() []question {
 		all = append(all, others)
 	}
 	return all
+}
+
+func openRow(n int, text string) counterRow {
+	return counterRow{mptcp.Counter{Name: "(connections)", Value: uint64(n)}, text}
 }
 
 // text lists the counters by question, those that are not 0 first, those that are

@@ -4,10 +4,11 @@ package main
 
 // counterTexts says what each counter means: a question, then the counters that
 // answer it, in the order of events. The kernel describes them in net/mptcp/mib.h.
-// Linux 6.18 has no RcvPruned any more; MPJoinRejected and some about fallbacks are
-// new there. It is one string because a table of strings would be larger.
+// Linux 6.18 has no RcvPruned, which 7.3 has again; MPJoinRejected and some about
+// fallbacks are new there, and nine from MPJoinNoIdFound to MD5SigReset in 7.3. It is
+// one string because a table of strings would be larger.
 const counterTexts = `? Are connections MPTCP?
-MPCurrEstab established now
+MPCurrEstab established now, plain TCP included
 MPCapableSYNTX requested by this host
 MPCapableSYNACKRX accepted by the peer
 MPCapableSYNRX requested by a peer
@@ -21,6 +22,7 @@ Blackhole MPTCP paused: a path drops it
 MPCapableEndpAttempt refused: that port is for joins only
 MPFallbackTokenInit plain TCP: no token was free
 MD5SigFallback plain TCP: TCP MD5 is in use
+TCPAOFallback plain TCP: TCP-AO is in use
 SimultConnectFallback plain TCP: both ends connected at once
 ? Do joins work, and if not, why?
 MPJoinSynTx subflows requested by this host
@@ -30,9 +32,14 @@ MPJoinAckRx completed by peers
 MPJoinSynTxCreatSkErr not sent: no socket
 MPJoinSynTxBindErr not sent: address or device not usable
 MPJoinSynTxConnectErr not sent: no route or a similar error
+MPJoinSynAckNoMPJoin aborted: the answer had no MPTCP
 MPJoinNoTokenFound refused: no such connection here
+MPJoinNoIdFound refused: the table of endpoints is full
+MPJoinNotEstablished refused: the connection had no data yet
 MPJoinRejected refused: over the limit, or closing
 MPJoinSynAckHMacFailure aborted: the peer's HMAC is wrong
+MPJoinAckNoMPJoin refused: the peer's ACK had no MPTCP
+MPJoinAckNoCtx refused: fallen back to plain TCP
 MPJoinAckHMacFailure refused: the peer's HMAC is wrong
 MPJoinPortSynRx requested by peers at another port
 MPJoinPortSynAckRx accepted by the peer at another port
@@ -63,6 +70,8 @@ OFOQueueTail of these, after all others
 OFOMerge of these, merged with another
 NoDSSInWindow dropped: outside the receive window
 RcvPruned dropped: no memory
+OFOPruned dropped: out of order, no memory
+BacklogDrop dropped: backlog without memory
 SndWndShared send window taken from the connection
 RcvWndShared receive window taken from the connection
 RcvWndConflictUpdate of these, in a race of subflows
@@ -87,6 +96,8 @@ DSSNotMatching mappings that contradict an earlier one
 DSSNoMatchTCP mappings that do not fit TCP
 DSSCorruptionFallback plain TCP: mapping broken
 DSSCorruptionReset reset: mapping broken
+DssReset reset: mapping missing or bad
+MD5SigReset reset: TCP MD5 is in use
 DssFallback plain TCP: mapping missing or bad
 FallbackFailed reset: too late for plain TCP
 `

@@ -24,7 +24,7 @@ func (e *explanation) json(argument string) *fastjson.Value {
 	doc := a.NewObject()
 	doc.Set("argument", a.NewString(argument))
 	doc.Set("ok", jsonBool(a, !e.Wrong()))
-	doc.Set("pending", a.NewNumberInt(len(e.Result.Ops)))
+	doc.Set("pending", pendingJSON(a, e.Config, e.Result.Ops))
 	doc.Set("notes", jsonStrings(a, e.Notes))
 	lines, tables, lookups := a.NewArray(), a.NewArray(), a.NewArray()
 	for i, l := range e.Lines {

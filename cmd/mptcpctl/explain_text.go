@@ -38,7 +38,7 @@ func (e *explanation) text() string {
 			fmt.Fprintf(&b, "  %s: %s\n", p.AnswerText(), p.Verdict())
 		}
 	}
-	if n := len(e.Result.Ops); n > 0 {
+	if n := len(e.Result.Ops); n > 0 && !e.Config.Hidden {
 		fmt.Fprintf(&b, "\npending changes: %d (applied by mptcpctl apply)\n", n)
 	}
 	return strings.TrimPrefix(b.String(), "\n")

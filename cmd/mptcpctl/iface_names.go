@@ -27,8 +27,20 @@ func (o *options) interfaces(ctx context.Context, cfg *config.Config) ([]*plan.L
 	return all, nil
 }
 
-// sectionsNamed are the sections that a word names. netifd is asked only about a
-// word that is no section's name.
+// dynamic are those of the lines that netifd has made, which have no section.
+func dynamic(cfg *config.Config, lines []*plan.Line) (all []config.Interface) {
+	for _, l := range lines {
+		if _, ok := cfg.Interface(l.Name); !ok && l.Netifd.Dynamic {
+			i := l.Interface
+			i.Device = l.Device
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// sectionsNamed are the sections that a word names, and the interfaces that netifd has
+// made, which has to be asked only about a word that is no section's name.
 func (o *options) sectionsNamed(ctx context.Context, cfg *config.Config, word string) ([]config.Interface, error) {
 	if i, ok := cfg.Interface(word); ok {
 		return []config.Interface{i}, nil
@@ -42,8 +54,8 @@ func (o *options) sectionsNamed(ctx context.Context, cfg *config.Config, word st
 		return nil, err
 	}
 	var sections []config.Interface
-	for _, name := range names {
-		if i, ok := cfg.Interface(name); ok {
+	for _, i := range slices.Concat(cfg.Interfaces, dynamic(cfg, lines)) {
+		if slices.Contains(names, i.Name) {
 			sections = append(sections, i)
 		}
 	}

@@ -111,7 +111,7 @@ func planOf(t *testing.T, mode1, mode2, second string) *plan.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Parse("network", pkg, 8)
+	cfg, err := config.Parse("network", pkg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"golang.org/x/sys/unix"
@@ -100,7 +101,7 @@ func readMesh() (mesh, error) {
 		return m, err
 	}
 	for _, e := range endpoints {
-		m.rows = append(m.rows, meshRow{e.Addr, e.IfIndex, fmt.Sprintf("id %d %s", e.ID, e.Flags), e.Flags&mptcp.FlagSubflow != 0})
+		m.rows = append(m.rows, meshRow{e.Addr, e.IfIndex, strings.TrimPrefix(fmt.Sprintf("%s id %d %s", e.Place(), e.ID, e.Flags), e.Addr.String()+" "), e.Flags&mptcp.FlagSubflow != 0})
 	}
 	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
 		local, remote := s.Local.Addr(), s.Remote.Addr()

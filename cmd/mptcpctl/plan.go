@@ -36,6 +36,9 @@ equivalent command; and the reason. Prints nothing if there is nothing to do.
 			observe = func() (*reconcile.Observation, error) { return o.replay(from) }
 		}
 		seen, err := observe()
+		if err == nil && seen.Config.Hidden {
+			err = reconcile.ErrHidden
+		}
 		if err != nil {
 			return err
 		}

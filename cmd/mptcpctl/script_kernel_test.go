@@ -6,14 +6,19 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
 // awaitTimeout bounds the wait for what settle does; awaitPoll is how often the
@@ -76,7 +81,7 @@ var ipNoise = regexp.MustCompile(` (dead|linkdown|pref medium)\b`)
 // kernelRule is a rule that every namespace has.
 var kernelRule = regexp.MustCompile(`^(0: from all lookup 255|32766: from all lookup 254|32767: from all lookup 253)\b`)
 
-// canonical is a line of a dump; empty when it is left out.
+// canonical is a line of a dump; empty when it is left out, as the endpoints of fill are.
 func canonical(list, line string) string {
 	line = strings.Join(strings.Fields(ipNoise.ReplaceAllString(line, "")), " ")
 	switch {
@@ -84,8 +89,26 @@ func canonical(list, line string) string {
 		return ""
 	case list == "routes" && (!strings.Contains(line, " table ") || strings.Contains(line, " table 255 ")):
 		return ""
+	case list == "endpoints":
+		word, _, _ := strings.Cut(line, " ")
+		if addr, err := netip.ParseAddr(word); err == nil && netlab.Filler(addr) {
+			return ""
+		}
 	}
 	return line
+}
+
+// endpointBound is how many endpoints the kernel takes.
+var endpointBound = sync.OnceValues(netlab.EndpointBound)
+
+// cmdFill lets foreign endpoints take the kernel's slots, but for some, and sets SLOTS
+// to how many there are.
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	leave, err := strconv.Atoi(one(ts, neg, args))
+	ts.Check(err)
+	bound, err := of(ts).Router.FillEndpoints(leave)
+	ts.Check(err)
+	ts.Setenv("SLOTS", strconv.Itoa(bound))
 }
 
 func cmdKernel(ts *testscript.TestScript, neg bool, args []string) {

@@ -32,6 +32,7 @@ const commandTimeout = time.Minute
 //	lab WORD...             builds it; see parseLab
 //	mptcpctl ARG...         on the router; only ubus and uci are on its PATH
 //	unprivileged ARG...     the same without CAP_NET_ADMIN
+//	ordinary ARG...         the same without any capability
 //	exit CODE               the exit code of the last mptcpctl
 //	router PROGRAM ARG...   any other program on the router
 //	fault WHAT LINE [ARG]   breaks or mends a line; netifd reacts, no event yet
@@ -40,6 +41,7 @@ const commandTimeout = time.Minute
 //	event ACTION NAME       the event, delivered to mptcpctl hotplug
 //	hook ACTION NAME        the event, delivered to the real hotplug script
 //	kernel [WHAT]           prints rules, routes and endpoints
+//	fill N                  foreign endpoints take all of the kernel's slots but N
 //	foreign FILE [ID...]    saves all in the kernel that is not ours
 //	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
 //	                        number of "processes", or of the "zombies" of watch
@@ -79,9 +81,9 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "exit": cmdExit, "router": cmdRouter,
+			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
-			"kernel": cmdKernel, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
+			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
@@ -98,7 +100,8 @@ func TestScripts(t *testing.T) {
 
 // scriptCondition asks this machine's kernel: "kernel:VERSION" is true from that version
 // on, "sysctl:NAME" where it has the setting, "counter:NAME" where it has the MPTCP
-// counter, "ipv6" where it knows that, "diag" where it lists sockets.
+// counter, "fits:N" where it takes that many endpoints, "ipv6" where it knows that,
+// "diag" where it lists sockets.
 func scriptCondition(word string) (bool, error) {
 	what, name, _ := strings.Cut(word, ":")
 	switch what {
@@ -109,6 +112,13 @@ func scriptCondition(word string) (bool, error) {
 	case "counter":
 		counters, err := os.ReadFile("/proc/net/netstat")
 		return slices.Contains(strings.Fields(string(counters)), name), err
+	case "fits":
+		n, err := strconv.Atoi(name)
+		if err != nil {
+			return false, err
+		}
+		bound, err := endpointBound()
+		return n <= bound, err
 	case "ipv6":
 		return there("/proc/sys/net/ipv6")
 	case "diag":
@@ -213,12 +223,21 @@ func cmdMptcpctl(ts *testscript.TestScript, neg bool, args []string) {
 // cmdUnprivileged runs the program without the capability that every write
 // needs.
 func cmdUnprivileged(ts *testscript.TestScript, neg bool, args []string) {
+	runWithout(ts, neg, "-net_admin", args)
+}
+
+// cmdOrdinary is for what only the modes of files keep from a user.
+func cmdOrdinary(ts *testscript.TestScript, neg bool, args []string) {
+	runWithout(ts, neg, "-all", args)
+}
+
+func runWithout(ts *testscript.TestScript, neg bool, capabilities string, args []string) {
 	s := of(ts)
 	self, err := exec.LookPath("mptcpctl")
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	words := slices.Concat([]string{"--bounding-set=-net_admin", "--inh-caps=-net_admin", self}, s.flags(), args)
+	words := slices.Concat([]string{"--bounding-set=" + capabilities, "--inh-caps=" + capabilities, self}, s.flags(), args)
 	s.run(ts, neg, s.Command(ctx, "setpriv", words...))
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"github.com/valyala/fastjson"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
@@ -12,7 +13,7 @@ import (
 // statusJSON is what status --json prints: "enabled", "path_manager" ("kernel",
 // "missing" or "other"), "interfaces" (those that are shown; "frozen" ones have an
 // invalid value), "master_list", "no_master_list", "endpoints", "limits", "warnings" and
-// "pending", the number of operations that apply would do. An interface has
+// "pending", the number of operations that apply would do, null for who cannot tell. An interface has
 // "subflows" by family only where the kernel can list them, and
 // "out_bits_per_second" and "in_bits_per_second" where they were measured.
 func statusJSON(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraffic) *fastjson.Value {
@@ -42,8 +43,16 @@ func statusJSON(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraff
 	limits.Set("add_addr_accepted", a.NewNumberInt(int(seen.State.Limits.AddAddrAccepted)))
 	doc.Set("limits", limits)
 	doc.Set("warnings", jsonStrings(a, seen.Result.Warnings))
-	doc.Set("pending", a.NewNumberInt(len(seen.Result.Ops)))
+	doc.Set("pending", pendingJSON(a, &seen.Config, seen.Result.Ops))
 	return doc
+}
+
+// pendingJSON is how many operations apply would do, null where that cannot be told.
+func pendingJSON(a *fastjson.Arena, cfg *config.Config, ops []plan.Op) *fastjson.Value {
+	if cfg.Hidden {
+		return a.NewNull()
+	}
+	return a.NewNumberInt(len(ops))
 }
 
 func lineJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse) *fastjson.Value {
@@ -53,6 +62,7 @@ func lineJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse)
 	o.Set("mode", a.NewString(l.Mode.String()))
 	o.Set("from", a.NewString(l.From))
 	o.Set("frozen", jsonBool(a, l.Frozen))
+	setSavedJSON(a, o, &l.Interface)
 	for _, f := range plan.Families {
 		o.Set(f.String(), useJSON(a, s, t, l, &l.Use[f]))
 	}

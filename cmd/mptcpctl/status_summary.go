@@ -23,13 +23,13 @@ func summary(seen *reconcile.Observation) string {
 	fmt.Fprintf(&b, "limits: %d subflows, %d announced addresses\n", seen.State.Limits.Subflows, seen.State.Limits.AddAddrAccepted)
 	for _, e := range seen.Result.Endpoints {
 		if !e.Own {
-			fmt.Fprintf(&b, "foreign endpoint: %s id %d %s\n", e.Addr, e.ID, e.Flags)
+			fmt.Fprintf(&b, "foreign endpoint: %s id %d %s\n", e.Place(), e.ID, e.Flags)
 		}
 	}
 	for _, w := range seen.Result.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}
-	if n := len(seen.Result.Ops); n > 0 {
+	if n := len(seen.Result.Ops); n > 0 && !seen.Config.Hidden {
 		fmt.Fprintf(&b, "pending changes: %d (shown by mptcpctl plan, applied by mptcpctl apply)\n", n)
 	}
 	return b.String()

@@ -17,12 +17,16 @@ import (
 func statusText(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraffic) string {
 	var rows, notes []string
 	for _, l := range shown {
-		for _, f := range shownFamilies(l) {
+		for n, f := range shownFamilies(l) {
 			u := &l.Use[f]
 			state, note := stateText(u)
 			rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%s%s\t%s", l.Name, dash(l.Device), modeText(l.Interface),
 				tableText(l, f), subflowsText(&seen.State, u), rateColumns(t, u), state))
-			notes = append(notes, indented(pathText(seen, l, f))+indented(note))
+			choice := ""
+			if text := choiceText(&l.Interface); n == 0 && text != "" {
+				choice = modeText(l.Interface) + text
+			}
+			notes = append(notes, indented(choice)+indented(pathText(seen, l, f))+indented(note))
 		}
 	}
 	var b strings.Builder

@@ -31,6 +31,7 @@ func newFaultCmds() []*cobra.Command {
 		newFaultCmd("address LINE ADDRESS/BITS", "Give an interface another address", changeAddress),
 		newFaultCmd("delete-address LINE ADDRESS/BITS", "Delete an address without telling netifd", deleteAddress),
 		newFaultCmd("router LINE ADDRESS", "Move the provider's router to another address", changeRouter),
+		newFaultCmd("reload", "Let netifd read the configuration again", func(l *netlab.Lab, _ []string) ([]netlab.Event, error) { return nil, l.Reload() }),
 		newFaultCmd("metric LINE NUMBER", "Change the metric of an interface", changeMetric),
 	}
 }

@@ -22,6 +22,10 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netlab/userns"
 )
 
+// maxLines is the largest laboratory: as many lines as Linux opens subflows for one
+// connection, from 7.2 on.
+const maxLines = 64
+
 // labFlags say what lab to build.
 type labFlags struct {
 	lines          int
@@ -46,8 +50,8 @@ func (f *labFlags) register(c *cobra.Command) {
 // config translates the flags.
 func (f *labFlags) config() (netlab.Config, error) {
 	c := netlab.Config{LAN: f.lan, DAD: f.dad}
-	if f.lines < 1 || f.lines > 8 {
-		return c, fmt.Errorf("--lines %d: 1 to 8", f.lines)
+	if f.lines < 1 || f.lines > maxLines {
+		return c, fmt.Errorf("--lines %d: 1 to %d", f.lines, maxLines)
 	}
 	var bits uint64
 	if f.shape != "" {

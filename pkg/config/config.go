@@ -25,6 +25,9 @@ type Config struct {
 	Problems []Problem
 	// Warnings are one line each; nothing is left undone because of them.
 	Warnings []string
+	// Hidden says that this user may not read the runtime choices: modes may be
+	// others, and so what should be in the kernel.
+	Hidden bool
 }
 
 // Globals are the options of the section "globals".
@@ -61,8 +64,9 @@ type Interface struct {
 	// runtime choice; Off for all others. A line that is switched off for a
 	// while is still one of the user's lines, and its master one of the masters.
 	Saved Mode
-	// Chosen says that the section's own mode is a runtime choice.
-	Chosen bool
+	// Chosen says that the mode is a runtime choice. Unsaved says of one that the
+	// configuration has no mode below it.
+	Chosen, Unsaved bool
 	// Own says that the section itself has the option "multipath".
 	Own bool
 	// From names the interface whose mode was taken over; empty otherwise.
@@ -151,13 +155,15 @@ func (c *Config) Names() map[string]int {
 	return names
 }
 
-// SetSaved notes the saved modes of interfaces whose modes are runtime choices, for those
-// that take these modes over too. The words are by the names of the interfaces; one that
-// is no mode is left out.
+// SetSaved notes that the modes of interfaces are runtime choices, and the modes that are
+// saved below them; for those that take these modes over too. The words are by the names
+// of the interfaces; one that is no mode says that nothing is saved.
 func (c *Config) SetSaved(words map[string]string) {
 	for i := range c.Interfaces {
-		if mode, ok := ParseMode(words[c.Interfaces[i].Name]); ok {
-			c.Interfaces[i].Saved = mode
+		one := &c.Interfaces[i]
+		if word, chosen := words[one.Name]; chosen {
+			mode, known := ParseMode(word)
+			one.Chosen, one.Saved, one.Unsaved = true, mode, !known
 		}
 	}
 	c.inherit()

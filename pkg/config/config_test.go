@@ -20,7 +20,7 @@ func parse(t *testing.T, text string) (Config, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Parse("/etc/config/network", pkg, 8)
+	return Parse("/etc/config/network", pkg)
 }
 
 func mustParse(t *testing.T, text string) Config {
@@ -58,8 +58,8 @@ func TestBadGlobalsMakeTheWholeUnusable(t *testing.T) {
 	for _, tt := range []struct{ option, value, want string }{
 		{"multipath", "enabel", "/etc/config/network: section 'globals': option multipath 'enabel': expected enable, disable, 1, on, true, yes, enabled, 0, off, false, no or disabled"},
 		{"mptcp_watch", "maybe", "/etc/config/network: section 'globals': option mptcp_watch 'maybe': expected 1, on, true, yes, enabled, 0, off, false, no or disabled"},
-		{"mptcp_subflows", "9", "/etc/config/network: section 'globals': option mptcp_subflows '9': expected 0 to 8"},
-		{"mptcp_add_addr_accepted", "-1", "/etc/config/network: section 'globals': option mptcp_add_addr_accepted '-1': expected 0 to 8"},
+		{"mptcp_subflows", "256", "/etc/config/network: section 'globals': option mptcp_subflows '256': expected 0 to 255"},
+		{"mptcp_add_addr_accepted", "-1", "/etc/config/network: section 'globals': option mptcp_add_addr_accepted '-1': expected 0 to 255"},
 	} {
 		_, err := parse(t, globals(tt.option, tt.value))
 		var problem Problem
@@ -231,7 +231,15 @@ func TestTakingOverARuntimeChoice(t *testing.T) {
 	cfg := mustParse(t, section("modem", "dhcp", "eth0")+" option multipath 'off'\n"+
 		section("wan", "dhcp", "eth0")+" option multipath 'off'\n"+section("wan6", "dhcpv6", "eth0"))
 	cfg.SetSaved(map[string]string{"wan": "master"})
-	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master {
+	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master || !i.Chosen || i.Unsaved {
+		t.Errorf("%+v", i)
+	}
+	if i, _ := cfg.Interface("modem"); i.Chosen || i.Unsaved {
+		t.Errorf("%+v", i)
+	}
+	cfg = mustParse(t, on("wan", "dhcp", "eth0")+section("wan6", "dhcpv6", "eth0"))
+	cfg.SetSaved(map[string]string{"wan": ""})
+	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != On || !i.Chosen || !i.Unsaved {
 		t.Errorf("%+v", i)
 	}
 }

@@ -6,7 +6,7 @@
 // the options that only mptcpctl reads: accepted values and defaults. The package is
 // pure: it reads no file.
 //
-//	cfg, err := config.Parse("/etc/config/network", pkg, 8)
+//	cfg, err := config.Parse("/etc/config/network", pkg)
 //	wan, ok := cfg.Interface("wan")
 //	v6, ok := cfg.Dynamic("wan_6", "dhcpv6")
 package config

@@ -26,7 +26,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		cfg, err := Parse("/etc/config/network", pkg, 8)
+		cfg, err := Parse("/etc/config/network", pkg)
 		if err != nil {
 			printable(t, err.Error())
 			return

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -58,14 +57,16 @@ func (p *parser) boolean(s uci.Section, name string) (bool, error) {
 
 func trueWord(word string) bool { return word == "enable" || slices.Contains(trueWords, word) }
 
+// limit reads a limit. Which of the values that can be ones the kernel accepts, it
+// says when it is asked.
 func (p *parser) limit(s uci.Section, option string) (*uint32, error) {
 	word, ok := s.Get(option)
 	if !ok || word == "" {
 		return nil, nil
 	}
-	n, err := strconv.ParseUint(word, 10, 32)
-	if err != nil || n > uint64(p.maxLimit) {
-		return nil, p.problem(s.Name, option, word, fmt.Sprintf("0 to %d", p.maxLimit))
+	n, err := strconv.ParseUint(word, 10, 8)
+	if err != nil {
+		return nil, p.refused(s, sectionGlobals, option, word)
 	}
 	limit := uint32(n)
 	return &limit, nil

@@ -53,9 +53,11 @@ func (c *Config) inherit() {
 			continue
 		}
 		child.Mode, child.Saved, child.From = Off, Off, ""
+		child.Chosen, child.Unsaved = false, false
 		if parent(i) >= 0 {
 			from := &c.Interfaces[parent(i)]
 			child.Mode, child.Saved, child.From = from.Mode, from.Saved, from.Name
+			child.Chosen, child.Unsaved = from.Chosen, from.Unsaved
 			child.Frozen = child.Frozen || from.Frozen
 		}
 	}

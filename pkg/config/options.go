@@ -44,7 +44,7 @@ var (
 // Phrases of several options.
 const (
 	unsetSysctl = "the kernel's setting is left as it is"
-	limitValues = "0 to the kernel's limit, which is 8, 64 or 255"
+	limitValues = "0 to 255"
 )
 
 // options is what the parser knows of each. The sysctls are described in the kernel's

@@ -32,10 +32,8 @@ var (
 // messages. A bad value of an interface is a Problem of the result; the error
 // is a Problem too when a bad value in "globals" makes the whole unusable, or
 // ErrNoInterfaces.
-//
-// maxLimit is the largest endpoint limit that this kernel accepts.
-func Parse(file string, pkg *uci.Package, maxLimit uint32) (Config, error) {
-	p := parser{file: file, maxLimit: maxLimit}
+func Parse(file string, pkg *uci.Package) (Config, error) {
+	p := parser{file: file}
 	for _, s := range pkg.Sections {
 		switch s.Type {
 		case "interface":
@@ -58,9 +56,8 @@ func Parse(file string, pkg *uci.Package, maxLimit uint32) (Config, error) {
 }
 
 type parser struct {
-	file     string
-	maxLimit uint32
-	cfg      Config
+	file string
+	cfg  Config
 }
 
 func globalsSection(pkg *uci.Package) (uci.Section, bool) {

@@ -16,7 +16,7 @@ func (e *examination) configuration() {
 	for _, p := range e.Config.Problems {
 		e.badValue(p)
 	}
-	if n := e.pending(); n > 0 {
+	if n := e.pending(); n > 0 && !e.Config.Hidden {
 		e.add(Pending, "", fmt.Sprintf("the kernel differs from the configuration, pending changes: %d", n), "mptcpctl apply")
 	}
 	if !e.Config.Globals.Multipath {
@@ -24,29 +24,49 @@ func (e *examination) configuration() {
 			modeSetting("globals.multipath=enable")...)
 		return
 	}
-	var masters []*plan.LineUse
-	saved := false // a master that is none until the next reboot only
-	for _, i := range e.Config.Interfaces {
-		saved = saved || i.Saved == config.Master
+	e.masters(e.switchedOffLines())
+}
+
+// switchedOffLines finds the lines that a runtime choice has taken out.
+func (e *examination) switchedOffLines() (found bool) {
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
+		if l.Own && l.Mode == config.Off && l.Saved != config.Off {
+			found = true
+			e.add(SwitchedOff, l.Name, "switched off at run time, until the next reboot", "mptcpctl iface "+l.Name+" --reset")
+		}
 	}
-	client := "" // the first that is more than a server's
+	return found
+}
+
+// masters finds that no line has the default route, or several. A server, whose line
+// announces its address, and one whose lines are only switched off need none.
+func (e *examination) masters(switchedOff bool) {
+	var masters []*plan.LineUse
+	saved, server := false, false // by modes that are others until the next reboot only
+	for i := range e.Config.Interfaces {
+		saved = saved || e.Config.Interfaces[i].Saved == config.Master
+	}
+	for i := range e.Result.Lines {
+		l := &e.Result.Lines[i]
+		server = server || l.Mode.Announces() || l.Saved.Announces()
+	}
 	participants := e.participants()
 	for _, l := range participants {
-		if client == "" && !l.Mode.Announces() {
-			client = l.Name
-		}
 		if l.Mode == config.Master && l.Own {
 			masters = append(masters, l)
 		}
 	}
 	switch {
-	case len(participants) == 0:
-		e.add(NoMaster, "", "no interface takes part: none has the option multipath", modeSetting("INTERFACE.multipath=master")...)
-	case len(masters) == 0 && client != "" && !saved:
+	case len(masters) > 0:
+		e.twoMasters(masters)
+	case saved, server:
+	case len(participants) > 0:
 		e.add(NoMaster, "", "no interface has mode master: the default route is left to netifd",
-			"mptcpctl iface "+client+" master --save")
+			"mptcpctl iface "+participants[0].Name+" master --save")
+	case !switchedOff:
+		e.add(NoMaster, "", "no interface takes part: none has the option multipath", modeSetting("INTERFACE.multipath=master")...)
 	}
-	e.twoMasters(masters)
 }
 
 // twoMasters finds masters of one family. wan and wan6 on one device are one line.

@@ -23,8 +23,11 @@ func (e *examination) connections() {
 			}
 		}
 		if missing > 0 {
-			e.add(LostSubflow, l.Name, fmt.Sprintf("connections without a subflow over it (closed, or refused by the server): %d", missing),
-				"mptcpctl iface "+l.Name+" heal")
+			text := fmt.Sprintf("connections without a subflow over it (closed, or refused by the server): %d", missing)
+			if why := e.failed(); why != "" {
+				text += "; joins that failed since boot, over all lines: " + why
+			}
+			e.add(LostSubflow, l.Name, text, "mptcpctl iface "+l.Name+" heal")
 		}
 	}
 }

@@ -225,6 +225,20 @@ func TestExamine(t *testing.T) {
 			func(f *Facts) { f.Result.Lines[1].Use[plan.IPv4].NoEndpoint = plan.NoEndpointSlot }, "no_slot wan2 [mptcpctl iface wan2 off --save]\n",
 		},
 		{"a server has no master", func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Signal, config.Signal }, ""},
+		{"a server with a line more", func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[1].Mode = config.Signal, config.On }, ""},
+		{
+			"a server that is switched off",
+			func(f *Facts) {
+				f.Result.Lines[0].Mode, f.Result.Lines[0].Saved, f.Result.Lines[1].Mode = config.Off, config.Signal, config.On
+			}, "switched_off wan1 [mptcpctl iface wan1 --reset]\n",
+		},
+		{
+			"all lines are switched off",
+			func(f *Facts) {
+				f.Result.Lines[0].Mode, f.Result.Lines[0].Saved = config.Off, config.On
+				f.Result.Lines[1].Mode, f.Result.Lines[1].Saved = config.Off, config.Backup
+			}, "switched_off wan1 [mptcpctl iface wan1 --reset]\nswitched_off wan2 [mptcpctl iface wan2 --reset]\n",
+		},
 		{"another line is down", func(f *Facts) { f.Result.Lines[1].Netifd = netifd.Interface{} }, ""},
 		{
 			"two modems give one address",

@@ -4,10 +4,12 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // endpoints finds the lines that want an endpoint and get none.
@@ -44,7 +46,7 @@ func (e *examination) noSlot(l *plan.LineUse, f plan.Family) {
 	}
 	for i := range e.Result.Endpoints {
 		if there := &e.Result.Endpoints[i]; !there.Own {
-			text += fmt.Sprintf(", one by the foreign %s", there.Addr)
+			text += fmt.Sprintf(", one by the foreign %s", there.Place())
 			fix = []string{deleteEndpoint(there.ID), "mptcpctl apply"}
 			break
 		}
@@ -63,6 +65,50 @@ func (e *examination) staleEndpoints() {
 		e.add(StaleEndpoint, "", fmt.Sprintf("no device has the address of the foreign endpoint %s (id %d)", there.Addr, there.ID),
 			deleteEndpoint(there.ID))
 	}
+}
+
+// deadJoins finds foreign endpoints with the address of a device that is no line, such
+// as that of the LAN: joins from it stay without an answer, as nothing leads there by
+// it, and what the peer answers by another way is lost.
+func (e *examination) deadJoins() {
+	for _, there := range e.State.Endpoints {
+		device := e.deviceWith(there.Addr)
+		if there.Flags&mptcp.FlagSubflow == 0 || e.own(there) || device == "" || e.lineDevice(device) {
+			continue
+		}
+		joins := 0
+		for i := range e.Connections {
+			for j := range e.Connections[i].Subflows {
+				s := &e.Connections[i].Subflows[j]
+				if s.Local.Addr() == there.Addr && s.State == sockdiag.SynSent && s.TCP.Timeouts > 0 {
+					joins++
+				}
+			}
+		}
+		if joins > 0 {
+			e.add(DeadJoins, "", fmt.Sprintf("joins without an answer (SYN-SENT) from %s, which is no line, by the foreign endpoint %s (id %d): %d",
+				device, there.Addr, there.ID, joins), deleteEndpoint(there.ID))
+		}
+	}
+}
+
+// deviceWith is the device that has an address; empty if none has.
+func (e *examination) deviceWith(addr netip.Addr) string {
+	for i := range e.Addresses {
+		if e.Addresses[i].Prefix.Addr() == addr {
+			return e.Addresses[i].Device
+		}
+	}
+	return ""
+}
+
+func (e *examination) lineDevice(name string) bool {
+	for i := range e.Result.Lines {
+		if l := &e.Result.Lines[i]; l.Device == name && l.HasMode() {
+			return true
+		}
+	}
+	return false
 }
 
 // own reports whether an endpoint is managed. Without a configuration only one that

@@ -42,6 +42,7 @@ const (
 	IPv6Missing
 	NoSubflow
 	LostSubflow
+	DeadJoins
 	LimitTooLow
 	StrictFilter
 	SecondManager
@@ -51,10 +52,12 @@ const (
 	StaleEndpoint
 	DiagMissing
 	Disabled
+	SwitchedOff
 	NoMaster
 	TwoMasters
 	SameMAC
 	Announced
+	RefusedJoins
 	TunnelDefault
 	MarkBehind
 	IdleOption
@@ -67,9 +70,9 @@ var names = [...]string{
 	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
 	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "wrong_line", "wrong_forward",
 	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
-	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "limit_too_low", "strict_filter", "second_manager", "networkd",
+	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "dead_joins", "limit_too_low", "strict_filter", "second_manager", "networkd",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
-	"multipath_disabled", "no_master", "two_masters", "same_mac", "announced",
+	"multipath_disabled", "switched_off", "no_master", "two_masters", "same_mac", "announced", "refused_joins",
 	"tunnel_default", "mark_behind", "idle_option",
 }
 
@@ -122,9 +125,11 @@ func Examine(f *Facts) []Finding {
 		e.policies()
 		e.firewall()
 		e.endpoints()
+		e.deadJoins()
 		e.limits()
 		e.lostConnections()
 		e.connections()
+		e.refusedJoins()
 	}
 	var sorted []Finding
 	for id := range names {

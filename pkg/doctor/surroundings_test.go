@@ -202,7 +202,7 @@ func TestMainTable(t *testing.T) {
 		"an unreachable default":      {refused(7, "0.0.0.0/0", 9999), "error_route  [ip route del unreachable default metric 9999]\n"},
 		"half of the addresses":       {refused(6, "::/1", 1024), "error_route  [ip -6 route del blackhole ::/1 metric 1024]\n"},
 		"a tunnel's peer":             {held(func(*Facts) {}), mended},
-		"the line is off for a while": {held(func(f *Facts) { f.Result.Lines[0].Mode = config.Off }), mended},
+		"the line is off for a while": {held(func(f *Facts) { f.Result.Lines[0].Mode = config.Off }), mended + "switched_off wan1 [mptcpctl iface wan1 --reset]\n"},
 		"the line is a backup":        {held(func(f *Facts) { f.Result.Lines[0].Mode, f.Result.Lines[0].Chosen = config.Backup, false }), mended},
 		"the line is first":           {held(func(f *Facts) { f.Result.MasterList[plan.IPv4] = []string{"wan1", "wan2"} }), ""},
 		"there is no list":            {held(func(f *Facts) { f.Result.MasterList = [2][]string{} }), ""},
@@ -318,7 +318,7 @@ func TestOutside(t *testing.T) {
 		"a tunnel without a mode":   {third(config.Interface{}, "wireguard", 3), "tunnel_default wan3 []\n"},
 		"off":                       {third(config.Interface{Own: true}, "dhcp", 3), ""},
 		"off, and the first":        {third(config.Interface{Own: true}, "dhcp", 0), "off_first wan3 [uci set network.wan3.metric=3; uci commit network; /etc/init.d/network reload; mptcpctl apply]\n"},
-		"off for a while":           {third(config.Interface{Own: true, Chosen: true, Saved: config.On}, "dhcp", 0), ""},
+		"off for a while":           {third(config.Interface{Own: true, Chosen: true, Saved: config.On}, "dhcp", 0), "switched_off wan3 [mptcpctl iface wan3 --reset]\n"},
 		"a mode that is taken over": {third(config.Interface{From: "wan2"}, "dhcp", 0), ""},
 		"on the device of a line":   {func(f *Facts) { third(config.Interface{}, "static", 3)(f); f.Result.Lines[2].Device = "eth2" }, ""},
 		"on it, while the line is down": {func(f *Facts) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -18,9 +17,33 @@ var (
 	// depends on has failed.
 	ErrSkipped = errors.New("skipped: an operation that it depends on failed")
 
-	// ErrNoSlot says that the kernel's table of endpoints is full (ERANGE).
+	// ErrNoSlot says that the kernel's table of endpoints is full. The error is a
+	// FullError.
 	ErrNoSlot = errors.New("the kernel has no room for another endpoint")
 )
+
+// FullError is the error of an endpoint that finds no slot.
+type FullError struct {
+	// Endpoints is how many the kernel has, managed or not.
+	Endpoints int
+	error
+}
+
+// Is is for ErrNoSlot.
+func (e FullError) Is(target error) bool { return target == ErrNoSlot }
+
+// Unwrap returns the kernel's answer.
+func (e FullError) Unwrap() error { return e.error }
+
+// LimitError is the error of limits that the kernel refuses. It has written others.
+type LimitError struct {
+	// Most is the highest value that the kernel accepts.
+	Most uint32
+	// Written are the limits that hold now, Before those that held.
+	Written, Before mptcp.Limits
+}
+
+func (e LimitError) Error() string { return fmt.Sprintf("the kernel allows limits up to %d", e.Most) }
 
 // Apply carries the operations out one after the other. The result has one
 // entry for each: nil, or an error whose text begins with the operation's
@@ -28,8 +51,9 @@ var (
 // error is ErrSkipped.
 //
 // What is there already exactly as wanted is no failure to add, and what is
-// gone is none to delete. An endpoint that finds no slot fails with ErrNoSlot;
-// whether that matters is the caller's affair.
+// gone is none to delete. An endpoint that finds no slot fails with a FullError,
+// limits above the kernel's bound with a LimitError; whether that matters is the
+// caller's affair.
 func (k *Kernel) Apply(ops []plan.Op) []error {
 	results := make([]error, len(ops))
 	for i, op := range ops {
@@ -89,19 +113,42 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 	}
 	switch {
 	case op.Object == plan.ObjectLimits:
-		return pm.SetLimits(op.Limits)
+		return setLimits(pm, op.Limits)
 	case op.Action == plan.Add:
-		err := pm.Add(op.Endpoint)
-		if errors.Is(err, unix.ERANGE) {
-			return fmt.Errorf("%w: %w", ErrNoSlot, err)
-		}
-		return err
+		return putEndpoint(pm, op.Endpoint)
 	case op.Action == plan.Change:
 		return pm.SetFlags(op.Endpoint.ID, op.Endpoint.Flags)
 	case op.Endpoint.ID == 0:
 		return pm.DeleteZero(op.Endpoint.Addr)
 	}
 	return deleteEndpoint(pm, op.Endpoint)
+}
+
+func setLimits(pm *mptcp.Client, l mptcp.Limits) error {
+	now, err := pm.Limits()
+	if err != nil {
+		return err
+	}
+	written, most, err := pm.SetHighestLimits(l, now)
+	if err == nil && most > 0 {
+		return LimitError{most, written, now}
+	}
+	return err
+}
+
+func putEndpoint(pm *mptcp.Client, e mptcp.Endpoint) error {
+	refused := pm.Add(e)
+	if refused == nil {
+		return nil
+	}
+	count, full, err := pm.Full(e, refused)
+	switch {
+	case err != nil:
+		return errors.Join(refused, err)
+	case full:
+		return FullError{count, fmt.Errorf("%w: %w", ErrNoSlot, refused)}
+	}
+	return refused
 }
 
 // deleteEndpoint deletes an endpoint unless its id is gone or has been given

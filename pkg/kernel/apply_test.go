@@ -53,23 +53,43 @@ func TestAnEndpointThatTookOverTheIDIsNotDeleted(t *testing.T) {
 
 func TestAFullTableIsToldApart(t *testing.T) {
 	r := newRouter(t)
-	var ops []plan.Op
-	for i := range mptcp.MaxEndpoints(Release()) + 1 {
-		a := addr("10.0.1.100")
-		for range i {
-			a = a.Next()
-		}
-		ops = append(ops, addEndpoint(mptcp.Endpoint{ID: uint8(i + 1), Addr: a, Flags: mptcp.FlagSubflow}))
+	ops := make([]plan.Op, mptcp.MaxID)
+	a := addr("10.0.1.1")
+	for i := range ops {
+		ops[i] = addEndpoint(mptcp.Endpoint{ID: uint8(i + 1), Addr: a, Flags: mptcp.FlagSubflow})
+		a = a.Next()
 	}
 	results := r.Apply(ops)
-	for i, err := range results[:len(results)-1] {
-		if err != nil {
-			t.Errorf("endpoint %d: %v", i+1, err)
+	there := len(r.observe().Endpoints)
+	if there < 8 {
+		t.Fatalf("%d endpoints: %v", there, results[there])
+	}
+	for i, err := range results {
+		var full FullError
+		switch {
+		case i < there:
+			if err != nil {
+				t.Errorf("endpoint %d: %v", i+1, err)
+			}
+		case !errors.Is(err, ErrNoSlot) || !errors.As(err, &full) || full.Endpoints != there:
+			t.Errorf("endpoint %d beside %d: %v of %d", i+1, there, err, full.Endpoints)
 		}
 	}
-	if err := results[len(results)-1]; !errors.Is(err, ErrNoSlot) || !errors.Is(err, unix.ERANGE) {
-		t.Errorf("error %v, want ErrNoSlot", err)
+}
+
+func TestLimitsBeyondTheKernelsAreTheHighest(t *testing.T) {
+	r := newRouter(t)
+	before := r.observe().Limits
+	limits := plan.Op{Action: plan.Change, Object: plan.ObjectLimits, Limits: mptcp.Limits{Subflows: mptcp.MaxLimit, AddAddrAccepted: 1}}
+	var limit LimitError
+	if err := r.Apply([]plan.Op{limits})[0]; !errors.As(err, &limit) {
+		t.Fatal(err)
 	}
+	same(t, "written", mptcp.Limits{Subflows: limit.Most, AddAddrAccepted: 1}, limit.Written)
+	same(t, "before", before, limit.Before)
+	same(t, "limits", limit.Written, r.observe().Limits)
+	limits.Limits.Subflows = limit.Most
+	r.do(limits)
 }
 
 func TestAnInjectedFailureStopsOnlyWhatDependsOnIt(t *testing.T) {

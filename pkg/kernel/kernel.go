@@ -56,9 +56,8 @@ func (k *Kernel) pathManager() (*mptcp.Client, error) {
 	return k.pm, nil
 }
 
-// Release is the release of the running kernel, as uname -r prints it: what
-// mptcp.MaxEndpoints and mptcp.MaxLimit ask for. It is empty if the kernel
-// does not tell.
+// Release is the release of the running kernel, as uname -r prints it. It is empty if
+// the kernel does not tell.
 func Release() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {

@@ -36,8 +36,7 @@ type observation struct {
 // Subflows. It needs no privilege.
 func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 	o := &observation{Kernel: k, req: req, names: make(map[string]bool), indexes: make(map[int]bool)}
-	release := Release()
-	o.MaxEndpoints, o.MaxLimit = mptcp.MaxEndpoints(release), mptcp.MaxLimit(release)
+	o.MaxEndpoints, o.MaxLimit = mptcp.MaxID, mptcp.MaxLimit
 	for _, name := range req.Devices {
 		if err := o.needName(name); err != nil {
 			return plan.State{}, err

@@ -41,7 +41,7 @@ func TestObserveSeesTheLines(t *testing.T) {
 	}, byFamily(global))
 	same(t, "path manager", plan.PathManagerKernel, got.PathManager)
 	same(t, "limits", mptcp.Limits{Subflows: 2}, got.Limits)
-	same(t, "bounds", [2]int{mptcp.MaxEndpoints(Release()), int(mptcp.MaxLimit(Release()))}, [2]int{got.MaxEndpoints, int(got.MaxLimit)})
+	same(t, "bounds", [2]int{mptcp.MaxID, mptcp.MaxLimit}, [2]int{got.MaxEndpoints, int(got.MaxLimit)})
 }
 
 // byFamily sorts by family and link.

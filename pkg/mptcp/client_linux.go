@@ -111,7 +111,8 @@ func (c *Client) Limits() (Limits, error) {
 // Add adds an endpoint, and the kernel opens or announces its subflows on all
 // connections at once. With ID 0 the kernel chooses the first free id from the
 // highest one ever given upwards, and starts again at 1 after 255: that may be
-// one that was deleted just before.
+// one that was deleted just before. How many endpoints fit is the kernel's affair:
+// 8 up to Linux 7.1, 255 later, implicit ones among them. See Full.
 //
 // The kernel tells endpoints apart by address alone (and port, where one has
 // any), not by interface. It answers EEXIST for an address that is there, EBUSY
@@ -195,7 +196,7 @@ func (c *Client) SetFlags(id uint8, flags Flags) error {
 
 // SetLimits writes both limits. They hold for live connections too, but a
 // higher one opens no subflow until the next path manager event. The kernel
-// answers EINVAL for a value above MaxLimit and then changes neither.
+// answers EINVAL for a value above its own bound and then changes neither.
 func (c *Client) SetLimits(l Limits) error {
 	b, err := encodeLimits(l)
 	if err == nil {
@@ -205,6 +206,50 @@ func (c *Client) SetLimits(l Limits) error {
 		return fmt.Errorf("limits: %w", err)
 	}
 	return nil
+}
+
+// SetHighestLimits writes the limits, or the highest that the kernel accepts where
+// it refuses them, and returns what it wrote. bound is then the highest value that
+// the kernel accepts for either, which is found by trying; 0: nothing was refused.
+// now are the limits that hold, at which the search begins, so that none of its
+// steps is lower than both the old and the new value.
+func (c *Client) SetHighestLimits(l, now Limits) (written Limits, bound uint32, err error) {
+	if err = c.SetLimits(l); !errors.Is(err, unix.EINVAL) {
+		return l, 0, err
+	}
+	bound, refused := max(now.Subflows, now.AddAddrAccepted), max(l.Subflows, l.AddAddrAccepted)
+	for bound+1 < refused {
+		middle := bound + (refused-bound)/2
+		switch err = c.SetLimits(l.upTo(middle)); {
+		case err == nil:
+			bound = middle
+		case errors.Is(err, unix.EINVAL):
+			refused = middle
+		default:
+			return Limits{}, 0, err
+		}
+	}
+	l = l.upTo(bound)
+	return l, bound, c.SetLimits(l)
+}
+
+// Full reports whether an Add failed because the kernel has no room for another
+// endpoint. Linux 6.1 answers EINVAL for that, as for a duplicate: then the table is
+// looked at. count is the number of endpoints in a full table.
+func (c *Client) Full(e Endpoint, failed error) (count int, full bool, err error) {
+	if !errors.Is(failed, unix.ERANGE) && !errors.Is(failed, unix.EINVAL) {
+		return 0, false, nil
+	}
+	all, err := c.Endpoints()
+	if err != nil {
+		return 0, false, err
+	}
+	for _, there := range all {
+		if duplicate := there.ID == e.ID || there.Addr == e.Addr; duplicate && !errors.Is(failed, unix.ERANGE) {
+			return 0, false, nil
+		}
+	}
+	return len(all), len(all) >= LowestBound, nil
 }
 
 // write sends a command that the kernel answers with an acknowledgement only.

@@ -50,15 +50,6 @@ func wantEndpoints(t *testing.T, c *Client, want ...Endpoint) {
 	}
 }
 
-func release(t *testing.T) string {
-	t.Helper()
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		t.Fatal(err)
-	}
-	return unix.ByteSliceToString(u.Release[:])
-}
-
 func TestDialWithoutTheFamily(t *testing.T) {
 	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
 	if err != nil {
@@ -141,8 +132,8 @@ func TestRefusals(t *testing.T) {
 		{"flags of an unknown id", func() error { return c.SetFlags(77, FlagBackup) }, unix.EINVAL, "endpoint id 77: "},
 		{"flags of id 0", func() error { return c.SetFlags(0, FlagBackup) }, unix.EOPNOTSUPP, "endpoint id 0: "},
 		{"fullmesh on a signal endpoint", func() error { return c.SetFlags(2, FlagFullmesh) }, unix.EINVAL, "endpoint id 2: "},
-		{"a subflow limit above the maximum", func() error { return c.SetLimits(Limits{Subflows: MaxLimit(release(t)) + 1}) }, unix.EINVAL, "limit greater than maximum"},
-		{"an address limit above the maximum", func() error { return c.SetLimits(Limits{AddAddrAccepted: MaxLimit(release(t)) + 1}) }, unix.EINVAL, "limit greater than maximum"},
+		{"a subflow limit above the maximum", func() error { return c.SetLimits(Limits{Subflows: MaxLimit + 1}) }, unix.EINVAL, "limit greater than maximum"},
+		{"an address limit above the maximum", func() error { return c.SetLimits(Limits{AddAddrAccepted: MaxLimit + 1}) }, unix.EINVAL, "limit greater than maximum"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,28 +180,33 @@ func TestRequestsThatTheMethodsNeverSend(t *testing.T) {
 	wantEndpoints(t, c, endpoint("10.0.0.1", 1, FlagSubflow))
 }
 
-func TestAFullTableIsERANGEEvenForADuplicate(t *testing.T) {
+// TestAFullTable fills the table: how many endpoints fit is the kernel's affair.
+func TestAFullTable(t *testing.T) {
 	c := dialNew(t)
-	n := 0
-	for ; n < MaxID; n++ {
-		if err := c.Add(endpoint(fmt.Sprintf("10.0.0.%d", n+1), 0, FlagSubflow)); errors.Is(err, unix.ERANGE) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
+	mustAdd(t, c, endpoint("10.0.0.1", 1, FlagSubflow))
+	for name, e := range map[string]Endpoint{"a duplicate": endpoint("10.0.0.1", 2, FlagSubflow), "an id in use": endpoint("10.0.0.2", 1, FlagSubflow)} {
+		refused := c.Add(e)
+		if _, full, err := c.Full(e, refused); refused == nil || full || err != nil {
+			t.Errorf("%s beside one endpoint: added with %v, full %t, %v", name, refused, full, err)
 		}
 	}
-	promised := MaxEndpoints(release(t))
-	if n < promised || promised == oldMax && n > promised {
-		t.Errorf("%d endpoints fit, MaxEndpoints says %d", n, promised)
+	n := 1
+	var refused error
+	for ; n < MaxID && refused == nil; n++ {
+		refused = c.Add(endpoint(fmt.Sprintf("10.0.0.%d", n+1), uint8(n+1), FlagSubflow))
 	}
-	for _, e := range []Endpoint{endpoint("10.0.1.1", 0, FlagSubflow), endpoint("10.0.0.1", 0, FlagSubflow), endpoint("10.0.1.1", 1, FlagSubflow)} {
-		if err := c.Add(e); !errors.Is(err, unix.ERANGE) {
-			t.Errorf("endpoint %s beside %d: error %v, want ERANGE", e.Addr, n, err)
-		}
+	if refused != nil {
+		n--
 	}
 	got, err := c.Endpoints()
-	if err != nil || len(got) != n {
-		t.Errorf("%d endpoints, %v, want %d", len(got), err, n)
+	if err != nil || len(got) != n || n < LowestBound {
+		t.Fatalf("%d endpoints, %v, of %d that were added", len(got), err, n)
+	}
+	for _, e := range []Endpoint{endpoint("10.0.1.1", 0, FlagSubflow), endpoint("10.0.1.1", uint8(min(n+1, MaxID)), FlagSubflow)} {
+		refused := c.Add(e)
+		if count, full, err := c.Full(e, refused); refused == nil || !full && n < MaxID || full && count != n || err != nil {
+			t.Errorf("one more beside %d: added with %v, full at %d %t, %v", n, refused, count, full, err)
+		}
 	}
 }
 
@@ -247,24 +243,48 @@ func TestSetFlags(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	c := dialNew(t)
-	highest := MaxLimit(release(t))
 	check := func(want Limits) {
 		t.Helper()
 		if got, err := c.Limits(); err != nil || got != want {
 			t.Errorf("limits %+v, %v, want %+v", got, err, want)
 		}
 	}
-	check(Limits{Subflows: 2})
-	for _, l := range []Limits{{Subflows: highest, AddAddrAccepted: 3}, {AddAddrAccepted: highest}, {}} {
-		if err := c.SetLimits(l); err != nil {
-			t.Fatal(err)
+	now := Limits{Subflows: 2}
+	check(now)
+	for _, l := range []Limits{{Subflows: 8, AddAddrAccepted: 3}, {AddAddrAccepted: 8}, {}} {
+		written, bound, err := c.SetHighestLimits(l, now)
+		if err != nil || written != l || bound != 0 {
+			t.Fatalf("limits %+v: written %+v up to %d, %v", l, written, bound, err)
 		}
 		check(l)
+		now = l
 	}
-	if err := c.SetLimits(Limits{Subflows: 1, AddAddrAccepted: highest + 1}); err == nil {
-		t.Error("no error for a limit beyond the maximum")
+}
+
+// TestTheHighestLimits asks for more than the kernel accepts, for each limit alone and
+// for both.
+func TestTheHighestLimits(t *testing.T) {
+	c := dialNew(t)
+	now := Limits{Subflows: 2}
+	var bounds []uint32
+	for _, l := range []Limits{{Subflows: MaxLimit, AddAddrAccepted: 3}, {Subflows: 1, AddAddrAccepted: MaxLimit}, {Subflows: MaxLimit, AddAddrAccepted: MaxLimit}} {
+		written, bound, err := c.SetHighestLimits(l, now)
+		if err != nil || written != l.upTo(bound) {
+			t.Fatalf("limits %+v: written %+v up to %d, %v", l, written, bound, err)
+		}
+		if got, err := c.Limits(); err != nil || got != written {
+			t.Errorf("limits %+v, %v, want %+v", got, err, written)
+		}
+		above := Limits{Subflows: 1, AddAddrAccepted: bound + 1}
+		if err := c.SetLimits(above); !errors.Is(err, unix.EINVAL) {
+			t.Errorf("limits %+v: %v, want EINVAL", above, err)
+		}
+		now = written
+		bounds = append(bounds, bound)
 	}
-	check(Limits{})
+	if bounds[0] < LowestBound || bounds[1] != bounds[0] || bounds[2] != bounds[0] {
+		t.Errorf("bounds %d, want the same each time", bounds)
+	}
 }
 
 func TestWithoutCapNetAdminReadingWorksAndWritingIsEPERM(t *testing.T) {

@@ -38,6 +38,15 @@ type Endpoint struct {
 	IfIndex int
 }
 
+// Place is the address and, where it has one, the port, as "ip mptcp endpoint show"
+// prints them: "10.0.0.1 port 8443".
+func (e Endpoint) Place() string {
+	if e.Port == 0 {
+		return e.Addr.String()
+	}
+	return e.Addr.String() + " port " + strconv.Itoa(int(e.Port))
+}
+
 // Flags is a set of MPTCP_PM_ADDR_FLAG_* bits (include/uapi/linux/mptcp.h).
 // Zero is an endpoint that only gives its id to subflows from its address.
 // Bits that have no name here are kept as the kernel sent them.

@@ -31,37 +31,6 @@ func TestFlagsString(t *testing.T) {
 	}
 }
 
-func TestMaxima(t *testing.T) {
-	tests := []struct {
-		release string
-		want    int
-	}{
-		{"6.6.119", 8},
-		{"6.18.44-generic", 8},
-		{"7.0.0", 8},
-		{"7.1.9", 8},
-		{"7.2.0-rc1", 64},
-		{"7.2-rc1", 64},
-		{"7.10", 64},
-		{"8.0.1", 64},
-		{"10.0", 64},
-		{"", 8},
-		{"7", 8},
-		{"7.", 8},
-		{"seven.2", 8},
-	}
-	for _, tt := range tests {
-		t.Run("release "+tt.release, func(t *testing.T) {
-			if got := MaxEndpoints(tt.release); got != tt.want {
-				t.Errorf("MaxEndpoints(%q) = %d, want %d", tt.release, got, tt.want)
-			}
-			if got := MaxLimit(tt.release); got != uint32(tt.want) {
-				t.Errorf("MaxLimit(%q) = %d, want %d", tt.release, got, tt.want)
-			}
-		})
-	}
-}
-
 func TestErrNotSupportedIsNotExist(t *testing.T) {
 	if !errors.Is(ErrNotSupported, os.ErrNotExist) {
 		t.Errorf("%v is not os.ErrNotExist", ErrNotSupported)

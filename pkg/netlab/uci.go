@@ -159,7 +159,8 @@ func (c *uciCommand) load(name string) (*uci.Package, error) {
 	}
 	for _, dir := range append(c.deltas, c.save) {
 		delta, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// libuci passes over what it cannot open (uci_load_delta_file in delta.c).
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		}
 		uci.ApplyDelta(p, delta) // libuci, too, passes over what does not fit any more.

@@ -143,28 +143,19 @@ func (p *planner) keepDeviceRules(f Family) {
 		if l := p.lineOfDeviceRule(r); l != nil {
 			r.Table = l.Tables[f]
 			p.wantRule(r, l.Name, "keeps its last endpoint managed")
+		} else if p.marksEndpoint(r) {
+			p.wantRule(r, "", "keeps an endpoint managed that connections still need")
 		}
 	}
 }
 
-// lineOfDeviceRule is the participating line to which a rule 503 belongs: the one on the
-// device that the rule names or, if several share it, the one whose table it looks up.
-// Failing these it is the line with that table whose device is unknown: the device may
-// have gone with its line.
+// lineOfDeviceRule is the participating line to which a rule 503 belongs.
 func (p *planner) lineOfDeviceRule(r Rule) *LineUse {
 	var marked *LineUse
 	best := 0
 	for i := range p.lines {
-		l := &p.lines[i]
-		fits := 0
-		if l.Device == r.OIF {
-			fits = 2
-		}
-		if l.Tables[r.Family] == r.Table && (l.Device == "" || fits > 0) {
-			fits++
-		}
-		if l.Participates() && fits > best {
-			marked, best = l, fits
+		if l := &p.lines[i]; l.Participates() && l.markedBy(r) > best {
+			marked, best = l, l.markedBy(r)
 		}
 	}
 	return marked

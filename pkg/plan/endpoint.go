@@ -266,7 +266,7 @@ func (e *endpointPlan) match() {
 	for _, there := range e.State.Endpoints {
 		if !e.own[there.ID] || e.frozenEndpoint(there) {
 			free--
-		} else if e.keepLast(there) {
+		} else if e.keptEndpoint(there) {
 			free--
 			e.kept = append(e.kept, there)
 		}
@@ -293,18 +293,6 @@ func (e *endpointPlan) match() {
 			e.matched[there.ID] = w
 		}
 	}
-}
-
-// keepLast reports whether an endpoint stays because no line of its family is
-// usable: without one, connections would stall without an error.
-func (e *endpointPlan) keepLast(there mptcp.Endpoint) bool {
-	if e.familyUsable(FamilyOf(there.Addr)) || !e.Config.Globals.Multipath {
-		return false
-	}
-	d := e.State.deviceByIndex(there.IfIndex)
-	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
-		return l.Participates() && (d.Index == 0 || l.Device == d.Name)
-	})
 }
 
 // renew reports whether an endpoint that is there must be renewed: its line

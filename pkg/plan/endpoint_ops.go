@@ -175,10 +175,13 @@ func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 	return e.removalReason(name, f)
 }
 
-// warnLast warns that the configuration takes the last endpoint away.
+// warnLast warns that the configuration takes the last endpoint away. One whose section
+// is gone has no connection that depends on it.
 func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
-	if left == 0 && len(e.retired)+len(e.clear) > 0 {
+	if left == 0 && slices.ContainsFunc(slices.Concat(e.retired, e.clear), func(there mptcp.Endpoint) bool {
+		return !e.Config.Globals.Multipath || len(e.ownersOf(there)) > 0
+	}) {
 		e.result.Warnings = append(e.result.Warnings,
 			"the last endpoint is deleted: connections without another subflow will stall")
 	}
@@ -211,13 +214,20 @@ func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 		subflows = e.State.MaxLimit
 	}
 	want.Subflows = max(want.Subflows, min(subflows, e.State.MaxLimit))
-	if g := e.Config.Globals; g.Subflows != nil {
-		want.Subflows = *g.Subflows
-	}
-	if g := e.Config.Globals; g.AddAddrAccepted != nil {
-		want.AddAddrAccepted = *g.AddAddrAccepted
-	}
+	e.setLimit(&want.Subflows, e.Config.Globals.Subflows, "mptcp_subflows")
+	e.setLimit(&want.AddAddrAccepted, e.Config.Globals.AddAddrAccepted, "mptcp_add_addr_accepted")
 	return want
+}
+
+// setLimit is what an option asks for, up to the kernel's bound.
+func (e *endpointPlan) setLimit(limit, option *uint32, name string) {
+	if option == nil {
+		return
+	}
+	*limit = min(*option, e.State.MaxLimit)
+	if *limit < *option {
+		e.result.Warnings = append(e.result.Warnings, fmt.Sprintf("option %s '%d': this kernel allows %d, which is used", name, *option, *limit))
+	}
 }
 
 // endpointsAfter are the endpoints that are there after the plan.

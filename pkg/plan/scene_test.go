@@ -117,7 +117,7 @@ func (s *scene) config() *config.Config {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cfg, err := config.Parse("/etc/config/network", pkg, 8)
+	cfg, err := config.Parse("/etc/config/network", pkg)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ type State struct {
 	// PathManager says whether the kernel's path manager can be told anything.
 	PathManager PathManager
 	// MaxEndpoints is the kernel's bound on endpoints, MaxLimit that on each
-	// of the limits.
+	// of the limits. Where no operation has met them yet, they are what no kernel
+	// goes beyond: mptcp.MaxID and mptcp.MaxLimit.
 	MaxEndpoints int
 	MaxLimit     uint32
 	// Sysctls holds the values that were asked for, by key; a setting that

@@ -18,6 +18,9 @@ var (
 	ErrNoPathManager = errors.New("no path manager")
 	// ErrNotPrivileged says that the process lacks CAP_NET_ADMIN.
 	ErrNotPrivileged = errors.New("CAP_NET_ADMIN is missing: run this as root")
+	// ErrHidden says that the process may not read the runtime choices, so that it
+	// cannot tell what a run would do.
+	ErrHidden = errors.New("what would change is unknown: runtime choices cannot be read; run this as root")
 	// ErrNotHealed says that a line was not healed, and that nothing has changed.
 	ErrNotHealed = errors.New("nothing was changed")
 )

@@ -26,6 +26,9 @@ func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, er
 		if o.misunderstood != nil {
 			f.Unchecked = append(f.Unchecked, o.misunderstood.Error()+"; the ubus program was asked instead")
 		}
+		if o.Config.Hidden {
+			f.Unchecked = append(f.Unchecked, ErrHidden.Error())
+		}
 	} else if state, err := k.Observe(plan.Request{}); err != nil {
 		return f, errors.Join(failed, wrap("reading the kernel's state", err))
 	} else {

@@ -3,26 +3,65 @@
 package reconcile
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-// hint is the content of the lock file: "ID TABLE TABLE ...", and "limit=LIMIT"
-// last where one has been lowered for a moment.
+// hint is the content of the lock file: "ID TABLE TABLE ...", "limit=LIMIT" where one
+// has been lowered for a moment, and the kernel's bounds where they have been met, as
+// "endpoints=COUNT" and "most=LIMIT" behind "kernel=RELEASE".
 type hint struct {
 	lastID uint8
 	tables []uint32
 	limit  uint32 // of subflows; 0: not lowered
+	bounds bounds
 	known  bool
+	hidden bool // from a user who may not read it
 }
 
-const hintLimit = "limit="
+const (
+	hintLimit     = "limit="
+	hintKernel    = "kernel="
+	hintEndpoints = "endpoints="
+	hintMost      = "most="
+)
+
+// bounds are what the running kernel has refused to go beyond; 0: not met yet.
+type bounds struct {
+	endpoints int
+	limit     uint32
+}
+
+// with are the bounds as others tell them, where they do.
+func (b bounds) with(others bounds) bounds {
+	return bounds{cmp.Or(others.endpoints, b.endpoints), cmp.Or(others.limit, b.limit)}
+}
+
+// in notes the bounds in what was observed. Who may not read them takes for full what
+// is as full as any kernel allows, since root's runs would have gone beyond.
+func (h *hint) in(s *plan.State) {
+	if h.hidden {
+		if n := len(s.Endpoints); n >= mptcp.LowestBound {
+			h.bounds.endpoints = n
+		}
+		h.bounds.limit = max(mptcp.LowestBound, s.Limits.Subflows, s.Limits.AddAddrAccepted)
+	}
+	s.MaxEndpoints = cmp.Or(h.bounds.endpoints, s.MaxEndpoints)
+	s.MaxLimit = cmp.Or(h.bounds.limit, s.MaxLimit)
+}
 
 // maxHint bounds what is read: 256 tables of eleven digits.
 const maxHint = 4096
@@ -47,24 +86,39 @@ func parseHint(text string) hint {
 		return hint{}
 	}
 	h := hint{lastID: uint8(id), known: true}
+	current := false // is the kernel that which the bounds are of
 	for _, field := range fields[1:] {
-		limit, isLimit := strings.CutPrefix(field, hintLimit)
-		number, err := strconv.ParseUint(limit, 10, 32)
-		switch {
-		case err != nil:
-			return hint{}
-		case isLimit:
-			h.limit = uint32(number)
-		default:
-			h.tables = append(h.tables, uint32(number))
+		if release, ok := strings.CutPrefix(field, hintKernel); ok {
+			current = release == kernel.Release()
+			continue
 		}
+		at := strings.IndexByte(field, '=') + 1
+		number, err := strconv.ParseUint(field[at:], 10, 32)
+		if err != nil {
+			return hint{}
+		}
+		switch n := uint32(number); field[:at] {
+		case "":
+			h.tables = append(h.tables, n)
+		case hintLimit:
+			h.limit = n
+		case hintEndpoints:
+			h.bounds.endpoints = int(min(n, mptcp.MaxID))
+		case hintMost:
+			h.bounds.limit = min(n, mptcp.MaxLimit)
+		default:
+			return hint{}
+		}
+	}
+	if !current {
+		h.bounds = bounds{}
 	}
 	return h
 }
 
 // write replaces the hint where it differs from the old one.
 func (l *Lock) write(old, h hint) error {
-	if old.known && old.lastID == h.lastID && old.limit == h.limit && slices.Equal(old.tables, h.tables) {
+	if old.known && old.lastID == h.lastID && old.limit == h.limit && old.bounds == h.bounds && slices.Equal(old.tables, h.tables) {
 		return nil
 	}
 	text := strconv.Itoa(int(h.lastID))
@@ -73,6 +127,15 @@ func (l *Lock) write(old, h hint) error {
 	}
 	if h.limit != 0 {
 		text += " " + hintLimit + strconv.FormatUint(uint64(h.limit), 10)
+	}
+	if h.bounds != (bounds{}) {
+		text += " " + hintKernel + kernel.Release()
+	}
+	if n := h.bounds.endpoints; n != 0 {
+		text += " " + hintEndpoints + strconv.Itoa(n)
+	}
+	if n := h.bounds.limit; n != 0 {
+		text += " " + hintMost + strconv.FormatUint(uint64(n), 10)
 	}
 	if err := l.f.Truncate(0); err != nil {
 		return fmt.Errorf("lock file: %w", err)
@@ -88,7 +151,7 @@ func (r *Runner) peekHint() hint {
 	// Without O_NONBLOCK a pipe in its place would be waited for.
 	f, err := os.OpenFile(r.LockFile, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return hint{}
+		return hint{hidden: errors.Is(err, fs.ErrPermission)}
 	}
 	defer f.Close()
 	h, err := (&Lock{f}).read()

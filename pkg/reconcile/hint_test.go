@@ -6,7 +6,18 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 )
+
+func TestBoundsAreThoseOfTheRunningKernel(t *testing.T) {
+	for release, want := range map[string]bounds{kernel.Release(): {8, 64}, "other": {}} {
+		h := parseHint("7 3 limit=5 kernel=" + release + " endpoints=8 most=64\n")
+		if !h.known || h.lastID != 7 || h.limit != 5 || h.bounds != want {
+			t.Errorf("of %s: %+v", release, h)
+		}
+	}
+}
 
 // FuzzHint: the content of the lock file is read in bounds, and what is written is
 // read again.
@@ -16,6 +27,8 @@ func FuzzHint(f *testing.F) {
 	f.Add("256\n")
 	f.Add("\x00 1\n")
 	f.Add("7 3 4 limit=5\n")
+	f.Add("7 3 kernel=" + kernel.Release() + " endpoints=8 most=64\n")
+	f.Add("7 kernel=other endpoints=8\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h := parseHint(text)
 		if !h.known && (h.lastID != 0 || h.tables != nil) {
@@ -33,7 +46,7 @@ func FuzzHint(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.known && len(text) < maxHint/2 && (again.lastID != h.lastID || again.limit != h.limit || !slices.Equal(again.tables, h.tables)) {
+		if h.known && len(text) < maxHint/2 && (again.lastID != h.lastID || again.limit != h.limit || again.bounds != h.bounds || !slices.Equal(again.tables, h.tables)) {
 			t.Errorf("%+v came back as %+v", h, again)
 		}
 	})

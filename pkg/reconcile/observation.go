@@ -26,7 +26,8 @@ type Request struct {
 	Reloaded bool
 
 	hint     hint
-	search   bool // for managed routes in all tables
+	met      bounds // of the kernel, by this run
+	search   bool   // for managed routes in all tables
 	settling bool
 	heal     *Healing
 	// carriers are the devices whose endpoints wait for a carrier.
@@ -108,6 +109,7 @@ func (o *Observation) plan(k *kernel.Kernel, req Request) error {
 	if o.State, err = k.Observe(plan.Needs(&o.Config, lines, req.hint.tables)); err != nil {
 		return fmt.Errorf("reading the kernel's state: %w", err)
 	}
+	req.hint.in(&o.State)
 	if req.Subflows == nil {
 		req.Subflows = Subflows
 	}

@@ -93,10 +93,10 @@ func (s *settler) apply(lock *Lock, r *Outcome, ops []plan.Op) error {
 	if err := lock.write(old, during); err != nil {
 		return err
 	}
-	err = r.apply(s.kernel, ops)
+	seen, err := r.apply(s.kernel, ops)
 	if err == nil {
 		after := during
-		after.limit = 0
+		after.limit, after.bounds = 0, during.bounds.with(seen)
 		if err := lock.write(during, after); err != nil {
 			r.Warnings = append(r.Warnings, err.Error())
 		}

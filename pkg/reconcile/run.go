@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -62,61 +63,110 @@ func openKernel() (*kernel.Kernel, error) {
 // runWith is RunLocked with sockets that stay open.
 func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req Request) (Outcome, error) {
 	var outcome Outcome
+	look := req.Reloaded
 	o, err := r.read(ctx)
 	if err == nil {
+		look = look && o.Config.Globals.Multipath
 		outcome, err = o.run(k, lock, req)
-	} else if !req.Reloaded || !transient(err) {
+	} else if !look || !transient(err) {
 		return Outcome{}, err
 	}
-	if e := r.callSettle(&outcome.Result, req.Reloaded); e != nil {
+	if e := r.callSettle(&outcome.Result, look); e != nil {
 		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
 }
 
-// run plans and applies.
+// run plans and applies. What an operation tells of the kernel's bounds was not known
+// when the plan was made, which is then made again.
 func (o *Observation) run(k *kernel.Kernel, lock *Lock, req Request) (Outcome, error) {
+	outcome, met, err := o.pass(k, lock, req)
+	for met != req.met {
+		done := outcome.Done
+		req.met = met
+		req.heal, req.carriers = nil, nil // what is renewed now would be renewed again
+		outcome, met, err = o.pass(k, lock, req)
+		// As if it had been one plan; After is of no use any more.
+		outcome.Done = slices.Concat(done, outcome.Done)
+		outcome.Result.Ops = slices.Concat(done, outcome.Result.Ops)
+		outcome.Warnings = append(outcome.Warnings, withoutSlot(outcome.Result.Lines)...)
+	}
+	return outcome, err
+}
+
+// withoutSlot are the lines for whose endpoint the kernel has no room.
+func withoutSlot(lines []plan.LineUse) (warnings []string) {
+	for i := range lines {
+		for _, f := range plan.Families {
+			if no := lines[i].Use[f].NoEndpoint; strings.HasPrefix(no, plan.NoEndpointSlot) {
+				warnings = append(warnings, lines[i].Name+": no endpoint ("+f.Name()+"): "+no)
+			}
+		}
+	}
+	return warnings
+}
+
+// pass is one plan and its operations. met are the bounds that are known now.
+func (o *Observation) pass(k *kernel.Kernel, lock *Lock, req Request) (_ Outcome, met bounds, err error) {
+	met = req.met
 	old, err := lock.read()
 	if err != nil {
-		return Outcome{}, err
+		return Outcome{}, met, err
 	}
 	req.hint = old
+	req.hint.bounds = old.bounds.with(req.met)
 	if err := o.plan(k, req); err != nil {
-		return Outcome{}, err
+		return Outcome{}, met, err
 	}
 	if req.heal != nil {
 		if err := o.mayHeal(req.heal); err != nil {
-			return Outcome{}, err
+			return Outcome{}, met, err
 		}
 	}
 	outcome := Outcome{Result: o.Result, Warnings: o.Result.Warnings, Problems: o.Problems()}
 	// Before the first operation, so that a killed run has left its traces.
-	next := hint{lastID: o.Result.LastID, tables: o.Result.Tables, known: true}
+	next := hint{lastID: o.Result.LastID, tables: o.Result.Tables, bounds: req.hint.bounds, known: true}
 	if slices.ContainsFunc(o.Result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectLimits }) {
 		next.limit = old.limit // until a run has found nothing to put back
 	}
 	if err := lock.write(old, next); err != nil {
 		outcome.Warnings = append(outcome.Warnings, err.Error())
 	}
-	return outcome, outcome.apply(k, o.Result.Ops)
+	seen, err := outcome.apply(k, o.Result.Ops)
+	if all := next.bounds.with(seen); all != next.bounds {
+		met = met.with(all)
+		next.bounds, old = all, next
+		if e := lock.write(old, next); e != nil {
+			outcome.Warnings = append(outcome.Warnings, e.Error())
+		}
+	}
+	return outcome, met, err
 }
 
 // apply applies operations, and sorts what became of each into done, warnings and
-// errors.
-func (r *Outcome) apply(k *kernel.Kernel, ops []plan.Op) error {
+// errors. seen are the bounds of the kernel that they have met.
+func (r *Outcome) apply(k *kernel.Kernel, ops []plan.Op) (seen bounds, err error) {
 	var errs []error
 	for i, err := range k.Apply(ops) {
 		op := ops[i]
+		full, isFull := errors.AsType[kernel.FullError](err)
+		limit, isLimit := errors.AsType[kernel.LimitError](err)
 		switch {
 		case err == nil:
 			r.Done = append(r.Done, op)
 		case op.Sysctl.Optional:
 			r.Warnings = append(r.Warnings, err.Error())
-		case errors.Is(err, kernel.ErrNoSlot):
+		case isFull:
+			seen.endpoints = full.Endpoints
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: no free slot: %v", op.Interface, err))
+		case isLimit:
+			seen.limit = limit.Most
+			if op.Limits = limit.Written; limit.Written != limit.Before {
+				r.Done = append(r.Done, op)
+			}
 		default:
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return seen, errors.Join(errs...)
 }

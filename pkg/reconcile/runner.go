@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
-	"github.com/mptcpctl/mptcpctl/pkg/kernel"
-	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
@@ -72,7 +70,7 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	if err != nil {
 		return nil, config.Config{}, of(ErrConfig, err)
 	}
-	cfg, err := parseConfig(r.ConfigFile(), pkg, kernel.Release())
+	cfg, err := parseConfig(r.ConfigFile(), pkg)
 	if err == nil {
 		err = r.readSaved(ctx, pkg, &cfg)
 	}
@@ -82,10 +80,10 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	return pkg, cfg, of(ErrConfig, err)
 }
 
-// parseConfig checks a configuration for a kernel of some release. With an error there
+// parseConfig checks a configuration. With an error there
 // are warnings only.
-func parseConfig(file string, pkg *uci.Package, release string) (config.Config, error) {
-	cfg, err := config.Parse(file, pkg, mptcp.MaxLimit(release))
+func parseConfig(file string, pkg *uci.Package) (config.Config, error) {
+	cfg, err := config.Parse(file, pkg)
 	for _, w := range pkg.Warnings {
 		w.File = cmp.Or(w.File, file)
 		cfg.Warnings = append(cfg.Warnings, w.String())

@@ -4,6 +4,8 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -13,6 +15,11 @@ import (
 // below them. The file is read again only where there is one.
 func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Config) error {
 	chosen, err := r.Source().Chosen(ctx, pkg)
+	if errors.Is(err, fs.ErrPermission) {
+		cfg.Hidden = true
+		cfg.Warnings = append(cfg.Warnings, "modes may be others, runtime choices cannot be read: "+err.Error())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -30,7 +37,7 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	old := make(map[string]string)
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
-		if _, one.Chosen = choices[one.Name]; !one.Own || !one.Chosen {
+		if _, runtime := choices[one.Name]; !one.Own || !runtime {
 			continue
 		}
 		if saved == nil {

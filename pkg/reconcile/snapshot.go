@@ -25,6 +25,9 @@ func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapsho
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
+	if o.Config.Hidden {
+		return snapshot.Snapshot{}, ErrHidden
+	}
 	s := snapshot.Snapshot{
 		Program: version, Release: kernel.Release(),
 		File: r.ConfigFile(), Config: snapshot.Keep(o.Package),
@@ -57,12 +60,14 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 		pkg.Warnings = append(pkg.Warnings, uci.Warning{Text: text})
 	}
 	o := &Observation{Package: pkg, Netifd: s.Netifd, Interfaces: s.Interfaces, State: s.State}
-	if o.Config, err = parseConfig(s.File, pkg, s.Release); err != nil {
+	if o.Config, err = parseConfig(s.File, pkg); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	words := make(map[string]string)
 	for _, saved := range s.Saved {
-		words[saved.Interface] = saved.Mode
+		if _, ok := config.ParseMode(saved.Mode); ok {
+			words[saved.Interface] = saved.Mode
+		}
 	}
 	o.Config.SetSaved(words)
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown

@@ -149,11 +149,11 @@ func TestKeepKeepsWhatIsReadAndNothingElse(t *testing.T) {
 	if err != nil || len(part.Warnings) > 0 {
 		t.Fatal(err, part.Warnings)
 	}
-	want, err := config.Parse("network", pkg, 8)
+	want, err := config.Parse("network", pkg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := config.Parse("network", part, 8)
+	got, err := config.Parse("network", part)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ var ErrNewer = errors.New("made by a newer mptcpctl")
 // Snapshot is all that a plan is made from.
 type Snapshot struct {
 	// Program is the version of the program that made it, Release that of the
-	// kernel. Limits of the configuration are checked against the latter.
+	// kernel.
 	Program, Release string
 	// File names the configuration in messages. Config is its text, with the
 	// runtime choices: see Keep.

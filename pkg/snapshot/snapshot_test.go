@@ -153,7 +153,7 @@ func operations(s *Snapshot) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cfg, err := config.Parse(s.File, pkg, 8)
+	cfg, err := config.Parse(s.File, pkg)
 	if err != nil {
 		return "", err
 	}

@@ -183,11 +183,15 @@ func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
 	if s.StateDir == "" {
 		return p, nil
 	}
-	return p, s.addState(ctx, p)
+	if err := s.addState(ctx, p); !errors.Is(err, fs.ErrPermission) {
+		return p, err
+	}
+	return p, nil // as uci does; Chosen tells
 }
 
 // Chosen returns the runtime choices alone: the sections of p with no options but
-// those. Who may not read them sees none, as everywhere.
+// those. The error wraps fs.ErrPermission for who may not read them, whom Read gives
+// the configuration without.
 func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
 	chosen := &Package{Name: p.Name}
 	if s.StateDir == "" {
@@ -208,16 +212,12 @@ func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
 	return chosen, err
 }
 
-// addState puts the runtime choices on top. As with uci, a user who may not read
-// them sees the configuration without, here with a warning.
+// addState puts the runtime choices on top.
 func (s Source) addState(ctx context.Context, p *Package) error {
 	path := s.statePath(p.Name)
 	f, err := openLocked(ctx, path, os.O_RDONLY, unix.LOCK_SH)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case errors.Is(err, fs.ErrPermission):
-		p.Warnings = append(p.Warnings, Warning{File: path, Text: "runtime choices are not read: " + err.Error()})
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: %w", errReadState, err)
