@@ -47,12 +47,17 @@ prints a line for each connection and each interface at every interval.`,
 	f.Var(&filter.token, "token", "only the connection with this `token`")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.BoolVar(&watch, "watch", false, "keep running and measure rates")
-	f.DurationVar(&interval, "interval", interval, "`time` between measurements of --watch")
+	f.Var((*durationFlag)(&interval), "interval", "`time` between measurements of --watch")
+	completeNothing(cmd, "interval", "peer", "token")
+	_ = cmd.RegisterFlagCompletionFunc("iface", o.completeNames) // it fails where there is no such flag
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if filter.words = args; iface != "" {
 			filter.words = append(filter.words, iface)
 		}
-		if interval < minInterval {
+		switch {
+		case !watch && f.Changed("interval"):
+			return usage("--interval needs --watch")
+		case interval < minInterval:
 			return usage("--interval %v: the minimum is %v", interval, minInterval)
 		}
 		l := &connectionList{options: o, filter: filter}

@@ -55,7 +55,7 @@ func listFailed(err error) error {
 	if !errors.Is(err, sockdiag.ErrNoMPTCPDiag) && !errors.Is(err, sockdiag.ErrNoTCPDiag) {
 		return wrap("listing the connections", err)
 	}
-	if _, ok, _ := kernel.Sysctl("net/mptcp/enabled"); !ok {
+	if _, ok, unknown := kernel.Sysctl("net/mptcp/enabled"); !ok && unknown == nil {
 		err = errors.New("this kernel does not support Multipath TCP")
 	}
 	return exitError{exitNoMPTCP, err}

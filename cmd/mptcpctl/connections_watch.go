@@ -88,7 +88,7 @@ func (w *connectionWatch) rank(c *sockdiag.Connection) {
 // watch shows the connections until the user or ctx ends it.
 func (l *connectionList) watch(ctx context.Context, interval time.Duration) error {
 	w := newConnectionWatch(l)
-	if !terminal(l.out) {
+	if !screen(l.out) {
 		return every(ctx, interval, func() error { return w.printLines(ctx) })
 	}
 	return l.live(ctx, interval, func(width, height int) (string, error) {

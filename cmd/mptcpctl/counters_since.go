@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/snapshot"
 )
 
 // maxReading is more than the output of counters --json takes; what is longer does
@@ -27,8 +29,11 @@ func readCounters(name string) (map[string]uint64, error) {
 		return nil, pathCause(err)
 	}
 	noReading := errors.New("not the output of counters --json")
-	doc, err := fastjson.ParseBytes(b)
-	if err != nil || doc.GetObject("counters") == nil {
+	doc, err := snapshot.ParseJSON(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", noReading, err)
+	}
+	if doc.GetObject("counters") == nil {
 		return nil, noReading
 	}
 	if doc.Exists("since") {

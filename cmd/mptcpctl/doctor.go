@@ -78,7 +78,7 @@ func findingsText(findings []doctor.Finding) string {
 		b.WriteString(strings.Map(printable, f.Text) + "\n")
 		mend := "  mend: "
 		for _, command := range f.Fix {
-			b.WriteString(mend + command + "\n")
+			b.WriteString(mend + strings.Map(printable, command) + "\n")
 			mend = "        "
 		}
 	}

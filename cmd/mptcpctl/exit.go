@@ -3,14 +3,18 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
+	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
 // Exit codes.
@@ -66,12 +70,20 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// withExitCodes lets the errors of a command have their exit codes. Those of the
-// command line, which cobra finds before, have none.
-func withExitCodes(c *cobra.Command) *cobra.Command {
+// withExitCodes lets the errors of a command have their exit codes, and the warnings
+// about the configuration come before them. Those of the command line, which cobra
+// finds before, have neither.
+func (o *options) withExitCodes(c *cobra.Command) *cobra.Command {
+	if c.ValidArgsFunction == nil {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
 	run := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return coded(run(c, args))
+		err := coded(run(c, args))
+		if err != nil {
+			o.warn(o.takeUnsaid())
+		}
+		return err
 	}
 	return c
 }
@@ -96,10 +108,55 @@ func report(w io.Writer, err error) int {
 		answer = exitError{exitUsage, nil}
 		err = fmt.Errorf("%w; see mptcpctl --help", err)
 	}
-	if text := err.Error(); text != "" {
-		for line := range strings.Lines(text) {
-			fmt.Fprintf(w, "mptcpctl: %s\n", strings.TrimRight(line, "\n"))
-		}
+	for _, line := range errorLines(err) {
+		fmt.Fprintf(w, "mptcpctl: %s\n", line)
 	}
 	return answer.code
+}
+
+// errorLines is the text of an error, one line for each that is joined in it. Foreign
+// text in it can neither break a line nor be obeyed by a terminal.
+func errorLines(err error) []string {
+	text := err.Error()
+	if text == "" {
+		return nil
+	}
+	text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "timed out")
+	var lines []string
+	for line := range strings.Lines(text) {
+		line = plain(strings.TrimRight(line, "\n"))
+		if !slices.Contains(lines, line) { // two questions can fail for one reason
+			lines = append(lines, line)
+		}
+	}
+	if errors.Is(err, uci.ErrState) {
+		lines = append(lines, "to remove this file: mptcpctl iface NAME --reset")
+	}
+	return lines
+}
+
+// How many bytes of a word a message has. A path says nothing any more when it is cut.
+const (
+	maxWord = 80
+	maxPath = 1024
+)
+
+// plain is a line for people: foreign text in it, which a name or a value can be, can
+// neither break it, nor be obeyed by a terminal, nor fill a screen.
+func plain(line string) string {
+	words := strings.Split(strings.Map(printable, line), " ")
+	for i, word := range words {
+		limit := maxWord
+		if bare := strings.TrimLeft(word, "\"'("); strings.HasPrefix(bare, "/") {
+			limit = maxPath
+		}
+		if len(word) > limit+len("...") {
+			for !utf8.RuneStart(word[limit]) {
+				limit--
+			}
+			words[i] = word[:limit] + "..."
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -4,8 +4,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,5 +77,28 @@ func TestTheFirstOfSeveralErrorsHasTheExitCode(t *testing.T) {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 		})
+	}
+}
+
+func TestMessagesAreLinesOfText(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 81)
+	path := "/" + strings.Repeat("d/", 100) + "network"
+	for text, want := range map[string]string{
+		"plain":                      "plain",
+		"a\x1b[31mb\u009bc\rd":       "a?[31mb?c?d",
+		"cut " + long + long:         "cut " + long[:80] + "...",
+		"left " + long:               "left " + long,
+		"\"" + path + "\": what":     "\"" + path + "\": what",
+		strings.Repeat("\u00fc", 50): strings.Repeat("\u00fc", 40) + "...",
+		"":                           "",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	err := errors.Join(fmt.Errorf("lock: %w", context.Canceled), errors.New("same"), errors.New("same"), fmt.Errorf("state: %w", context.DeadlineExceeded))
+	if diff := cmp.Diff([]string{"lock: interrupted", "same", "state: timed out"}, errorLines(err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -32,7 +32,7 @@ lookup has an unexpected result.`,
   mptcpctl explain 203.0.113.7
   mptcpctl explain 5   # table 5`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: o.completeName,
+		ValidArgsFunction: o.completeExplain,
 	}
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		e, err := o.explain(c.Context(), args[0], to)
@@ -50,6 +50,7 @@ lookup has an unexpected result.`,
 		return err
 	}
 	cmd.Flags().StringVar(&to, "to", "", "destination `ADDRESS`")
+	completeNothing(cmd, "to")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

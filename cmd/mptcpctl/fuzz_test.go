@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -37,10 +36,7 @@ func FuzzEnvironment(f *testing.F) {
 		o := options{syslog: socket, streams: streams{err: &terminal}}
 		o.logRun(strings.TrimSpace(action+" "+name), reconcile.Outcome{}, errors.New(problem))
 		buffer := make([]byte, 1<<20)
-		lines := max(1, len(slices.Collect(strings.Lines(problem))))
-		if problem == "" {
-			lines = 0
-		}
+		lines := len(errorLines(errors.New(problem)))
 		for n := 0; ; n++ {
 			size, _, err := unix.Recvfrom(fd, buffer, 0)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/valyala/fastjson"
@@ -85,7 +86,7 @@ func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return s
+	return strings.Map(printable, s)
 }
 
 func ifacesJSON(list []config.Interface) *fastjson.Value {

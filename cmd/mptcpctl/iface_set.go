@@ -29,6 +29,12 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 	}
 	defer lock.Release()
 	cfg, err := o.runner.Config(ctx)
+	if errors.Is(err, uci.ErrState) && choice.reset {
+		if err := o.removeState(); err != nil {
+			return err
+		}
+		cfg, err = o.runner.Config(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,6 +49,15 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 		outcome.Warnings = append(outcome.Warnings, otherHalf(outcome.Result.Lines, choice)...)
 	}
 	return errors.Join(err, outcome.Problems, o.showRun(outcome, choice.asJSON))
+}
+
+// removeState removes what cannot be a file of runtime choices.
+func (o *options) removeState() error {
+	removed, err := o.runner.Source().RemoveState(reconcile.Package)
+	if removed != "" {
+		o.warn([]string{removed + " was not a file of runtime choices, and has been removed"})
+	}
+	return err
 }
 
 func (o *options) store(ctx context.Context, choice modeChoice) error {

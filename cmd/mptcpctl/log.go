@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +52,7 @@ func newLogger(o *options) *logger {
 // log writes one line. A system log that takes it neither now nor soon, or is
 // gone, is given up, and stderr gets this line and all others.
 func (l *logger) log(severity int, format string, args ...any) {
-	text := strings.Map(printable, fmt.Sprintf(format, args...))
+	text := plain(fmt.Sprintf(format, args...))
 	sent := false
 	if l.fd >= 0 {
 		line := fmt.Sprintf("<%d>%s mptcpctl[%d]: %s", severity, time.Now().Format(time.Stamp), os.Getpid(), text)

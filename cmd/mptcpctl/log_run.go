@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -24,17 +23,24 @@ func (o *options) logRun(event string, r reconcile.Outcome, err error) {
 	for _, op := range r.Done {
 		l.log(logInfo, "%s: %s", event, op)
 	}
+	o.said(r.Warnings)
 	for _, w := range r.Warnings {
 		l.log(logWarning, "%s: warning: %s", event, w)
 	}
-	if err != nil {
-		severity := logError
-		if errors.Is(err, netifd.ErrNotRegistered) {
-			severity = logNotice
+	if err == nil {
+		return
+	}
+	for i, w := range o.takeUnsaid() {
+		if i < maxWarnings {
+			l.log(logWarning, "%s: warning: %s", event, w)
 		}
-		for line := range strings.Lines(err.Error()) {
-			l.log(severity, "%s: %s", event, strings.TrimRight(line, "\n"))
-		}
+	}
+	severity := logError
+	if errors.Is(err, netifd.ErrNotRegistered) {
+		severity = logNotice
+	}
+	for _, line := range errorLines(err) {
+		l.log(severity, "%s: %s", event, line)
 	}
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -32,5 +33,23 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	root := newRootCmd(s, asked)
 	root.SetArgs(words)
-	return report(s.err, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if help, ok := root.OutOrStdout().(*checkedWriter); ok && help.err != nil {
+		err = failed(wrap("writing the output", help.err))
+	}
+	return report(s.err, err)
+}
+
+// checkedWriter keeps the first error: cobra does not look at those of the help.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }

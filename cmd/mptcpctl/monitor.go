@@ -33,6 +33,7 @@ arrived faster than they were read, are counted.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object per line")
 	cmd.Flags().IntVar(&buffer, "buffer", 0, "receive buffer in `bytes` (default 1 MiB)")
+	completeNothing(cmd, "buffer")
 	return cmd
 }
 
@@ -59,7 +60,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	defer stop()
 	m := monitor{options: o, asJSON: asJSON}
 	if err := m.refresh(ctx); err != nil {
-		o.warn([]string{err.Error()}) // the lines have the names of their devices
+		o.warn(errorLines(err)) // the lines have the names of their devices
 	}
 	for {
 		if err := m.receive(ctx, events); err != nil {

@@ -29,6 +29,7 @@ program is this command. The exit code is 0 or 1.`,
 		Example: `  multipath
   multipath eth1 backup
   multipath -c`,
+		ValidArgsFunction: completeDevices,
 	}
 	f := cmd.Flags()
 	views := []struct {

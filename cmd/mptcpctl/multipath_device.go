@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
@@ -25,7 +26,7 @@ type devices struct {
 func deviceNames() ([]string, error) {
 	b, err := os.ReadFile("/proc/net/dev")
 	if err != nil {
-		return nil, err
+		return nil, mptcp.OfProc(err)
 	}
 	var names []string
 	for line := range strings.Lines(string(b)) {

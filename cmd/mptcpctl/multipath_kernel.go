@@ -18,6 +18,7 @@ import (
 func (o *options) kernelSettings(context.Context) error {
 	const dir = "net/mptcp"
 	folder, err := os.Open("/proc/sys/" + dir)
+	err = mptcp.OfProc(err)
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("this kernel does not support Multipath TCP")
 	}

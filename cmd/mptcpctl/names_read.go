@@ -40,7 +40,7 @@ func (o *options) namesOrDevices(ctx context.Context) (lineNames, error) {
 		return names, err
 	}
 	if err != nil {
-		o.warn([]string{err.Error()})
+		o.warn(errorLines(err))
 	}
 	return names, nil
 }

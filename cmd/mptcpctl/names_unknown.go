@@ -21,10 +21,17 @@ func unknownName(lines []*plan.Line, word string) error {
 	return usage("no interface or device %q%s", word, knownNames(lines))
 }
 
+// maxKnown is how many names a message lists.
+const maxKnown = 20
+
 // knownNames are the interfaces with their devices, for the end of a message.
 func knownNames(lines []*plan.Line) string {
 	var names []string
-	for _, l := range lines {
+	for i, l := range lines {
+		if i == maxKnown {
+			names = append(names, fmt.Sprintf("and %d more", len(lines)-i))
+			break
+		}
 		name := l.Name
 		if l.Device != "" && l.Device != l.Name {
 			name += " (" + l.Device + ")"

@@ -49,11 +49,14 @@ func candidates(lines []*plan.Line, word string) (all []*plan.Line) {
 		return lines[i : i+1]
 	}
 	above := func(l *plan.Line) bool { return l.Device == word }
-	below := func(l *plan.Line) bool {
-		return slices.ContainsFunc(lines, func(base *plan.Line) bool {
-			return (base.Netifd.Device == word || base.Interface.Device == word) && (base == l || base.Device != "" && base.Device == l.Device)
-		})
+	base := func(l *plan.Line) bool { return l.Netifd.Device == word || l.Interface.Device == word }
+	onBase := make(map[string]bool)
+	for _, l := range lines {
+		if base(l) {
+			onBase[l.Device] = l.Device != ""
+		}
 	}
+	below := func(l *plan.Line) bool { return base(l) || onBase[l.Device] }
 	wanted := func(l *plan.Line) bool { return l.Wanted() }
 	takesPart := func(l *plan.Line) bool { return !l.Unmanaged() }
 	for _, counts := range []func(*plan.Line) bool{wanted, takesPart, func(*plan.Line) bool { return true }} {

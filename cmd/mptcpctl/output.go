@@ -94,10 +94,19 @@ func uintText(n uint32) string { return uint64Text(uint64(n)) }
 
 func uint64Text(n uint64) string { return strconv.FormatUint(n, 10) }
 
+// maxWarnings is how many warnings are printed at once: a file can have one for each of
+// its lines.
+const maxWarnings = 20
+
 // warn prints warnings, one line each.
 func (o *options) warn(warnings []string) {
-	for _, w := range warnings {
-		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", w)
+	o.said(warnings)
+	for i, w := range warnings {
+		if i == maxWarnings {
+			fmt.Fprintf(o.err, "mptcpctl: warning: and %d more\n", len(warnings)-i)
+			return
+		}
+		fmt.Fprintf(o.err, "mptcpctl: warning: %s\n", plain(w))
 	}
 }
 

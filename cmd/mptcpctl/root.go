@@ -12,8 +12,8 @@ import (
 // newRootCmd makes the command line. If asked is the name of a command, only that
 // one is made: an event does not pay for the others.
 func newRootCmd(s streams, asked string) *cobra.Command {
-	o := &options{streams: s}
-	o.runner.StartSettle = o.startSettle
+	o := &options{streams: s, unsaid: new([]string)}
+	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
 	root := &cobra.Command{
 		Use:   "mptcpctl",
 		Short: "Manage policy routing and Multipath TCP on a router with several WAN lines",
@@ -31,25 +31,27 @@ held.`,
 		SilenceErrors: true,
 		Version:       version,
 	}
-	root.SetOut(s.out)
+	root.SetOut(&checkedWriter{Writer: s.out})
 	root.SetErr(s.err)
 	f := root.PersistentFlags()
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
 	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
 	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
-	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "`time` to wait for the lock")
+	o.runner.LockTimeout = 30 * time.Second
+	f.Var((*durationFlag)(&o.runner.LockTimeout), "lock-timeout", "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
+	completeNothing(root, "lock-timeout")
 	for _, c := range commands() {
 		if c.name == asked {
 			root.CompletionOptions.DisableDefaultCmd = true
-			root.AddCommand(withExitCodes(c.make(o)))
+			root.AddCommand(o.withExitCodes(c.make(o)))
 			return root
 		}
 	}
 	for _, c := range commands() {
-		root.AddCommand(withExitCodes(c.make(o)))
+		root.AddCommand(o.withExitCodes(c.make(o)))
 	}
 	refuseOtherShells(root)
 	refuseOtherTopics(root)
@@ -78,6 +80,15 @@ func refuseOtherTopics(root *cobra.Command) {
 		Short: "Show the help of a command",
 		Example: `  mptcpctl help iface
   mptcpctl iface --help   # the same`,
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, c := range root.Commands() {
+				if len(args) == 0 && c.IsAvailableCommand() {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

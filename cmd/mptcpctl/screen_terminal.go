@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// screen reports whether a stream is a terminal that can draw over what it shows. One
+// that is called dumb, as in an editor, gets lines like a file.
+func screen(stream any) bool { return terminal(stream) && os.Getenv("TERM") != "dumb" }
+
 // terminalSize is the size of the terminal, and 80 by 24 if it is unknown, as on a
 // serial line.
 func terminalSize(w io.Writer) (width, height int) {

@@ -129,6 +129,12 @@ func runIn(lab *netlab.Lab, args ...string) (string, error) {
 
 func newPTY(t *testing.T, lab *netlab.Lab, width, height uint16, args ...string) *pty {
 	t.Helper()
+	return newPTYOf(t, lab, "TERM=xterm", width, height, args...)
+}
+
+// newPTYOf is newPTY with another variable in the environment.
+func newPTYOf(t *testing.T, lab *netlab.Lab, variable string, width, height uint16, args ...string) *pty {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +155,7 @@ func newPTY(t *testing.T, lab *netlab.Lab, width, height uint16, args ...string)
 	p.resize(width, height)
 	p.before = p.settings()
 	p.cmd = programIn(lab, args...)
+	p.cmd.Env = append(p.cmd.Env, variable)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = p.slave, p.slave, p.slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := lab.Router.Start(p.cmd); err != nil {
@@ -192,6 +199,45 @@ func (p *pty) settings() unix.Termios {
 		p.Fatal(err)
 	}
 	return *now
+}
+
+// TestADumbTerminalGetsLines is about a terminal that only adds lines, as in an editor.
+func TestADumbTerminalGetsLines(t *testing.T) {
+	t.Parallel()
+	lab, err := netlab.New(netlab.Config{Lines: []netlab.LineConfig{{Multipath: "master"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lab.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := os.Executable()
+	if err := errors.Join(err, lab.InstallTools(self), lab.WriteConfig()); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status", "--watch"}, {"connections", "--watch", "--interval", "0.1"}} {
+		p := newPTYOf(t, lab, "TERM=dumb", 80, 24, args...)
+		line := "INTERFACE"
+		if args[0] == "connections" {
+			line = " line wan1 subflows 0 "
+		}
+		for deadline := time.Now().Add(20 * time.Second); strings.Count(p.written(), line) < 2; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %q", args[0], p.written())
+			}
+		}
+		if strings.Contains(p.written(), "\x1b") || p.settings() != p.before {
+			t.Errorf("%s: %q", args[0], p.written())
+		}
+		if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+		if err := <-p.ended; err != nil {
+			t.Errorf("%s: %v", args[0], err)
+		}
+	}
 }
 
 // await waits till a frame, the last, has a line for each pattern.

@@ -67,6 +67,7 @@ const commandTimeout = time.Minute
 //	reload_config           procd reloads what the changed configuration concerns
 //	hotplug ACTION:NAME...  delivers events that come all at once to its scripts
 //	without PROGRAM         takes ubus or uci off the PATH
+//	stub PROGRAM LINE       puts a line of the shell in the place of ubus or uci
 //	ubus HOW                makes ubus misbehave (netlab.Misbehaviour)
 //	bus HOW                 makes a socket of ubusd that behaves so, and asks there from now on
 //	hold, release           holds the lock as another run would
@@ -86,7 +87,7 @@ func TestScripts(t *testing.T) {
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
 			"mend": cmdMend, "swallow": cmdSwallow,
-			"without": cmdWithout, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
+			"without": cmdWithout, "stub": cmdStub, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
 			"shown": cmdShown,
@@ -291,6 +292,17 @@ func cmdRouter(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdWithout(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Remove(filepath.Join(of(ts).BinDir(), one(ts, neg, args))))
+}
+
+func cmdStub(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: stub PROGRAM LINE")
+	}
+	path := filepath.Join(of(ts).BinDir(), args[0])
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		ts.Fatalf("%v", err)
+	}
+	ts.Check(os.WriteFile(path, []byte("#!/bin/sh\n"+args[1]+"\n"), 0o755))
 }
 
 func cmdUbus(ts *testscript.TestScript, neg bool, args []string) {

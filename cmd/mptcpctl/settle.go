@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
 func newSettleCmd(o *options) *cobra.Command {
@@ -39,7 +41,7 @@ func (o *options) startSettle() error {
 		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return err
+		return mptcp.OfProc(err)
 	}
 	// Otherwise watch, which stays, would have a zombie for each settle that has ended.
 	go func() { _, _ = process.Wait() }()

@@ -35,7 +35,7 @@ with or without a mode, and what concerns all lines.
 		switch {
 		case !watch:
 			return s.once(c.Context(), asJSON)
-		case asJSON, !terminal(o.out):
+		case asJSON, !screen(o.out):
 			return every(c.Context(), statusInterval, func() error { return s.next(c.Context(), asJSON) })
 		}
 		return s.watch(c.Context())
@@ -91,7 +91,7 @@ func (s *status) next(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	if err != nil {
-		s.warn([]string{err.Error()})
+		s.warn(errorLines(err))
 		return nil
 	}
 	return s.print(seen, asJSON)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func (s *status) watch(ctx context.Context) error {
 		seen, err := s.observe(ctx)
 		if err != nil {
 			s.traffic.rates.at = time.Now()
-			text = "mptcpctl: " + err.Error() + "\n"
+			text = "mptcpctl: " + strings.Join(errorLines(err), "\n") + "\n"
 		} else {
 			text = statusText(seen, s.shown, &s.traffic)
 		}

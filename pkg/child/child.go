@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // ErrHeld is the error of a program that has ended well, while another process, one
@@ -99,9 +102,15 @@ func (p *Process) copy(to io.Writer, from *os.File) {
 	}
 }
 
+// SignalError is the error of a program that a signal has ended.
+type SignalError syscall.Signal
+
+func (e SignalError) Error() string { return "signal: " + syscall.Signal(e).String() }
+
 // Wait waits for the end of the program and of its output. The error is that of the
-// context where it was killed for it, else what it ended with ("exit status 1"), else
-// that of stdout or stderr, or ErrHeld.
+// context where it was killed for it, else what it ended with ("exit status 1", or a
+// SignalError), else that of stdout or stderr, or ErrHeld. An interrupt is that of the
+// caller: a terminal sends it to both, and the program may be the first to end.
 func (p *Process) Wait() error {
 	state, err := p.process.Wait()
 	p.release()
@@ -121,13 +130,84 @@ func (p *Process) Wait() error {
 			failed = err
 		}
 	}
+	status, _ := state.Sys().(syscall.WaitStatus)
 	switch {
 	case err != nil:
 		return err
 	case !state.Exited() && p.ctx.Err() != nil:
 		return p.ctx.Err()
+	case status.Signaled() && status.Signal() == syscall.SIGINT:
+		return context.Canceled
+	case status.Signaled():
+		return SignalError(status.Signal())
 	case !state.Success():
 		return errors.New(state.String())
 	}
 	return failed
+}
+
+// maxLine is how many characters Lines leaves of each line.
+const maxLine = 200
+
+// Lines are the lines that a program has written for people, without blank ones, and
+// without what a terminal would obey: escape sequences (ECMA-48 section 5) and control
+// characters.
+func Lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		var b strings.Builder
+		n := 0
+		for i := 0; i < len(line) && n < maxLine; {
+			r, size := utf8.DecodeRuneInString(line[i:])
+			switch {
+			case r == 0x1b || r == 0x9b:
+				i = afterEscape(line, i+size, r == 0x9b)
+				continue
+			case r == '\t':
+				r = ' '
+			case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError && size == 1:
+				r = -1
+			}
+			i += size
+			if r >= 0 {
+				b.WriteRune(r)
+				n++
+			}
+		}
+		if line := strings.TrimSpace(b.String()); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// afterEscape is the end of an escape sequence that has begun before i: a control
+// sequence ends with a byte from @ to ~, a string with BEL or ESC \, and any other
+// sequence has one byte behind its intermediate ones.
+func afterEscape(s string, i int, control bool) int {
+	if !control && i < len(s) {
+		switch i++; s[i-1] {
+		case '[':
+			control = true
+		case ']', 'P', 'X', '^', '_':
+			for i < len(s) && s[i] != 7 && s[i] != 0x1b {
+				i++
+			}
+			if i < len(s) && s[i] == 7 {
+				i++
+			}
+			return i
+		default:
+			for i < len(s) && s[i-1] >= ' ' && s[i-1] < '0' {
+				i++
+			}
+			return i
+		}
+	}
+	for control && i < len(s) {
+		if i++; s[i-1] >= '@' && s[i-1] <= '~' {
+			break
+		}
+	}
+	return i
 }

@@ -38,6 +38,7 @@ func TestWaitReturnsWhatTheProgramEndedWith(t *testing.T) {
 		"well":                               {"echo out; echo err >&2", "out\n", "err\n", ""},
 		"with a code":                        {"echo out; echo err >&2; exit 3", "out\n", "err\n", "exit status 3"},
 		"by a signal":                        {"kill -TERM $$", "", "", "signal: terminated"},
+		"by an interrupt":                    {"kill -INT $$", "", "", context.Canceled.Error()},
 		"with more than a pipe holds":        {"head -c 1000000 /dev/zero | tr '\\0' x", strings.Repeat("x", 1000000), "", ""},
 		"with its input at the end":          {"cat; echo out", "out\n", "", ""},
 		"with its output closed long before": {"exec >&- 2>&-; sleep 0.1; exit 4", "", "", "exit status 4"},
@@ -198,6 +199,28 @@ func TestLookPathFindsWhatTheShellWouldRun(t *testing.T) {
 		t.Setenv("PATH", path)
 		if path, found := LookPath("both"); found {
 			t.Errorf("found %q in the working directory", path)
+		}
+	}
+}
+
+func TestLinesHaveNothingThatATerminalObeys(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                       "",
+		"\n \n\t\n":                              "",
+		"plain\nsecond\r\n":                      "plain|second",
+		"Z\u00fcrich\ta":                         "Z\u00fcrich a",
+		"\x1b[31mred\x1b[0m, \x1b[1;5H\x1b[2Jat": "red, at",
+		"\u009b31mred":                           "red",
+		"\x1b]0;title\x07a\x1b]0;other\x1b\\b":   "ab",
+		"\x1b(Ba\x1bcb\x1b":                      "ab",
+		"\x1b[31":                                "",
+		"\x1b]never ends":                        "",
+		"bell\a, \x00nul, \x7fdel, \xffbad\x90":  "bell, nul, del, bad",
+		strings.Repeat("x", 300) + "\nnext":      strings.Repeat("x", maxLine) + "|next",
+	} {
+		if got := strings.Join(Lines(text), "|"); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -108,14 +108,28 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	text := fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, p.Section, p.Option, p.Value, p.Accepted)
-	// UCI can hold what breaks a line, or what a terminal obeys.
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return '?'
+	return fmt.Sprintf("%s: section '%s': option %s '%s': expected %s", p.File, Shown(p.Section), p.Option, Shown(p.Value), p.Accepted)
+}
+
+// maxShown is how many characters of a value a message has.
+const maxShown = 80
+
+// Shown is a word of the configuration as messages have it: UCI can hold what breaks a
+// line, what a terminal obeys, and what is longer than a screen.
+func Shown(word string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range word {
+		if n == maxShown {
+			return b.String() + "..."
 		}
-		return r
-	}, text)
+		if unicode.IsControl(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
 }
 
 // ErrNoInterfaces says that the configuration has no "config interface"
@@ -131,11 +145,24 @@ func (c *Config) Interface(name string) (Interface, bool) {
 	return c.Interfaces[i], true
 }
 
-// SetSaved notes that the mode of an interface is a runtime choice, and the mode that
-// is saved below it, if there is one; for those that take its mode over too.
-func (c *Config) SetSaved(name string, mode Mode, known bool) {
+// Names are the sections by their names, as indexes into Interfaces. Of two with one
+// name the first counts, as in Interface.
+func (c *Config) Names() map[string]int {
+	names := make(map[string]int, len(c.Interfaces))
+	for i := len(c.Interfaces) - 1; i >= 0; i-- {
+		names[c.Interfaces[i].Name] = i
+	}
+	return names
+}
+
+// SetSaved notes that the modes of interfaces are runtime choices, and the modes that are
+// saved below them; for those that take these modes over too. The words are by the names
+// of the interfaces; one that is no mode says that nothing is saved.
+func (c *Config) SetSaved(words map[string]string) {
 	for i := range c.Interfaces {
-		if one := &c.Interfaces[i]; one.Name == name {
+		one := &c.Interfaces[i]
+		if word, chosen := words[one.Name]; chosen {
+			mode, known := ParseMode(word)
 			one.Chosen, one.Saved, one.Unsaved = true, mode, !known
 		}
 	}
@@ -147,18 +174,25 @@ func (c *Config) SetSaved(name string, mode Mode, known bool) {
 // name is its own up to the last underscore, looked for repeatedly ("wan" of
 // "wan_6" and "wan_6_4"). protocol is that of the interface.
 func (c *Config) Dynamic(name, protocol string) (Interface, bool) {
+	child, parent := c.DynamicOf(c.Names(), name, protocol)
+	return child, parent >= 0
+}
+
+// DynamicOf is Dynamic with the names at hand. parent is the index of the parent in
+// Interfaces, -1 if there is none.
+func (c *Config) DynamicOf(names map[string]int, name, protocol string) (child Interface, parent int) {
 	for cut := strings.LastIndexByte(name, '_'); cut > 0; cut = strings.LastIndexByte(name[:cut], '_') {
-		parent, ok := c.Interface(name[:cut])
+		parent, ok := names[name[:cut]]
 		if !ok {
 			continue
 		}
-		child := parent
+		child := c.Interfaces[parent]
 		child.Name, child.Own, child.Device, child.From = name, false, "", ""
 		child.Proto, child.Families, child.Addresses = protocol, ProtocolFamilies(protocol), nil
-		if parent.HasMode() {
-			child.From = parent.Name
+		if c.Interfaces[parent].HasMode() {
+			child.From = c.Interfaces[parent].Name
 		}
-		return child, true
+		return child, parent
 	}
-	return Interface{}, false
+	return Interface{}, -1
 }

@@ -4,6 +4,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -229,7 +230,7 @@ func TestTakingOverAMode(t *testing.T) {
 func TestTakingOverARuntimeChoice(t *testing.T) {
 	cfg := mustParse(t, section("modem", "dhcp", "eth0")+" option multipath 'off'\n"+
 		section("wan", "dhcp", "eth0")+" option multipath 'off'\n"+section("wan6", "dhcpv6", "eth0"))
-	cfg.SetSaved("wan", Master, true)
+	cfg.SetSaved(map[string]string{"wan": "master"})
 	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != Off || i.Saved != Master || !i.Chosen || i.Unsaved {
 		t.Errorf("%+v", i)
 	}
@@ -237,9 +238,44 @@ func TestTakingOverARuntimeChoice(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 	cfg = mustParse(t, on("wan", "dhcp", "eth0")+section("wan6", "dhcpv6", "eth0"))
-	cfg.SetSaved("wan", Off, false)
+	cfg.SetSaved(map[string]string{"wan": ""})
 	if i, _ := cfg.Interface("wan6"); i.From != "wan" || i.Mode != On || !i.Chosen || !i.Unsaved {
 		t.Errorf("%+v", i)
+	}
+}
+
+func TestAProblemIsOneLineThatFitsAScreen(t *testing.T) {
+	p := Problem{File: "network", Section: strings.Repeat("s", 200), Option: "multipath", Value: strings.Repeat("v ", 200) + "\x1b[2J\n", Accepted: "off or on"}
+	want := "network: section '" + strings.Repeat("s", 80) + "...': option multipath '" + strings.Repeat("v ", 40) + "...': expected off or on"
+	if got := p.Error(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Shown("a\x1b[2J\nb"); got != "a?[2J?b" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestThousandsOfSections would not end in any reasonable time if each section were
+// compared with all others, and each alias followed once for every other.
+func TestThousandsOfSections(t *testing.T) {
+	const n = 10_000
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "config interface 's%d'\n option multipath_table '%d'\n", i, 1000+i%(n-1))
+		if i+1 < n {
+			fmt.Fprintf(&text, " option device '@s%d'\n", i+1)
+		} else {
+			text.WriteString(" option multipath 'on'\n")
+		}
+	}
+	cfg := mustParse(t, text.String())
+	for i, section := range cfg.Interfaces[:n-1] {
+		if section.From != cfg.Interfaces[n-1].Name || section.Mode != On {
+			t.Fatalf("s%d takes %s over from %q", i, section.Mode, section.From)
+		}
+	}
+	if len(cfg.Problems) != 2 || cfg.Problems[0].Section != "s0" || cfg.Problems[1].Section != cfg.Interfaces[n-1].Name {
+		t.Errorf("the problems are %v, want those of the first and the last", cfg.Problems)
 	}
 }
 

@@ -18,13 +18,10 @@ import (
 // does an alias that has the one family that its target has: it is for the modem's
 // page, and not a line.
 func (c *Config) inherit() {
-	byName := make(map[string]int, len(c.Interfaces))
+	byName := c.Names()
 	owners := make(map[string][]int) // by device: the sections that set the option
 	for i := range c.Interfaces {
 		section := &c.Interfaces[i]
-		if _, seen := byName[section.Name]; !seen {
-			byName[section.Name] = i
-		}
 		if device := section.Device; section.Own && section.Wanted() && device != "" {
 			owners[device] = append(owners[device], i)
 		}

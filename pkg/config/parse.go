@@ -200,18 +200,28 @@ func (p *parser) route(s uci.Section) {
 // sharedTables finds sections that fix one table number: none of them may
 // have it, for any choice would take the other's traffic along.
 func (p *parser) sharedTables() {
+	first, second := make(map[uint32]string), make(map[uint32]string) // sections by the tables that they use
 	for i := range p.cfg.Interfaces {
-		a := &p.cfg.Interfaces[i]
-		if a.Table == 0 {
-			continue
-		}
-		for _, b := range p.cfg.Interfaces {
-			if a.Name != b.Name && (a.Table == b.Table || a.Table == b.IP4Table || a.Table == b.IP6Table) {
-				a.Frozen = true
-				p.cfg.Problems = append(p.cfg.Problems, p.problem(a.Name, optionTable, strconv.FormatUint(uint64(a.Table), 10),
-					fmt.Sprintf("a number that no other section has ('%s' has it)", b.Name)))
-				break
+		one := &p.cfg.Interfaces[i]
+		for _, table := range [...]uint32{one.Table, one.IP4Table, one.IP6Table} {
+			if table != 0 && first[table] == "" {
+				first[table] = one.Name
 			}
+			if table != 0 && first[table] != one.Name && second[table] == "" {
+				second[table] = one.Name
+			}
+		}
+	}
+	for i := range p.cfg.Interfaces {
+		one := &p.cfg.Interfaces[i]
+		other := first[one.Table]
+		if other == one.Name {
+			other = second[one.Table]
+		}
+		if other != "" {
+			one.Frozen = true
+			p.cfg.Problems = append(p.cfg.Problems, p.problem(one.Name, optionTable, strconv.FormatUint(uint64(one.Table), 10),
+				fmt.Sprintf("a number that no other section has ('%s' has it)", Shown(other))))
 		}
 	}
 }

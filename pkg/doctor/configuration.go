@@ -111,13 +111,13 @@ func (e *examination) noCongestion(name string) bool {
 	if e.Install != "" {
 		load = e.Install + " kmod-tcp-" + name
 	}
-	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel only has %s", name, there), load, "mptcpctl apply")
+	e.add(BadValue, "globals", fmt.Sprintf("option congestion '%s': this kernel only has %s", config.Shown(name), there), load, "mptcpctl apply")
 	return true
 }
 
 // badValue names the mode that was meant, where it can be told.
 func (e *examination) badValue(p config.Problem) {
-	text := fmt.Sprintf("option %s '%s': expected %s", p.Option, p.Value, p.Accepted)
+	text := fmt.Sprintf("option %s '%s': expected %s", p.Option, config.Shown(p.Value), p.Accepted)
 	if p.Option != config.OptionMultipath {
 		e.add(BadValue, p.Section, text, "uci delete network."+p.Section+"."+p.Option, "uci commit network", "mptcpctl apply")
 		return

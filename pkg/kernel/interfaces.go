@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -28,15 +29,12 @@ const maxLineRoutes = 1000
 // line each.
 func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warnings []string, err error) {
 	all = make([]netifd.Interface, len(cfg.Interfaces))
-	byName := make(map[string]int, len(all))
-	for i := len(all) - 1; i >= 0; i-- {
-		byName[cfg.Interfaces[i].Name] = i
-	}
+	devices := aliased(cfg)
 	links := make(map[string]*link) // by the name in the configuration
 	byIndex := make(map[int]*link)  // a device may have several names
 	for i := range cfg.Interfaces {
 		section := &cfg.Interfaces[i]
-		device := aliased(cfg, byName, i)
+		device := devices[i]
 		all[i] = netifd.Interface{Name: section.Name, Device: device}
 		l, seen := links[device]
 		if !seen {
@@ -63,7 +61,7 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 	}
 	for i := range all {
 		// Each link once, with its first section.
-		if l := links[aliased(cfg, byName, i)]; l != nil && l.sections[0] == i {
+		if l := links[devices[i]]; l != nil && l.sections[0] == i {
 			warnings = append(warnings, l.divide(cfg, all)...)
 		}
 	}
@@ -75,10 +73,15 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 // each.
 func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all []netifd.Interface, warnings []string, err error) {
 	all = slices.Clone(reported)
+	names := cfg.Names()
 	for n := range all {
 		i := &all[n]
-		section, ok := cfg.Interface(i.Name)
-		if !ok || !section.HasMode() || !i.Up || i.Proto != "none" || i.L3Device == "" || len(i.Addresses) > 0 {
+		place, ok := names[i.Name]
+		if !ok {
+			continue
+		}
+		section := &cfg.Interfaces[place]
+		if !section.HasMode() || !i.Up || i.Proto != "none" || i.L3Device == "" || len(i.Addresses) > 0 {
 			continue
 		}
 		l, err := k.readLink(i.L3Device)
@@ -92,7 +95,7 @@ func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all 
 			if err := k.deviceDefault(l, f); err != nil {
 				return nil, nil, err
 			}
-			l.fill(i, &section, f, l.addresses[f], l.routes[f])
+			l.fill(i, section, f, l.addresses[f], l.routes[f])
 		}
 		warnings = append(warnings, l.warnings(i.Name)...)
 	}
@@ -128,21 +131,34 @@ func (k *Kernel) deviceDefault(l *link, f plan.Family) error {
 	return err
 }
 
-// aliased is the device of a section, through any number of aliases: "@wan" is that of
-// wan. It is empty if there is none.
-func aliased(cfg *config.Config, byName map[string]int, i int) string {
-	for range cfg.Interfaces {
-		target, alias := strings.CutPrefix(cfg.Interfaces[i].Device, "@")
-		if !alias {
-			return cfg.Interfaces[i].Device
+// aliased are the devices of the sections, through any number of aliases: "@wan" is that
+// of wan. One is empty if there is none.
+func aliased(cfg *config.Config) []string {
+	names := cfg.Names()
+	devices := make([]string, len(cfg.Interfaces))
+	known := make([]bool, len(devices)) // or on the way, which a loop of aliases never leaves
+	var way []int
+	for i := range devices {
+		device, at := "", i
+		for way = way[:0]; !known[at]; {
+			known[at] = true
+			way = append(way, at)
+			target, alias := strings.CutPrefix(cfg.Interfaces[at].Device, "@")
+			next, ok := names[target]
+			if !alias {
+				device = target
+			}
+			if !alias || !ok {
+				break
+			}
+			at = next
 		}
-		next, ok := byName[target]
-		if !ok {
-			return ""
+		device = cmp.Or(device, devices[at])
+		for _, at := range way {
+			devices[at] = device
 		}
-		i = next
 	}
-	return ""
+	return devices
 }
 
 // link is a device with its addresses and routes; one that is down has none.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
 // errKey says that a key is no path of a network setting.
@@ -36,6 +38,7 @@ func Sysctl(key string) (value string, ok bool, err error) {
 		return "", false, err
 	}
 	b, err := readWhole(path)
+	err = mptcp.OfProc(err)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
@@ -85,7 +88,7 @@ func writeSysctl(key, value string) error {
 	}
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: err}
+		return mptcp.OfProc(&fs.PathError{Op: "open", Path: path, Err: err})
 	}
 	defer unix.Close(fd)
 	if _, err := unix.Write(fd, []byte(value)); err != nil {

@@ -28,7 +28,7 @@ const countersFile = "/proc/thread-self/net/netstat"
 func Counters() ([]Counter, error) {
 	b, err := os.ReadFile(countersFile)
 	if err != nil {
-		return nil, fmt.Errorf("counters: %w", err)
+		return nil, fmt.Errorf("counters: %w", OfProc(err))
 	}
 	counters, err := parseCounters(string(b))
 	if err != nil {

@@ -3,6 +3,7 @@
 package mptcp
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -11,3 +12,17 @@ import (
 // "mptcp_pm" family, and by Counters when it has no MPTCP counters: it was built
 // without CONFIG_MPTCP. It is compatible with errors.Is(err, os.ErrNotExist).
 var ErrNotSupported = fmt.Errorf("kernel has no MPTCP path manager: %w", os.ErrNotExist)
+
+// ErrNoProc says that there is no /proc, so that nothing there is known to be missing.
+var ErrNoProc = errors.New("/proc is not mounted")
+
+// OfProc is the error about a file of /proc: ErrNoProc if the file is missing because
+// /proc itself is.
+func OfProc(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		if _, missing := os.Stat("/proc/self"); missing != nil {
+			return ErrNoProc
+		}
+	}
+	return err
+}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/child"
@@ -180,12 +179,11 @@ func (q *Question) answerOfProgram() ([]Interface, error) {
 		if q.process.Code == notFound {
 			return nil, fmt.Errorf("%s: %w", call, ErrNotRegistered)
 		}
-		if err == q.ctx.Err() {
+		if err == context.DeadlineExceeded {
 			err = errors.New("no answer within " + ubusSeconds + " s")
 		}
-		line, _, _ := strings.Cut(strings.TrimSpace(q.stderr.buffer.String()), "\n")
-		if line != "" {
-			err = fmt.Errorf("%w: %s", err, line)
+		if lines := child.Lines(q.stderr.buffer.String()); len(lines) > 0 && err != context.Canceled {
+			err = fmt.Errorf("%w: %s", err, lines[0])
 		}
 		return nil, fmt.Errorf("%s: %w", call, err)
 	}

@@ -17,7 +17,9 @@ func TestAnAnswerInTimeIsReadLate(t *testing.T) {
 		"an answer": {`echo '{"interface":[{"interface":"lan"}]}'`, ""},
 		"no netifd": {`echo 'Failed to connect to ubus' >&2; exit 255`, call + ": exit status 255: Failed to connect to ubus"},
 		"not there": {`echo 'Command failed: Not found' >&2; exit 4`, call + ": netifd has not registered on ubus yet"},
-		"no end":    {`kill -STOP $$`, call + ": no answer within 5 s"},
+		"no end":    {`kill -STOP $$`, call + ": context canceled"},
+		"^C":        {`kill -INT $$`, call + ": context canceled"},
+		"colours":   {`printf '\033[31mNot found\033[0m\n' >&2; exit 5`, call + ": exit status 5: Not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -65,22 +65,25 @@ func (l *Line) reported(f Family) bool {
 // every interface of either, in the order of the configuration file, a dynamic
 // one behind its parent, those without any section last.
 func Resolve(cfg *config.Config, interfaces []netifd.Interface) []Line {
+	names := cfg.Names()
 	byName := make(map[string]netifd.Interface, len(interfaces))
+	made := make([][]Line, len(cfg.Interfaces)) // by netifd, behind their parents
 	for _, i := range interfaces {
 		byName[i.Name] = i
+		if _, own := names[i.Name]; own || !i.Dynamic {
+			continue
+		}
+		if child, parent := cfg.DynamicOf(names, i.Name, i.Proto); parent >= 0 {
+			made[parent] = append(made[parent], newLine(child, i))
+		}
 	}
 	lines := make([]Line, 0, len(cfg.Interfaces))
-	for _, section := range cfg.Interfaces {
+	for n, section := range cfg.Interfaces {
 		lines = append(lines, newLine(section, byName[section.Name]))
 		delete(byName, section.Name)
-		for _, i := range interfaces {
-			if _, own := cfg.Interface(i.Name); own || !i.Dynamic {
-				continue
-			}
-			if child, ok := cfg.Dynamic(i.Name, i.Proto); ok && child.Position == section.Position {
-				lines = append(lines, newLine(child, i))
-				delete(byName, i.Name)
-			}
+		for _, child := range made[n] {
+			lines = append(lines, child)
+			delete(byName, child.Name)
 		}
 	}
 	for _, i := range interfaces {

@@ -44,7 +44,7 @@ func (p *planner) globalSettings() {
 			continue
 		}
 		if all, known := p.State.Sysctls[keySchedulers]; known && key == keyScheduler && !slices.Contains(strings.Fields(all), s.Value) {
-			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s '%s': this kernel only has %s", s.Option, s.Value, all))
+			p.result.Warnings = append(p.result.Warnings, fmt.Sprintf("option %s '%s': this kernel only has %s", s.Option, config.Shown(s.Value), all))
 			continue
 		}
 		p.wantSysctl(Sysctl{Key: key, Value: s.Value, Optional: true}, "", "option "+s.Option)

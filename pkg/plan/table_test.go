@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -237,5 +238,28 @@ func TestForeignRouteOfTheSameKeyIsLeftAlone(t *testing.T) {
 	}
 	if r := s.make(); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "a foreign route") {
 		t.Errorf("warnings %q", r.Warnings)
+	}
+}
+
+// TestThousandsOfInterfaces is about as many of netifd's own as there are sections.
+func TestThousandsOfInterfaces(t *testing.T) {
+	const n = 10_000
+	cfg := &config.Config{}
+	var reported []netifd.Interface
+	for i := range n {
+		name := fmt.Sprint("wan", i)
+		cfg.Interfaces = append(cfg.Interfaces, config.Interface{Name: name, Position: i + 1, Mode: config.On, Own: true})
+		reported = append(reported, netifd.Interface{Name: name + "_6_4", Dynamic: true}, netifd.Interface{Name: name})
+	}
+	reported = append(reported, netifd.Interface{Name: "other_6", Dynamic: true})
+	lines := Resolve(cfg, reported)
+	if len(lines) != 2*n+1 || lines[2*n].Name != "other_6" {
+		t.Fatalf("%d lines, the last is %q", len(lines), lines[len(lines)-1].Name)
+	}
+	for i := range n {
+		own, child := &lines[2*i], &lines[2*i+1]
+		if own.Name != cfg.Interfaces[i].Name || child.Name != own.Name+"_6_4" || child.From != own.Name {
+			t.Fatalf("%s is followed by %s of %q", own.Name, child.Name, child.From)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
 // processes are the names of the managers that run in our network namespace. It
@@ -22,7 +23,11 @@ func processes(f *doctor.Facts) []string {
 	here, known := namespace("self")
 	all := entries("/proc")
 	if len(all) == 0 || !known {
-		f.Unchecked = append(f.Unchecked, "processes: /proc cannot be read")
+		reason := "/proc cannot be read"
+		if _, err := os.Stat("/proc/self"); err != nil {
+			reason = mptcp.OfProc(err).Error()
+		}
+		f.Unchecked = append(f.Unchecked, "processes: "+reason)
 		return nil
 	}
 	for _, pid := range all {

@@ -33,7 +33,7 @@ func readRuleset(ctx context.Context, f *doctor.Facts) {
 		err = process.Wait()
 	}
 	if err != nil {
-		f.Unchecked = append(f.Unchecked, "marks set by output chains: nft list ruleset: "+strings.TrimSpace(err.Error()+" "+string(stderr.kept)))
+		f.Unchecked = append(f.Unchecked, "marks set by output chains: nft list ruleset: "+strings.Join(append([]string{err.Error()}, child.Lines(string(stderr.kept))...), " "))
 		return
 	}
 	f.Ruleset = string(stdout.kept)

@@ -3,7 +3,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,6 +34,9 @@ type Runner struct {
 	// StartSettle starts a process that calls Settle, and does not wait for it. With nil
 	// what waits is left to the next run.
 	StartSettle func() error
+	// Warned is called with the warnings about the files whenever they have been read,
+	// before it is known whether a run can go on. It may be nil.
+	Warned func(warnings []string)
 }
 
 // Source is where the configuration and the runtime choices are read and written.
@@ -59,6 +64,9 @@ func (r *Runner) Config(ctx context.Context) (config.Config, error) {
 // readPackage gives the sections too.
 func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
 	pkg, err := r.Source().Read(ctx, Package)
+	if errors.Is(err, uci.ErrProgram) {
+		return nil, config.Config{}, err // it says nothing about the configuration
+	}
 	if err != nil {
 		return nil, config.Config{}, of(ErrConfig, err)
 	}
@@ -66,17 +74,19 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	if err == nil {
 		err = r.readSaved(ctx, pkg, &cfg)
 	}
+	if r.Warned != nil {
+		r.Warned(cfg.Warnings)
+	}
 	return pkg, cfg, of(ErrConfig, err)
 }
 
-// parseConfig checks a configuration.
+// parseConfig checks a configuration. With an error there
+// are warnings only.
 func parseConfig(file string, pkg *uci.Package) (config.Config, error) {
 	cfg, err := config.Parse(file, pkg)
-	if err != nil {
-		return config.Config{}, err
-	}
 	for _, w := range pkg.Warnings {
-		cfg.Warnings = append(cfg.Warnings, file+": "+w.String())
+		w.File = cmp.Or(w.File, file)
+		cfg.Warnings = append(cfg.Warnings, w.String())
 	}
-	return cfg, nil
+	return cfg, err
 }

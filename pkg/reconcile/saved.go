@@ -23,22 +23,50 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	if err != nil {
 		return err
 	}
-	var saved *uci.Package
+	told := false // by uci, which passes over such lines
+	for _, w := range pkg.Warnings {
+		told = told || len(chosen.Warnings) > 0 && w.File == chosen.Warnings[0].File
+	}
+	for _, w := range chosen.Warnings {
+		if !told {
+			cfg.Warnings = append(cfg.Warnings, w.String())
+		}
+	}
+	choices := modes(chosen)
+	var saved map[string]string
+	old := make(map[string]string)
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
-		if _, runtime := ModeOf(chosen, one.Name); !one.Own || !runtime {
+		if _, runtime := choices[one.Name]; !one.Own || !runtime {
 			continue
 		}
 		if saved == nil {
-			if saved, err = r.Source().Saved(ctx, Package); err != nil {
+			pkg, err := r.Source().Saved(ctx, Package)
+			if err != nil {
 				return err
 			}
+			saved = modes(pkg)
 		}
-		word, _ := ModeOf(saved, one.Name)
-		mode, ok := config.ParseMode(word)
-		cfg.SetSaved(one.Name, mode, ok)
+		old[one.Name] = saved[one.Name]
+	}
+	if len(old) > 0 {
+		cfg.SetSaved(old)
 	}
 	return nil
+}
+
+// modes are the modes that sections set, by their names, as they are written.
+func modes(pkg *uci.Package) map[string]string {
+	words := make(map[string]string)
+	seen := make(map[string]bool, len(pkg.Sections))
+	for _, section := range pkg.Sections {
+		word, ok := section.Get(config.OptionMultipath)
+		if ok && !seen[section.Name] {
+			words[section.Name] = word
+		}
+		seen[section.Name] = true // of two with one name the first counts
+	}
+	return words
 }
 
 // ModeOf is the mode that a section sets, as it is written. A section that is only

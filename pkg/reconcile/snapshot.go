@@ -63,11 +63,13 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	if o.Config, err = parseConfig(s.File, pkg); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
+	words := make(map[string]string)
 	for _, saved := range s.Saved {
-		if mode, ok := config.ParseMode(saved.Mode); ok {
-			o.Config.SetSaved(saved.Interface, mode, true)
+		if _, ok := config.ParseMode(saved.Mode); ok {
+			words[saved.Interface] = saved.Mode
 		}
 	}
+	o.Config.SetSaved(words)
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown
 	o.State.Subflows, o.State.SubflowsKnown = nil, false
 	return o, o.decide(plan.Resolve(&o.Config, o.Interfaces), Request{

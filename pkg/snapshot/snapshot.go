@@ -3,8 +3,10 @@
 package snapshot
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -72,9 +74,9 @@ func Decode(data []byte) (Snapshot, error) {
 	if len(data) > MaxSize {
 		return s, errors.New("larger than 16 MiB")
 	}
-	v, err := fastjson.ParseBytes(data)
+	v, err := ParseJSON(data)
 	if err != nil {
-		return s, errors.New("no JSON document, or one that was cut short")
+		return s, err
 	}
 	version := v.Get("version")
 	if version == nil {
@@ -91,4 +93,20 @@ func Decode(data []byte) (Snapshot, error) {
 		c.err = errors.New("config_file or config: missing")
 	}
 	return s, c.err
+}
+
+// ParseJSON reads one JSON document that a user has stored, maybe with a program that
+// puts a byte order mark in front.
+func ParseJSON(data []byte) (*fastjson.Value, error) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, errors.New("UTF-16 text: store it as UTF-8")
+	}
+	v, err := fastjson.ParseBytes(bytes.TrimPrefix(data, []byte("\ufeff")))
+	switch {
+	case err == nil:
+		return v, nil
+	case strings.Contains(err.Error(), "unexpected tail"):
+		return nil, errors.New("more than one JSON document, or text behind it")
+	}
+	return nil, errors.New("no JSON document, or one that was cut short")
 }

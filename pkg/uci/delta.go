@@ -16,11 +16,12 @@ import (
 // count. Empty lines and comments are skipped silently.
 func ApplyDelta(p *Package, data []byte) []Warning {
 	var warnings []Warning
+	d := delta{Package: p}
 	l := lexer{in: data}
 	for l.next() {
 		c, err := readChange(&l)
 		if err == nil {
-			err = p.apply(c)
+			err = d.apply(c)
 		}
 		if err != nil && !errors.Is(err, errBlank) {
 			warnings = append(warnings, Warning{Line: l.first, Text: err.Error()})
@@ -105,29 +106,50 @@ func (c change) check(names []string) error {
 	return nil
 }
 
-// apply makes one change.
-func (p *Package) apply(c change) error {
-	if c.pkg != p.Name {
-		return fmt.Errorf("this is about package %s, not %s", quote(c.pkg), p.Name)
+// delta is a package that changes. The index keeps the time linear in the number of
+// changes, but for those that move, rename or remove a section.
+type delta struct {
+	*Package
+	places map[string]int // of the first section of each name; nil: to be made again
+}
+
+func (d *delta) place(name string) (at int, ok bool) {
+	if d.places == nil {
+		d.places = make(map[string]int, len(d.Sections))
+		for i := len(d.Sections) - 1; i >= 0; i-- {
+			d.places[d.Sections[i].Name] = i
+		}
 	}
-	at := p.index(c.section)
-	if at < 0 {
+	at, ok = d.places[name]
+	return at, ok
+}
+
+// apply makes one change.
+func (d *delta) apply(c change) error {
+	if c.pkg != d.Name {
+		return fmt.Errorf("this is about package %s, not %s", quote(c.pkg), d.Name)
+	}
+	at, there := d.place(c.section)
+	if !there {
 		if (c.op == opSet || c.op == opAdd) && c.option == "" {
-			return p.addSection(c)
+			return d.addSection(c)
 		}
 		return errNotThis
 	}
 	if c.option != "" {
-		return p.Sections[at].apply(c)
+		return d.Sections[at].apply(c)
 	}
-	s := &p.Sections[at]
+	s := &d.Sections[at]
 	switch {
 	case c.op == opRename:
 		s.Name, s.Anonymous = c.value, false
+		d.places = nil
 	case c.op == opReorder:
-		p.move(at, position(c.value))
+		d.move(at, position(c.value))
+		d.places = nil
 	case c.op == opRemove || c.value == "":
-		p.Sections = slices.Delete(p.Sections, at, at+1)
+		d.Sections = slices.Delete(d.Sections, at, at+1)
+		d.places = nil
 	case !validType(c.value):
 		return badType(c.value)
 	default:
@@ -137,14 +159,15 @@ func (p *Package) apply(c change) error {
 	return nil
 }
 
-func (p *Package) addSection(c change) error {
+func (d *delta) addSection(c change) error {
 	if c.value == "" {
 		return nil
 	}
 	if !validType(c.value) {
 		return badType(c.value)
 	}
-	p.Sections = append(p.Sections, Section{Type: c.value, Name: c.section, Anonymous: c.op == opAdd})
+	d.places[c.section] = len(d.Sections)
+	d.Sections = append(d.Sections, Section{Type: c.value, Name: c.section, Anonymous: c.op == opAdd})
 	return nil
 }
 

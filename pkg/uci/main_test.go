@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,7 +51,7 @@ func install(t *testing.T, name string) string {
 // Variables that tell the stand-in for uci what to do.
 const (
 	envLog     = "TEST_UCI_LOG"     // file to note the arguments in
-	envBehave  = "TEST_UCI_BEHAVE"  // "COMMAND fails", "floods" or "hangs"
+	envBehave  = "TEST_UCI_BEHAVE"  // "COMMAND fails", or what playUCI knows
 	envChanges = "TEST_UCI_CHANGES" // what "uci changes" prints
 )
 
@@ -79,6 +80,13 @@ func playUCI() int {
 		fmt.Print(strings.Repeat("#\n", MaxSize))
 		return 0
 	case "hangs":
+		time.Sleep(time.Minute)
+	case "colours":
+		fmt.Fprint(os.Stderr, "\x1b[31muci: \x1b]0;title\aNot found\x1b[0m\n")
+		return 1
+	case "crashes", "interrupted":
+		signal := map[string]syscall.Signal{"crashes": syscall.SIGTERM, "interrupted": syscall.SIGINT}[os.Getenv(envBehave)]
+		_ = syscall.Kill(os.Getpid(), signal)
 		time.Sleep(time.Minute)
 	}
 	switch command {

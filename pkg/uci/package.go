@@ -58,18 +58,23 @@ type Option struct {
 }
 
 // A Warning is about a line that was skipped. Line counts from 1; 0 means that
-// the warning is about the file as a whole.
+// the warning is about the file as a whole. File is empty for that of the package.
 type Warning struct {
+	File string
 	Line int
 	Text string
 }
 
-// String returns the warning as "line 3: text".
+// String returns the warning as "line 3: text", or "file: line 3: text".
 func (w Warning) String() string {
-	if w.Line == 0 {
-		return w.Text
+	text := w.Text
+	if w.Line != 0 {
+		text = fmt.Sprintf("line %d: %s", w.Line, text)
 	}
-	return fmt.Sprintf("line %d: %s", w.Line, w.Text)
+	if w.File != "" {
+		text = w.File + ": " + text
+	}
+	return text
 }
 
 // Section returns the first section of that name. The pointer is into p, and is

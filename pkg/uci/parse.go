@@ -14,7 +14,11 @@ import (
 //
 // The error wraps ErrTooLarge or ErrInvalid (the name), or ErrUnterminated; in
 // that last case the package is returned too, with what comes before.
-func Parse(name string, data []byte) (*Package, error) {
+func Parse(name string, data []byte) (*Package, error) { return parse(name, data, false) }
+
+// parse is Parse. With apart, the options behind a "config" line that cannot be read
+// are left out; libuci gives them to the section before that line.
+func parse(name string, data []byte, apart bool) (*Package, error) {
 	if err := checkPackage(name); err != nil {
 		return nil, err
 	}
@@ -24,7 +28,8 @@ func Parse(name string, data []byte) (*Package, error) {
 	p := parser{
 		lexer:    lexer{in: data},
 		pkg:      &Package{Name: name},
-		current:  -1,
+		current:  noSection,
+		apart:    apart,
 		sections: make(map[string]int),
 		options:  make(map[optionKey]int),
 	}
@@ -46,10 +51,16 @@ func Parse(name string, data []byte) (*Package, error) {
 type parser struct {
 	lexer
 	pkg      *Package
-	current  int // the section that options go to, -1 for none
+	current  int // the section that options go to, or one of the constants below
+	apart    bool
 	sections map[string]int
 	options  map[optionKey]int
 }
+
+const (
+	noSection      = -1 // there has been none yet
+	skippedSection = -2 // its first line could not be read
+)
 
 type optionKey struct {
 	section int
@@ -70,19 +81,42 @@ func (p *parser) commands() error {
 		if keyword == "" || keyword[0] == '#' {
 			return nil
 		}
-		run, ok := p.command(keyword)
-		switch {
-		case !ok:
-			return p.unknown(keyword)
-		case p.current < 0 && strings.IndexByte("ol", keyword[0]) >= 0:
-			return errNoSection
-		case !followed:
-			return errMissing
-		}
-		if err := run(); err != nil {
+		if err := p.run(keyword, followed); err != nil {
+			if word := strings.TrimRight(keyword, "\r\n"); word == "c" || word == "config" {
+				err = p.lost(err)
+			}
 			return err
 		}
 	}
+}
+
+// run runs one command. followed says that something follows its keyword.
+func (p *parser) run(keyword string, followed bool) error {
+	run, ok := p.command(keyword)
+	switch {
+	case !ok:
+		return p.unknown(keyword)
+	case p.current == noSection && strings.IndexByte("ol", keyword[0]) >= 0:
+		return errNoSection
+	case !followed:
+		return errMissing
+	}
+	return run()
+}
+
+// lost is the error of a section's first line, with what becomes of the options
+// behind it.
+func (p *parser) lost(err error) error {
+	switch {
+	case errors.Is(err, ErrUnterminated):
+		return err
+	case p.apart:
+		p.current = skippedSection
+		return fmt.Errorf("%w; the options of this section are left out", err)
+	case p.current >= 0:
+		return fmt.Errorf("%w; the options of this section count for the one before it, %s", err, quote(p.pkg.Sections[p.current].Name))
+	}
+	return err
 }
 
 func (p *parser) command(keyword string) (run func() error, ok bool) {
@@ -108,6 +142,8 @@ func (p *parser) unknown(keyword string) error {
 	return fmt.Errorf("unknown command %s", quote(keyword))
 }
 
+const sectionName = "section name"
+
 // required reads an argument that must be there.
 func (p *parser) required(what string, valid func(string) bool) (string, error) {
 	s, err := p.arg()
@@ -116,6 +152,9 @@ func (p *parser) required(what string, valid func(string) bool) (string, error) 
 	}
 	if err == nil && !valid(s) {
 		err = fmt.Errorf("the %s %s has a character that UCI does not allow there", what, quote(s))
+		if what == sectionName {
+			err = fmt.Errorf("%w: only letters, digits and _", err)
+		}
 	}
 	return s, err
 }
@@ -138,7 +177,7 @@ func (p *parser) config() error {
 	if err != nil {
 		return err
 	}
-	name, err := p.required("section name", validName)
+	name, err := p.required(sectionName, validName)
 	if err != nil && !errors.Is(err, errMissing) {
 		return err
 	}
@@ -184,7 +223,7 @@ func (p *parser) option(list bool) error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	if value == "" && !list {
+	if value == "" && !list || p.current == skippedSection {
 		return nil
 	}
 	s := &p.pkg.Sections[p.current]

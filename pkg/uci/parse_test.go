@@ -49,32 +49,34 @@ func warnings() map[string][]Warning {
 		early   = "option or list before the first section"
 		open    = "the file ends inside an open quote"
 		badChar = " has a character that UCI does not allow there"
+		badName = ": only letters, digits and _"
+		behind  = "; the options of this section count for the one before it, "
 	)
 	return map[string][]Warning{
-		"args_after_semicolon":       {{1, `unknown command "a"`}},
-		"bad_keyword":                {{3, `unknown command "foo"`}},
-		"bad_section_keeps_previous": {{3, `the section name "w@n"` + badChar}},
-		"bare_keyword":               {{1, missing}, {2, missing}, {4, missing}, {5, missing}, {6, missing}, {7, missing}},
-		"bare_keyword_no_newline":    {{2, missing}},
-		"bom":                        {{1, `unknown command "\ufeffconfig"`}, {2, early}},
-		"dash_option":                {{2, `the option name "a-b"` + badChar}},
-		"dot_option":                 {{2, `the option name "a.b"` + badChar}},
-		"empty_option_name":          {{2, missing}},
-		"keyword_case":               {{1, `unknown command "Config"`}, {3, `unknown command "OPTION"`}},
-		"keyword_quoted":             {{2, `unknown command "'option'"`}},
-		"leading_semicolon":          {{2, `unknown command ";option"`}, {3, `unknown command ";"`}},
-		"name_with_shell":            {{1, `the section name "$(reboot)"` + badChar}, {2, early}},
-		"name_with_space":            {{1, `the section name "my wan"` + badChar}, {2, early}},
-		"nul":                        {{2, open}},
-		"nul_in_long_line":           {{2, `unknown command "e"`}},
-		"option_before_section":      {{1, early}},
-		"package_bad":                {{1, `the package name "net.work"` + badChar}, {2, missing}},
-		"prefix_config":              {{1, `unknown command "configx"`}, {2, early}},
-		"spaces_in_type":             {{1, `the section type "my type"` + badChar}},
-		"type_high_byte":             {{1, `the section type "r\xe9"` + badChar}},
-		"unq_trailing_backslash_cr":  {{2, `unknown command "e"`}},
-		"unterminated_dq":            {{2, open}},
-		"unterminated_sq":            {{2, open}},
+		"args_after_semicolon":       {{Line: 1, Text: `unknown command "a"`}},
+		"bad_keyword":                {{Line: 3, Text: `unknown command "foo"`}},
+		"bad_section_keeps_previous": {{Line: 3, Text: `the section name "w@n"` + badChar + badName + behind + `"lan"`}},
+		"bare_keyword":               {{Line: 1, Text: missing}, {Line: 2, Text: missing}, {Line: 4, Text: missing}, {Line: 5, Text: missing}, {Line: 6, Text: missing}, {Line: 7, Text: missing}},
+		"bare_keyword_no_newline":    {{Line: 2, Text: missing}},
+		"bom":                        {{Line: 1, Text: `unknown command "\ufeffconfig"`}, {Line: 2, Text: early}},
+		"dash_option":                {{Line: 2, Text: `the option name "a-b"` + badChar}},
+		"dot_option":                 {{Line: 2, Text: `the option name "a.b"` + badChar}},
+		"empty_option_name":          {{Line: 2, Text: missing}},
+		"keyword_case":               {{Line: 1, Text: `unknown command "Config"`}, {Line: 3, Text: `unknown command "OPTION"`}},
+		"keyword_quoted":             {{Line: 2, Text: `unknown command "'option'"`}},
+		"leading_semicolon":          {{Line: 2, Text: `unknown command ";option"`}, {Line: 3, Text: `unknown command ";"`}},
+		"name_with_shell":            {{Line: 1, Text: `the section name "$(reboot)"` + badChar + badName}, {Line: 2, Text: early}},
+		"name_with_space":            {{Line: 1, Text: `the section name "my wan"` + badChar + badName}, {Line: 2, Text: early}},
+		"nul":                        {{Line: 2, Text: open}},
+		"nul_in_long_line":           {{Line: 2, Text: `unknown command "e"`}},
+		"option_before_section":      {{Line: 1, Text: early}},
+		"package_bad":                {{Line: 1, Text: `the package name "net.work"` + badChar}, {Line: 2, Text: missing}},
+		"prefix_config":              {{Line: 1, Text: `unknown command "configx"`}, {Line: 2, Text: early}},
+		"spaces_in_type":             {{Line: 1, Text: `the section type "my type"` + badChar}},
+		"type_high_byte":             {{Line: 1, Text: `the section type "r\xe9"` + badChar}},
+		"unq_trailing_backslash_cr":  {{Line: 2, Text: `unknown command "e"`}},
+		"unterminated_dq":            {{Line: 2, Text: open}},
+		"unterminated_sq":            {{Line: 2, Text: open}},
 	}
 }
 
@@ -94,6 +96,33 @@ func TestParseReadsWhatLibuciReads(t *testing.T) {
 				t.Errorf("warnings (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOptionsOfASectionThatCannotBeRead compares what libuci does with them, and what
+// mptcpctl does where no netifd reads the file.
+func TestOptionsOfASectionThatCannotBeRead(t *testing.T) {
+	const before, behind = "config interface 'lan'\n\toption device 'br-lan'\n", "\n\toption device 'eth0'\n\tlist dns '1'\n\nconfig interface 'wan'\n"
+	for _, line := range []string{
+		"config interface 'br-ex'", "config interface eth0.100", "config 'my type' 'x'", "config", "config ",
+	} {
+		for apart, want := range map[bool]string{true: "br-lan", false: "eth0"} {
+			p, err := parse("network", []byte(before+line+behind), apart)
+			if err != nil || len(p.Sections) != 2 || len(p.Warnings) != 1 {
+				t.Fatalf("%s: %+v, error %v", line, p, err)
+			}
+			if got, _ := p.Sections[0].Get("device"); got != want || len(p.Sections[1].Options) > 0 {
+				t.Errorf("%s, apart %v: the device of lan is %q, want %q", line, apart, got, want)
+			}
+		}
+		p, err := parse("network", []byte(line+behind), true)
+		if err != nil || len(p.Sections) != 1 || len(p.Warnings) != 1 {
+			t.Errorf("%s in front: %+v, error %v", line, p, err)
+		}
+	}
+	const name = `the section name "eth0.100" has a character that UCI does not allow there: only letters, digits and _; the options of this section are left out`
+	if p, err := parse("network", []byte("config interface eth0.100\n"), true); err != nil || p.Warnings[0].Text != name {
+		t.Errorf("%q, error %v", p.Warnings, err)
 	}
 }
 

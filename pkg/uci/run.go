@@ -5,6 +5,7 @@ package uci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -57,25 +58,33 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	if err == nil {
 		err = process.Wait()
 	}
+	_, signalled := err.(child.SignalError)
 	switch {
 	case out.over:
 		err = ErrTooLarge
-	case err != nil && ctx.Err() != nil:
-		err = ctx.Err()
-	case err != nil:
+	case err == nil:
+		return out.buf.String(), written.String(), nil
+	case ctx.Err() == context.DeadlineExceeded:
+		err = programError{fmt.Errorf("no answer within %v", runTimeout)}
+	case errors.Is(err, context.Canceled), process == nil, signalled:
+		err = programError{err}
+	default:
 		err = failure(err, written.String())
 	}
-	if err != nil {
-		return "", "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
-	}
-	return out.buf.String(), written.String(), nil
+	return "", "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
 }
+
+// programError is an ErrProgram with a text of its own.
+type programError struct{ error }
+
+func (programError) Is(target error) bool { return target == ErrProgram }
+
+func (e programError) Unwrap() error { return e.error }
 
 // failure adds the first line that is not about a skipped line of the file.
 func failure(err error, stderr string) error {
-	for line := range strings.Lines(stderr) {
-		line = strings.TrimSpace(line)
-		if _, skipped := readWarning(line); line != "" && !skipped {
+	for _, line := range child.Lines(stderr) {
+		if _, skipped := readWarning(line); !skipped {
 			return fmt.Errorf("%w: %s", err, line)
 		}
 	}

@@ -28,30 +28,50 @@ type Source struct {
 	StateDir  string // holds the runtime choices; empty: there are none
 }
 
-// ErrNoProgram says that there is no uci program on the PATH, which permanent
-// changes need.
-var ErrNoProgram = errors.New("no uci on the PATH")
+var (
+	// ErrNoProgram says that there is no uci program on the PATH, which permanent
+	// changes need.
+	ErrNoProgram = errors.New("no uci on the PATH")
+
+	// ErrProgram says that the uci program could not run to its end, whatever is in the
+	// files.
+	ErrProgram = errors.New("uci did not finish")
+
+	// ErrState says that what is in the place of the state file cannot be one.
+	ErrState = errors.New("not a file of runtime choices")
+
+	errReadState = errors.New("reading the runtime choices")
+)
 
 // Read returns the package with everything that is to be merged into it. With a uci
 // program on the PATH it executes exactly one process, which also adds the changes
 // that are staged in /tmp/.uci; without one it reads the file in ConfigDir and puts
 // the delta file in StateDir on top.
 //
-// The error wraps ErrTooLarge, ErrUnterminated, ErrInvalid (the name of the package)
-// or fs.ErrNotExist (no such file); any other means that the program failed, and
-// carries the first line that it had to say about it.
+// Without one, the options of a section whose first line cannot be read are left out;
+// uci, and so netifd, gives them to the section before.
+//
+// The error wraps ErrTooLarge, ErrUnterminated, ErrInvalid (the name of the package),
+// fs.ErrNotExist (no such file), ErrState or ErrProgram; any other means that the
+// program failed, and carries the first line that it had to say about it.
 func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
-	if err := checkPackage(pkg); err != nil {
+	if err := errors.Join(checkPackage(pkg), s.checkState(pkg)); err != nil {
 		return nil, err
 	}
 	p, err := s.export(ctx, pkg)
 	if errors.Is(err, ErrNoProgram) {
 		p, err = s.readFiles(ctx, pkg)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.configPath(pkg), err)
+	return p, s.about(pkg, err)
+}
+
+// about names the file that an error is about, unless that is a program, or the error
+// names the file of the state.
+func (s Source) about(pkg string, err error) error {
+	if err == nil || errors.Is(err, ErrProgram) || errors.Is(err, errReadState) {
+		return err
 	}
-	return p, nil
+	return fmt.Errorf("%s: %w", s.configPath(pkg), err)
 }
 
 // Saved returns what the file alone says, without staged changes and runtime
@@ -61,10 +81,7 @@ func (s Source) Saved(ctx context.Context, pkg string) (*Package, error) {
 		return nil, err
 	}
 	p, err := Source{ConfigDir: s.ConfigDir}.readFiles(ctx, pkg)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.configPath(pkg), err)
-	}
-	return p, nil
+	return p, s.about(pkg, err)
 }
 
 func (s Source) configDir() string {
@@ -99,14 +116,28 @@ func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
 		p.Sections[i].Anonymous = madeUp(p.Sections[i])
 		p.Sections[i].Line = 0
 	}
-	for line := range strings.Lines(stderr) {
+	var own []Warning
+	for _, line := range child.Lines(stderr) {
 		w, ok := readWarning(line)
 		if ok && strings.HasPrefix(w.Text, warningOpenQuote) {
 			return nil, fmt.Errorf("line %d: %w", w.Line, ErrUnterminated)
 		}
-		if ok {
-			p.Warnings = append(p.Warnings, w)
+		if !ok {
+			continue
 		}
+		if len(p.Warnings) == 0 {
+			if file, err := s.Saved(ctx, pkg); err == nil {
+				own = file.Warnings
+			}
+		}
+		// Both are in the order of the lines. Those of uci do not name the section.
+		for len(own) > 0 && own[0].Line < w.Line {
+			own = own[1:]
+		}
+		if len(own) > 0 && own[0].Line == w.Line {
+			w.Text = own[0].Text
+		}
+		p.Warnings = append(p.Warnings, w)
 	}
 	return p, nil
 }
@@ -144,7 +175,8 @@ func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := Parse(pkg, data)
+	_, netifd := child.LookPath("uci")
+	p, err := parse(pkg, data, !netifd)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +201,15 @@ func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
 		section.Options = nil
 		chosen.Sections = append(chosen.Sections, section)
 	}
-	return chosen, s.addState(ctx, chosen)
+	err := s.addState(ctx, chosen)
+	warnings := chosen.Warnings
+	chosen.Warnings = nil
+	for _, w := range warnings {
+		if w.Text != errNotThis.Error() { // what takes an option away finds none here
+			chosen.Warnings = append(chosen.Warnings, w)
+		}
+	}
+	return chosen, err
 }
 
 // addState puts the runtime choices on top.
@@ -180,17 +220,57 @@ func (s Source) addState(ctx context.Context, p *Package) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return err
+		return fmt.Errorf("%w: %w", errReadState, err)
 	}
 	defer f.Close()
 	data, err := readAll(f)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%w: %s: %w", errReadState, path, err)
 	}
 	for _, w := range ApplyDelta(p, data) {
-		p.Warnings = append(p.Warnings, Warning{Text: path + ": " + w.String()})
+		w.File = path
+		p.Warnings = append(p.Warnings, w)
 	}
 	return nil
+}
+
+// checkState refuses a state file that would end a reader badly: uci waits for the
+// other end of a pipe.
+func (s Source) checkState(pkg string) error {
+	if s.StateDir == "" {
+		return nil
+	}
+	path := s.statePath(pkg)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%s: %w: %w", path, ErrState, unix.ENOTDIR)
+	case err != nil: // there is none, or it may not be read
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s: %w: a symbolic link", path, ErrState)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w: not a regular file", path, ErrState)
+	case info.Size() > MaxSize:
+		return fmt.Errorf("%s: %w: %w", path, ErrState, ErrTooLarge)
+	}
+	return nil
+}
+
+// RemoveState removes what is in the place of the state file and cannot be one (ErrState).
+// removed is its path, empty where there was nothing to remove.
+func (s Source) RemoveState(pkg string) (removed string, err error) {
+	if err := checkPackage(pkg); err != nil {
+		return "", err
+	}
+	bad := s.checkState(pkg)
+	if bad == nil {
+		return "", nil
+	}
+	if err := os.Remove(s.statePath(pkg)); err != nil {
+		return "", fmt.Errorf("%w; %w", bad, err)
+	}
+	return s.statePath(pkg), nil
 }
 
 // Changes lists the changes to the package that have been staged and not

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 const twoLines = `config interface 'wan'
@@ -142,11 +144,71 @@ func TestReadWithoutUCIWarnsOfTheStateFilesLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Warning{{Text: filepath.Join(s.StateDir, "network") +
-		`: line 1: "garbage" is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION`}}
+	want := []Warning{{File: filepath.Join(s.StateDir, "network"), Line: 1, Text: `"garbage" is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION`}}
 	if diff := cmp.Diff(want, p.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
+}
+
+// TestTheNameOfASectionThatCannotBeReadIsTold has uci say only in which line it is.
+func TestTheNameOfASectionThatCannotBeReadIsTold(t *testing.T) {
+	for name, want := range map[string]string{"with uci": "count for the one before it, \"wan\"", "without uci": "are left out"} {
+		t.Run(name, func(t *testing.T) {
+			if name == "with uci" {
+				withUCI(t)
+			} else {
+				withoutUCI(t)
+			}
+			s := source(t, "config interface 'wan'\n\nconfig interface 'br-ex'\n\toption multipath 'on'\n", "")
+			for _, read := range []func(context.Context, string) (*Package, error){s.Read, s.Saved} {
+				p, err := read(t.Context(), "network")
+				if err != nil || len(p.Sections) != 1 {
+					t.Fatalf("%+v, error %v", p, err)
+				}
+				if got, there := p.Sections[0].Get("multipath"); there != (name == "with uci") {
+					t.Errorf("wan has multipath %q", got)
+				}
+				if len(p.Warnings) != 1 || p.Warnings[0].Line != 3 || !strings.Contains(p.Warnings[0].Text, `"br-ex"`) || !strings.HasSuffix(p.Warnings[0].Text, want) {
+					t.Errorf("warnings %q, want one with \"br-ex\" that ends with %q", p.Warnings, want)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeAStateFileIsNamedAndRemoved(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
+		for name, bad := range map[string]func(path string) error{
+			"a symbolic link":    func(path string) error { return os.Symlink("target", path) },
+			"not a regular file": func(path string) error { return unix.Mkfifo(path, 0o600) },
+			"larger than 1 MiB":  func(path string) error { return os.WriteFile(path, make([]byte, MaxSize+1), 0o600) },
+		} {
+			s := source(t, twoLines, "")
+			path := s.statePath("network")
+			write(t, filepath.Join(s.StateDir, "target"), "untouched\n")
+			if err := bad(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Read(t.Context(), "network")
+			if want := path + ": not a file of runtime choices: " + name; !errors.Is(err, ErrState) || err.Error() != want {
+				t.Errorf("%s: error %v, want %s", name, err, want)
+			}
+			if removed, err := s.RemoveState("network"); err != nil || removed != path {
+				t.Errorf("%s: removed is %q, error %v", name, removed, err)
+			}
+			if _, err := s.Read(t.Context(), "network"); err != nil {
+				t.Errorf("%s: after that: %v", name, err)
+			}
+			if got := string(read(t, filepath.Join(s.StateDir, "target"))); got != "untouched\n" {
+				t.Errorf("the target holds %q", got)
+			}
+		}
+		s := source(t, twoLines, "network.wan.multipath='on'\n")
+		if removed, err := s.RemoveState("network"); err != nil || removed != "" {
+			t.Errorf("a good file: removed is %q, error %v", removed, err)
+		}
+		read(t, s.statePath("network"))
+	})
 }
 
 func TestReadIsOneProcess(t *testing.T) {
@@ -168,15 +230,25 @@ func TestUCIThatMisbehavesIsAnError(t *testing.T) {
 	}{
 		{"export fails", "exit status 1: uci: I/O error", nil},
 		{"floods", "", ErrTooLarge},
-		{"hangs", "", context.DeadlineExceeded},
+		{"hangs", ": no answer within 5s", ErrProgram},
+		{"hangs", ": context canceled", context.Canceled},
+		{"interrupted", ": context canceled", context.Canceled},
+		{"interrupted", "", ErrProgram},
+		{"crashes", ": signal: terminated", ErrProgram},
+		{"colours", ": exit status 1: uci: Not found", nil},
 	} {
-		t.Run(test.behave, func(t *testing.T) {
+		t.Run(test.behave+test.text, func(t *testing.T) {
 			withUCI(t)
 			t.Setenv(envBehave, test.behave)
 			ctx := t.Context()
-			if test.want == context.DeadlineExceeded {
+			if test.behave == "hangs" && test.want == ErrProgram {
 				short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 				defer cancel()
+				ctx = short
+			}
+			if test.behave == "hangs" && test.want == context.Canceled {
+				short, cancel := context.WithCancel(ctx)
+				time.AfterFunc(100*time.Millisecond, cancel)
 				ctx = short
 			}
 			_, err := source(t, twoLines, "").Read(ctx, "network")
