@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -94,7 +93,7 @@ func cmdSwallow(ts *testscript.TestScript, neg bool, args []string) {
 		switch {
 		case neg && err == nil:
 			return errors.Join(errors.New("connected all the same"), conn.Close())
-		case neg && errors.Is(err, os.ErrDeadlineExceeded):
+		case neg && errors.Is(err, context.DeadlineExceeded):
 			return nil
 		case err != nil:
 			return err

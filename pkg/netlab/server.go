@@ -47,7 +47,7 @@ func (n *Namespace) Serve(ctx context.Context) (*Server, error) {
 	config.SetMultipathTCP(true)
 	s := &Server{open: map[net.Conn]struct{}{}}
 	err := n.Do(func() (err error) {
-		s.listener, err = config.Listen(ctx, "tcp", fmt.Sprintf("[::]:%d", Port))
+		s.listener, err = config.Listen(ctx, "tcp", fmt.Sprintf(":%d", Port))
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -94,6 +96,9 @@ func prepare(n *Namespace, dad bool) error {
 		settings = append(settings, [2]string{"net.ipv6.conf.all.accept_dad", "0"}, [2]string{"net.ipv6.conf.default.accept_dad", "0"})
 	}
 	for _, setting := range settings {
+		if strings.HasPrefix(setting[0], "net.ipv6.") && !knowsIPv6() {
+			continue
+		}
 		if err := n.Sysctl(setting[0], setting[1]); err != nil {
 			return err
 		}
@@ -122,13 +127,23 @@ func (l *Lab) wireServer() error {
 	if err := veth(l.Internet, serverUplink, mac(3, 1), l.Server, hostDevice, mac(4, 1)); err != nil {
 		return err
 	}
-	if err := configure(l.Internet, serverUplink, serverRouter, serverRouter6); err != nil {
+	router, host, gateways := []netip.Prefix{serverRouter}, []netip.Prefix{serverAddress}, []netip.Addr{serverRouter.Addr()}
+	if knowsIPv6() {
+		router, host, gateways = append(router, serverRouter6), append(host, serverAddr6), append(gateways, serverRouter6.Addr())
+	}
+	if err := configure(l.Internet, serverUplink, router...); err != nil {
 		return err
 	}
-	if err := configure(l.Server, hostDevice, serverAddress, serverAddr6); err != nil {
+	if err := configure(l.Server, hostDevice, host...); err != nil {
 		return err
 	}
-	return defaultRoutes(l.Server, hostDevice, serverRouter.Addr(), serverRouter6.Addr())
+	return defaultRoutes(l.Server, hostDevice, gateways...)
+}
+
+// knowsIPv6 tells whether the kernel has IPv6: it may have been booted without.
+func knowsIPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return err == nil
 }
 
 func (l *Lab) wireLine(s *state, n *line) error {

@@ -3,6 +3,7 @@
 package uci
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -118,13 +119,16 @@ func playExport(config, state string, named, lenient bool) int {
 		fmt.Print(string(data)) // uci knows no limit
 		return 0
 	}
+	// At once: a line at a time takes a slow machine longer than uci may take.
+	var warnings bytes.Buffer
 	for i, w := range p.Warnings {
 		reason := "invalid command"
 		if err != nil && i == len(p.Warnings)-1 {
 			reason = "EOF with unterminated '"
 		}
-		fmt.Fprintf(os.Stderr, "Parse error (%s) at line %d, byte 0\n", reason, w.Line)
+		fmt.Fprintf(&warnings, "Parse error (%s) at line %d, byte 0\n", reason, w.Line)
 	}
+	_, _ = os.Stderr.Write(warnings.Bytes())
 	if len(p.Warnings) > 0 && !lenient {
 		return 1
 	}
