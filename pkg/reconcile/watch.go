@@ -33,7 +33,7 @@ type watcher struct {
 	retry  time.Duration // 0: the last run did not fail
 }
 
-func (r *Runner) watchFile() string { return r.LockFile + ".watch" }
+func (r *Runner) watchFile() string { return r.file("watch") }
 
 // Watched reports whether a process watches.
 func (r *Runner) Watched(ctx context.Context) bool {
@@ -48,6 +48,9 @@ func (r *Runner) Watched(ctx context.Context) bool {
 // error is ErrLocked where another process watches. What is wrong with a single run is
 // reported, and does not end it.
 func (r *Runner) Watch(ctx context.Context, report Report) error {
+	if err := r.makeRunDir(); err != nil {
+		return wrap("lock", err)
+	}
 	own, err := Acquire(ctx, r.watchFile(), 0)
 	if errors.Is(err, ErrLocked) {
 		return of(ErrLocked, errors.New("another watch is running"))
