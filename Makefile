@@ -61,7 +61,7 @@ kernels: ## tests on other kernels, half an hour; KERNELS='6.1 no-diag' for some
 # Tests that start other programs of a whole system have a short form, which "make
 # test" runs, and with E2E in the environment the long one.
 e2e: ## the server under Debian's own systemd, systemd-networkd and NetworkManager, as root
-	@.ci/need root ip nsenter supervisors
+	@.ci/need root ip nsenter sysctl supervisors
 	E2E=$(CURDIR)/dist/tools/supervisors go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox)' ./openwrt/examples
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE

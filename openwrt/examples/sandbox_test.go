@@ -92,8 +92,20 @@ func TestSandbox(t *testing.T) {
 	}
 	b := prepareServer(t, nil, nil)
 	b.write("etc/systemd/system/probe.service", strings.Replace(string(unit), "/usr/local/sbin/mptcpctl watch", "/usr/local/sbin/"+probeName, 1), 0o644)
-	b.boot("systemd-networkd.service", "mptcpctl-watch.service")
+	b.boot("systemd-networkd.service")
 	b.up(&networkd)
+	// Two of the block's commands may fail: there is no NetworkManager to be restarted,
+	// and sysctl may not write the settings of the whole machine.
+	said := b.run("sh", "-c", readBlock(t, "server/README.md", "enable --now mptcpctl-watch"))
+	for command, want := range map[string]string{
+		"cat /proc/sys/net/ipv4/tcp_rmem":                     "4096\t131072\t16777216\n",
+		"systemctl is-active mptcpctl-watch systemd-networkd": "active\nactive\n",
+		"systemctl is-enabled mptcpctl-watch":                 "enabled\n",
+	} {
+		if got, _ := b.try("sh", "-c", command); got != want {
+			b.Errorf("%s: %q, want %q, after\n%s", command, got, want, said)
+		}
+	}
 	right := func(when string) {
 		b.Helper()
 		b.eventually("it is right "+when, func() bool { return b.pending() == 0 && strings.Contains(b.managed(), "signal dev eth0") })

@@ -27,6 +27,8 @@ type supervisedRow struct {
 	// silent says that without the drop-in the kernel loses something and reports
 	// nothing, so that watch does not notice either.
 	silent bool
+	// kept says that with the drop-in nothing is lost.
+	kept bool
 	// others says that the addresses are others afterwards.
 	others bool
 	// short are commands of ip that do to the kernel what the supervisor does.
@@ -55,8 +57,8 @@ var networkd = supervisor{
 			short: forget + "ip address del 192.0.2.2/24 dev eth0\nip address add 192.0.2.2/24 dev eth0\nip route add default via 192.0.2.1 dev eth0",
 		},
 		{
-			name: "a new link", hurts: true,
-			do:    "ip link add new0 type veth peer name new1",
+			name: "a new link", hurts: true, kept: true,
+			do:    "ip link add new0 type veth peer name new1\nip link set new1 up\nuntil ip address show dev new0 | grep 198.51.100.2; do sleep .1; done",
 			short: forget,
 		},
 		{
@@ -85,7 +87,7 @@ var networkManager = supervisor{
 			do:    "ip link set eth0 down\nuntil nmcli device | grep 'eth0.*unavailable'; do sleep .1; done\nip link set eth0 up",
 			short: "ip mptcp endpoint flush\nip mptcp endpoint add 192.0.2.2 dev eth0 subflow\n" + linkDown,
 		},
-		{name: "reapply", do: "nmcli device reapply eth0", hurts: true, silent: true},
+		{name: "reapply", do: "nmcli device reapply eth0", hurts: true, silent: true, kept: true},
 	},
 	files: map[string]string{
 		"etc/NetworkManager/NetworkManager.conf": "[main]\nplugins=keyfile\n[keyfile]\nunmanaged-devices=interface-name:cable0\n",
@@ -130,9 +132,10 @@ func (s *supervisor) recipe(t *testing.T) {
 	b.boot(s.unit)
 	b.up(s)
 	apply := func(when string) {
-		b.run("systemctl", "restart", "mptcpctl.service")
+		b.run("systemctl", "reload", "mptcpctl.service")
 		b.eventually("apply suffices "+when, func() bool { return b.pending() == 0 })
 	}
+	b.run("sh", "-ec", readBlock(t, "server/README.md", "enable --now mptcpctl\n"))
 	apply("at boot")
 	for _, row := range s.rows {
 		b.run("sh", "-ec", row.do)
@@ -161,7 +164,7 @@ func (s *supervisor) watch(t *testing.T, without ...string) {
 			b.run("systemctl", "reload", "mptcpctl-watch.service")
 		}
 		b.eventually("it is right after "+row.name, func() bool {
-			acted := !row.hurts || len(without) == 0 || b.changes() > done
+			acted := !row.hurts || row.kept && len(without) == 0 || b.changes() > done
 			return acted && b.pending() == 0 && (b.managed() == before) != row.others
 		})
 		b.Logf("%s: %d changes", row.name, b.changes()-done)
