@@ -37,7 +37,7 @@ held.`,
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
 	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
-	f.StringVar(&o.runner.LockFile, "lock", "", "lock `file` (/var/lock/mptcpctl.lock or /run/mptcpctl/lock)")
+	f.StringVar(&o.runner.LockFile, "lock", "", "lock `file` (/run/mptcpctl/lock or in /var/lock)")
 	f.DurationVar(&o.runner.LockTimeout, "lock-timeout", 30*time.Second, "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
 	f.Lookup("syslog-socket").Hidden = true
