@@ -23,7 +23,7 @@ endif
 LINK := -s -w -buildid= -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test test32 kernels prove lint vuln fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ KERNELS ?=
 kernels: ## tests on other kernels, half an hour; KERNELS='6.1 no-diag' for some
 	@.ci/need ip ss nft setpriv dash unshare depmod qemu-system-x86_64 qemu-system-mipsel xz
 	.ci/kernels $(KERNELS)
+
+# Tests that start other programs of a whole system have a short form, which "make
+# test" runs, and with E2E in the environment the long one.
+e2e: ## the server under Debian's own systemd, systemd-networkd and NetworkManager, as root
+	@.ci/need root ip nsenter sysctl supervisors
+	E2E=$(CURDIR)/dist/tools/supervisors go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox)' ./openwrt/examples
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the

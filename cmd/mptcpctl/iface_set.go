@@ -28,6 +28,20 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 		return err
 	}
 	defer lock.Release()
+	if err := o.choose(ctx, &choice); err != nil {
+		return err
+	}
+	outcome, err := o.runner.RunLocked(ctx, lock, reconcile.Request{})
+	// Before anything is printed: who reads it may have stopped.
+	_ = lock.Release()
+	if !choice.whole {
+		outcome.Warnings = append(outcome.Warnings, otherHalf(outcome.Result.Lines, choice)...)
+	}
+	return errors.Join(err, outcome.Problems, o.showRun(outcome, choice.asJSON))
+}
+
+// choose notes the choice, and fills in the name of the section.
+func (o *options) choose(ctx context.Context, choice *modeChoice) error {
 	cfg, err := o.runner.Config(ctx)
 	if errors.Is(err, uci.ErrState) && choice.reset {
 		if err := o.removeState(); err != nil {
@@ -41,14 +55,7 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 	if choice.name, err = o.oneSection(ctx, &cfg, choice.name, true); err != nil {
 		return err
 	}
-	if err := o.store(ctx, choice); err != nil {
-		return err
-	}
-	outcome, err := o.runner.RunLocked(ctx, lock, reconcile.Request{})
-	if !choice.whole {
-		outcome.Warnings = append(outcome.Warnings, otherHalf(outcome.Result.Lines, choice)...)
-	}
-	return errors.Join(err, outcome.Problems, o.showRun(outcome, choice.asJSON))
+	return o.store(ctx, *choice)
 }
 
 // removeState removes what cannot be a file of runtime choices.

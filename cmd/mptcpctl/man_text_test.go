@@ -39,7 +39,8 @@ with 0 or 1.`
 var manFiles = [][2]string{
 	{"/etc/config/network", "The configuration; see mptcpctl-network(5)."},
 	{"/var/state/network", "The modes that were set with \"mptcpctl iface NAME MODE\", until the next reboot. Where /var/state does not exist, it is /run/mptcpctl/network."},
-	{"/var/lock/mptcpctl.lock", "Held by every run that changes the kernel. It contains the last endpoint id and the tables that were used. The files with the suffixes .watch and .settle belong to the background processes."},
+	{"/var/lock/mptcpctl.lock", "Held by every run that changes the kernel. It contains the last endpoint id and the tables that were used. Without netifd, it is /run/mptcpctl/lock."},
+	{"/var/run/mptcpctl", "The files of the background processes. Without netifd, it is /run/mptcpctl. Only root may write to it; mptcpctl creates it where it is missing."},
 	{"/etc/hotplug.d/iface/30-mptcp", "Calls \"mptcpctl hotplug\"."},
 	{"/etc/init.d/mptcpctl", "Applies the configuration at boot and after changes, and runs \"mptcpctl watch\" if option mptcp_watch is set."},
 	{"/etc/iproute2/rt_protos.d/mptcpctl.conf", "Names protocol 77 for ip(8)."},

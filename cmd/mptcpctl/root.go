@@ -37,7 +37,7 @@ held.`,
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
 	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
-	f.StringVar(&o.runner.LockFile, "lock", "/var/lock/mptcpctl.lock", "lock `file`")
+	f.StringVar(&o.runner.LockFile, "lock", "", "lock `file` (/run/mptcpctl/lock or in /var/lock)")
 	o.runner.LockTimeout = 30 * time.Second
 	f.Var((*durationFlag)(&o.runner.LockTimeout), "lock-timeout", "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")

@@ -104,15 +104,15 @@ func waitFor(ts *testscript.TestScript, complaint string, done func() bool) {
 // cmdSignal ends the program that stays by a signal and prints all that it has said.
 // STOP and CONT only halt it meanwhile.
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
 	s := of(ts)
 	word := one(ts, neg, args)
 	number, known := signals[word]
 	if !known || s.background.cmd == nil {
-		ts.Fatalf("usage: monitor or watch, then signal INT|TERM|STOP|CONT")
+		ts.Fatalf("usage: monitor or watch, then signal INT|TERM|HUP|STOP|CONT")
 	}
 	ts.Check(s.background.cmd.Process.Signal(number))
-	if word == "STOP" || word == "CONT" {
+	if word == "HUP" || word == "STOP" || word == "CONT" {
 		return
 	}
 	err := s.background.end()

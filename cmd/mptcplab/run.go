@@ -91,9 +91,9 @@ func newRunCmd() *cobra.Command {
 		Long: `Builds a lab, runs a program on its router, and takes the lab down.
 
 The program finds stand-ins for OpenWrt's ubus and uci first on its PATH, and the
-lab's own /etc/config, /var/state and /var/lock: they are mounted in a mount
-namespace of its own, and nothing on this machine changes. Its exit code is that
-of mptcplab.`,
+lab's own /etc/config, /var/state, /var/lock and /run/mptcpctl: they are mounted
+in a mount namespace of its own, and nothing on this machine changes. Its exit
+code is that of mptcplab.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(args) },
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
@@ -91,15 +92,23 @@ func (m *machine) run(args ...string) string {
 // the given words stand.
 func (m *machine) follow(readme, words, dir string) {
 	m.Helper()
+	m.run("sh", "-ec", "cd \"$1\"\n"+m.adapt(readBlock(m.T, readme, words)), "sh", filepath.Join(m.root, dir))
+}
+
+// readBlock returns the commands of the README's block in which the given words stand.
+func readBlock(t *testing.T, readme, words string) string {
+	t.Helper()
 	text, err := os.ReadFile(readme)
-	m.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, block := range strings.Split(string(text), "```") {
 		if i%2 == 1 && strings.Contains(block, words) {
-			m.run("sh", "-ec", "cd \"$1\"\n"+m.adapt(strings.TrimPrefix(block, "sh")), "sh", filepath.Join(m.root, dir))
-			return
+			return strings.TrimPrefix(block, "sh")
 		}
 	}
-	m.Fatalf("%s has no block with %q", readme, words)
+	t.Fatalf("%s has no block with %q", readme, words)
+	return ""
 }
 
 // procd is as much of OpenWrt's rc.common as tells what a service would start.

@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "ubus":
 		os.Exit(netlab.UbusMain())
+	case probeName:
+		os.Exit(probeMain())
 	case "uci":
 		os.Exit(netlab.UciMain())
 	}

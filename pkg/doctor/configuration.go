@@ -5,6 +5,7 @@ package doctor
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
@@ -66,6 +67,18 @@ func (e *examination) masters(switchedOff bool) {
 			"mptcpctl iface "+participants[0].Name+" master --save")
 	case !switchedOff:
 		e.add(NoMaster, "", "no interface takes part: none has the option multipath", modeSetting("INTERFACE.multipath=master")...)
+	}
+}
+
+// lock finds what keeps every run from its lock.
+func (e *examination) lock() {
+	switch {
+	case e.Lock == "":
+	case e.Holder > 0:
+		pid := strconv.Itoa(e.Holder)
+		e.add(LockFailed, "", "nothing can be changed: process "+pid+" holds the lock and does not release it: "+e.Lock, "kill "+pid)
+	default:
+		e.add(LockFailed, "", "nothing can be changed: "+e.Lock, "rm -rf "+e.LockFile)
 	}
 }
 

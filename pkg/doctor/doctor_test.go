@@ -133,7 +133,7 @@ func TestExamine(t *testing.T) {
 		},
 		{
 			"NetworkManager", func(f *Facts) { f.Processes = []string{"NetworkManager"} },
-			`second_manager  [printf '[connection-mptcp]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcp.conf; systemctl restart NetworkManager]` + "\n",
+			`second_manager  [printf '[connection-mptcpctl]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcpctl.conf; systemctl restart NetworkManager]` + "\n",
 		},
 		{
 			"no gateway for a global IPv6 address",

@@ -53,6 +53,10 @@ type Facts struct {
 	// Processes are the names of those that run here and for which Manager
 	// is true.
 	Processes []string
+	// Lock is why no run can have its lock; empty: it can. LockFile is its path, Holder
+	// the process that has held it for a while; 0: none has, or it is unknown.
+	Lock, LockFile string
+	Holder         int
 	// Watched says that "mptcpctl watch" runs.
 	Watched bool
 	// Networkd and NetworkManager are the configuration files of these programs,

@@ -21,6 +21,7 @@ const (
 	PathManagerOther
 	BlackholeTimeout
 	BadValue
+	LockFailed
 	Pending
 	SameAddress
 	NoGateway
@@ -67,7 +68,7 @@ const (
 
 // names are the ids as JSON has them. They never change.
 var names = [...]string{
-	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "pending",
+	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "lock", "pending",
 	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "wrong_line", "wrong_forward",
 	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
 	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "dead_joins", "limit_too_low", "strict_filter", "second_manager", "networkd",
@@ -108,6 +109,7 @@ func Examine(f *Facts) []Finding {
 	if f.Config != nil {
 		e.configuration()
 	}
+	e.lock()
 	if f.Config == nil || f.Config.Globals.Multipath {
 		e.kernel()
 		e.managers()

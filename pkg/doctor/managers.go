@@ -73,7 +73,7 @@ func (e *examination) stopService(service string) []string {
 	case service == "NetworkManager":
 		// connection.mptcp-flags: 1 is disabled (NM_MPTCP_FLAGS_DISABLED).
 		return []string{
-			`printf '[connection-mptcp]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcp.conf`,
+			`printf '[connection-mptcpctl]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcpctl.conf`,
 			"systemctl restart NetworkManager",
 		}
 	case e.Install == "" && service == "mptcpd":
@@ -108,7 +108,7 @@ func (e *examination) networkd() {
 	}
 	if !e.Watched {
 		e.add(Networkd, "", "systemd-networkd empties a line's table whenever it reconfigures the line, and nothing refills it: mptcpctl watch is not running",
-			"# run mptcpctl watch as a service")
+			"systemctl enable --now mptcpctl-watch")
 	}
 }
 

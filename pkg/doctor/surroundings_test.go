@@ -46,9 +46,9 @@ func parsed(text string) *uci.Package {
 func TestOtherManagers(t *testing.T) {
 	t.Parallel()
 	const (
-		endpoints = `second_manager  [printf '[connection-mptcp]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcp.conf; systemctl restart NetworkManager]` + "\n"
+		endpoints = `second_manager  [printf '[connection-mptcpctl]\nconnection.mptcp-flags=1\n' >/etc/NetworkManager/conf.d/mptcpctl.conf; systemctl restart NetworkManager]` + "\n"
 		settings  = `networkd  [mkdir -p /etc/systemd/networkd.conf.d; printf '[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n' >/etc/systemd/networkd.conf.d/mptcpctl.conf; systemctl restart systemd-networkd; mptcpctl apply]` + "\n"
-		unwatched = "networkd  [# run mptcpctl watch as a service]\n"
+		unwatched = "networkd  [systemctl enable --now mptcpctl-watch]\n"
 		kept      = "[Network]\nManageForeignRoutingPolicyRules=no\n ManageForeignRoutes = No\n"
 	)
 	manager := func(text string) func(*Facts) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/child"
@@ -56,6 +57,28 @@ var ErrNotRegistered = errors.New("netifd has not registered on ubus yet")
 // (UBUS_STATUS_NOT_FOUND in ubusmsg.h).
 const notFound = 4
 
+func program() (path string, found bool) { return child.LookPath("ubus") }
+
+// sockets are where the socket of ubusd may be. An empty one is that of OpenWrt.
+func sockets(socket string) []string {
+	if socket == "" {
+		return ubus.Paths
+	}
+	return []string{socket}
+}
+
+// Present reports whether this machine has netifd: whether Ask would not fail with
+// ErrNoUbus.
+func Present(socket string) bool {
+	for _, path := range sockets(socket) {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	_, found := program()
+	return found
+}
+
 // Question is a call that is under way, or could not begin.
 type Question struct {
 	// Misunderstood is why the socket of ubusd was not used although it is there: what
@@ -75,13 +98,9 @@ type Question struct {
 // if there is one; else by one process, the ubus program. An empty socket is that of
 // OpenWrt.
 func Ask(ctx context.Context, socket string) *Question {
-	paths := []string{socket}
-	if socket == "" {
-		paths = ubus.Paths
-	}
 	q := &Question{caller: ctx}
 	q.ctx, q.cancel = context.WithTimeout(ctx, busTimeout)
-	for _, path := range paths {
+	for _, path := range sockets(socket) {
 		var err error
 		if q.bus, err = ubus.Dial(q.ctx, path); errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -136,7 +155,7 @@ func busError(err error) error {
 
 // start asks by the program.
 func (q *Question) start() {
-	path, found := child.LookPath("ubus")
+	path, found := program()
 	if !found {
 		q.err = ErrNoUbus
 		return

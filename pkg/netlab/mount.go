@@ -12,25 +12,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mount lays the lab's directories over /etc/config, /var/state and /var/lock for
-// this process and those that it starts, so that programs need no flags. It must
-// run in a mount namespace of its own (userns.Reexec with CLONE_NEWNS) and leaves the
-// machine as it is. The three may be missing there and an unprivileged user may
-// not make them, so /etc and /var become a tmpfs each, filled with links to what
-// they held. The machine's system log is hidden: what happens in a lab is none of
+// Mount lays the lab's directories over /etc/config, /var/state, /var/lock and
+// /run/mptcpctl for this process and those that it starts, so that programs need no
+// flags. It must run in a mount namespace of its own (userns.Reexec with CLONE_NEWNS)
+// and leaves the machine as it is. The four may be missing there and an unprivileged
+// user may not make them, so /etc, /var and /run become a tmpfs each, filled with links
+// to what they held. The machine's system log is hidden: what happens in a lab is none of
 // its business.
 func (l *Lab) Mount() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}
-	if under(l.Dir, "/etc") || under(l.Dir, "/var") {
-		return fmt.Errorf("the lab's directory %s must not be under /etc or /var", l.Dir)
+	if under(l.Dir, "/etc") || under(l.Dir, "/var") || under(l.Dir, "/run") {
+		return fmt.Errorf("the lab's directory %s must not be under /etc, /var or /run", l.Dir)
 	}
 	err := l.cover("/etc", map[string]string{"config": l.ConfigDir()})
 	if err != nil {
 		return err
 	}
 	if err := l.cover("/var", map[string]string{"state": l.StateDir(), "lock": l.LockDir()}); err != nil {
+		return err
+	}
+	run := filepath.Join(l.Dir, "run")
+	if err := os.MkdirAll(run, 0o755); err != nil {
+		return err
+	}
+	if err := l.cover("/run", map[string]string{"mptcpctl": run}); err != nil {
 		return err
 	}
 	return hideSystemLog()
@@ -107,7 +114,7 @@ func (l *Lab) Unmount() error {
 	if path, err := filepath.EvalSymlinks(systemLog); err == nil {
 		problems = append(problems, unix.Unmount(path, unix.MNT_DETACH))
 	}
-	for _, dir := range []string{"/etc", "/var"} {
+	for _, dir := range []string{"/etc", "/var", "/run"} {
 		original := filepath.Join(l.Dir, "original", dir)
 		if _, err := os.Stat(original); err != nil {
 			continue

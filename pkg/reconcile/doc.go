@@ -8,5 +8,5 @@
 //	r := reconcile.Runner{ConfigDir: "/etc/config", LockFile: "/var/lock/mptcpctl.lock"}
 //	outcome, err := r.Run(ctx, reconcile.Request{})     // apply once
 //	seen, err := r.Observe(ctx, k, reconcile.Request{}) // what a run would do, without doing it
-//	err = r.Watch(ctx, report)                          // apply again after every change
+//	err = r.Watch(ctx, reload, report)                  // apply again after every change
 package reconcile

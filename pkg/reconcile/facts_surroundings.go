@@ -17,6 +17,7 @@ import (
 // configuration, what nftables marks, the package manager.
 func (r *Runner) readSurroundings(ctx context.Context, f *doctor.Facts) {
 	f.Processes = processes(f)
+	r.tryLock(ctx, f)
 	f.Networkd = configFiles("systemd", "networkd.conf", "networkd.conf.d")
 	f.NetworkManager = configFiles("NetworkManager", "NetworkManager.conf", "conf.d")
 	if f.PolicyBehind() {

@@ -149,7 +149,7 @@ func (l *Lock) write(old, h hint) error {
 // peekHint reads the hint without the lock, for commands that only read.
 func (r *Runner) peekHint() hint {
 	// Without O_NONBLOCK a pipe in its place would be waited for.
-	f, err := os.OpenFile(r.LockFile, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(r.lockFile(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return hint{hidden: errors.Is(err, fs.ErrPermission)}
 	}

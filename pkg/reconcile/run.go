@@ -42,7 +42,10 @@ func (r *Runner) Lock(ctx context.Context) (*Lock, error) {
 	if err := NeedNetAdmin(); err != nil {
 		return nil, err
 	}
-	return Acquire(ctx, r.LockFile, r.LockTimeout)
+	if err := r.makeRunDir(); err != nil {
+		return nil, wrap("lock", err)
+	}
+	return Acquire(ctx, r.lockFile(), r.LockTimeout)
 }
 
 // RunLocked is Run for a caller that holds the lock.

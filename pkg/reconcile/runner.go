@@ -27,7 +27,8 @@ type Runner struct {
 	// UbusSocket is the socket of ubusd; empty: where OpenWrt has it.
 	UbusSocket string
 	// LockFile is held by every run that changes something. The files of Settle and
-	// Watch are beside it.
+	// Watch are beside it. Empty: /var/lock/mptcpctl.lock where netifd is, with the
+	// others in /var/run/mptcpctl; else all are in /run/mptcpctl, which is made.
 	LockFile string
 	// LockTimeout is how long a run waits for the lock.
 	LockTimeout time.Duration

@@ -225,7 +225,7 @@ func TestThereIsOneWatch(t *testing.T) {
 	defer cancel()
 	var other error
 	runs := 0
-	err := r.Watch(ctx, func(outcome Outcome, err error) {
+	err := r.Watch(ctx, nil, func(outcome Outcome, err error) {
 		must(t, err)
 		if runs++; runs > 1 {
 			return
@@ -233,7 +233,7 @@ func TestThereIsOneWatch(t *testing.T) {
 		if len(outcome.Done) == 0 || !r.Watched(ctx) {
 			t.Errorf("%d operations, watched: %v", len(outcome.Done), r.Watched(ctx))
 		}
-		other = r.Watch(ctx, func(Outcome, error) { t.Error("a second watch runs") })
+		other = r.Watch(ctx, nil, func(Outcome, error) { t.Error("a second watch runs") })
 		cancel()
 	})
 	must(t, err)

@@ -32,7 +32,7 @@ type settler struct {
 	report Report
 	seen   *Observation // nil: read everything again
 	// event is when the last run for an event looked, by the settle file.
-	event time.Time
+	event time.Duration
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 	rescue   rescue
@@ -88,35 +88,40 @@ func drain(wake <-chan struct{}) {
 	}
 }
 
-// once is one run; done says that settle has nothing more to do. Whether
-// it goes on is decided under the lock, and so is its own lock given up: a run
-// that leaves something waiting finds either a settle that will look again, or
-// none.
+// once is one run; done says that settle has nothing more to do. The report waits
+// until the lock is given back: a system log that is busy must not stop other runs.
 func (s *settler) once(ctx context.Context) (done bool) {
+	outcome, done, err := s.onceLocked(ctx)
+	if ctx.Err() == nil {
+		s.report(outcome, err)
+	}
+	return done
+}
+
+// onceLocked is what once does under the lock. Whether it goes on is decided there, and so is
+// its own lock given up: a run that leaves something waiting finds either a settle that
+// will look again, or none.
+func (s *settler) onceLocked(ctx context.Context) (outcome Outcome, done bool, err error) {
 	lock, err := s.Lock(ctx)
 	if err != nil {
-		s.report(Outcome{}, err)
-		return !errors.Is(err, ErrLocked) // where it cannot be had, no run has it either
+		return outcome, !errors.Is(err, ErrLocked), err // where it cannot be had, no run has it either
 	}
 	defer lock.Release()
 	if !s.called(s.own) {
-		return true
+		return outcome, true, nil
 	}
-	outcome, err := s.run(ctx, lock)
+	outcome, err = s.run(ctx, lock)
 	if err == nil {
 		err = s.lookAfter(lock, &outcome)
-	}
-	if ctx.Err() == nil {
-		s.report(outcome, err)
 	}
 	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.look.goesOn()
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
-	if done = !waiting || time.Since(s.event) > SettleLifetime; done {
+	if done = !waiting || sinceBoot()-s.event > SettleLifetime; done {
 		_ = s.own.Release() // it would be closed by the end of the process too
 	}
-	return done
+	return outcome, done, err
 }
 
 // transient reports whether the same run may do better at another time. What is wrong
@@ -130,7 +135,7 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if called.event.After(s.event) {
+	if called.event > s.event {
 		s.event, s.seen = called.event, nil
 	}
 	for _, name := range called.carriers {

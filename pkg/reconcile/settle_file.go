@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
-func (r *Runner) settleFile() string { return r.LockFile + ".settle" }
+func (r *Runner) settleFile() string { return r.file("settle") }
 
 // callSettle tells settle that a run has looked, and starts one, detached, where
 // something waits, or it is to look on, and none is running: the queue of netifd waits for this
@@ -49,8 +50,8 @@ func (r *Runner) callSettle(result *plan.Result, look bool) error {
 
 // settleCall is what runs leave for settle to know.
 type settleCall struct {
-	// event is when the last of them looked.
-	event time.Time
+	// event is when the last of them looked, as sinceBoot. 0: none did.
+	event time.Duration
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers []string
 	// rescue says that connections may have lost their last subflow, and gone are the
@@ -61,18 +62,21 @@ type settleCall struct {
 	look bool
 }
 
-// settleRescue is before each of settleCall.gone in the file, and alone for
-// settleCall.rescue; settleLook stands for settleCall.look. No device has such a name
+// settleEvent is before the time of a call in the file, in nanoseconds; alone, as
+// settleLook, it stands for settleCall.look. settleRescue is before each of
+// settleCall.gone, and alone for settleCall.rescue. No device's name begins so
 // (net/core/dev.c, dev_valid_name).
 const (
-	settleRescue = "/"
+	settleEvent  = ":"
 	settleLook   = ":"
+	settleRescue = "/"
 )
 
-// call leaves it in settle's file, a line for each name; the event is the time of
-// the change. It reports whether a settle runs, which will look again.
+// call leaves it in settle's file, a line for each name; the event is now. It reports
+// whether a settle runs, which will look again.
 func (l *Lock) call(c settleCall) (running bool, err error) {
-	lines := append([]string{""}, c.carriers...)
+	// The first line is empty: it ends one that a killed run has begun.
+	lines := append([]string{"", settleEvent + strconv.FormatInt(int64(sinceBoot()), 10)}, c.carriers...)
 	if c.rescue {
 		lines = append(lines, settleRescue)
 		for _, addr := range c.gone {
@@ -94,10 +98,6 @@ func (l *Lock) call(c settleCall) (running bool, err error) {
 
 // takeCall reads what runs have left, and takes it out.
 func (l *Lock) takeCall() (c settleCall, err error) {
-	info, err := l.f.Stat()
-	if err != nil {
-		return c, fmt.Errorf("settle: %w", err)
-	}
 	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
 	if err != nil {
 		return c, fmt.Errorf("settle: %w", err)
@@ -105,21 +105,30 @@ func (l *Lock) takeCall() (c settleCall, err error) {
 	if len(data) == 0 {
 		return c, nil
 	}
-	c.event = info.ModTime()
+	now := sinceBoot()
 	for line := range strings.Lines(string(data)) {
 		name := strings.TrimSuffix(line, "\n")
+		event, called := strings.CutPrefix(name, settleEvent)
 		gone, rescue := strings.CutPrefix(name, settleRescue)
 		switch {
+		case name == settleLook: // or a half event, of a run that was killed
+			c.look = true
+		case called:
+			// One that is still to come is of an earlier boot, and no time of this one.
+			if at, err := strconv.ParseInt(event, 10, 64); err == nil && time.Duration(at) <= now {
+				c.event = max(c.event, time.Duration(at))
+			}
 		case rescue:
 			c.rescue = true
 			if addr, err := netip.ParseAddr(gone); err == nil { // else it is a half one, of a run that was killed
 				c.gone = append(c.gone, addr)
 			}
-		case name == settleLook:
-			c.look = true
 		case name != "":
 			c.carriers = append(c.carriers, name)
 		}
+	}
+	if c.event == 0 || len(data) == maxHint { // without a time, or with more than was read
+		c.event = now
 	}
 	return c, l.f.Truncate(0)
 }

@@ -5,6 +5,8 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
@@ -26,14 +28,16 @@ const (
 type watcher struct {
 	*Runner
 	kernel *kernel.Kernel
-	wake   <-chan struct{}
+	wake   <-chan struct{} // changes in the kernel
+	files  <-chan struct{} // changes of the configuration; nil: they are not noticed
+	reload <-chan os.Signal
 	report Report
 	// gather is how long the next change waits for others.
 	gather time.Duration
 	retry  time.Duration // 0: the last run did not fail
 }
 
-func (r *Runner) watchFile() string { return r.LockFile + ".watch" }
+func (r *Runner) watchFile() string { return r.file("watch") }
 
 // Watched reports whether a process watches.
 func (r *Runner) Watched(ctx context.Context) bool {
@@ -44,10 +48,14 @@ func (r *Runner) Watched(ctx context.Context) bool {
 	return errors.Is(err, ErrLocked)
 }
 
-// Watch runs once, and again whenever the kernel reports a change, until ctx ends. The
-// error is ErrLocked where another process watches. What is wrong with a single run is
-// reported, and does not end it.
-func (r *Runner) Watch(ctx context.Context, report Report) error {
+// Watch runs once, and again whenever the kernel reports a change, the file of the
+// configuration changes, or reload has a value, until ctx ends. The error is
+// ErrLocked where another process watches. What is wrong with a single run is reported,
+// and does not end it.
+func (r *Runner) Watch(ctx context.Context, reload <-chan os.Signal, report Report) error {
+	if err := r.makeRunDir(); err != nil {
+		return wrap("lock", err)
+	}
 	own, err := Acquire(ctx, r.watchFile(), 0)
 	if errors.Is(err, ErrLocked) {
 		return of(ErrLocked, errors.New("another watch is running"))
@@ -65,7 +73,11 @@ func (r *Runner) Watch(ctx context.Context, report Report) error {
 	if err != nil {
 		return err
 	}
-	w := &watcher{Runner: r, kernel: k, wake: wake, report: report, gather: watchGather}
+	files, err := r.Source().Notifications(ctx, Package)
+	if err != nil {
+		report(Outcome{}, fmt.Errorf("changes of %s are not noticed: %w", r.ConfigFile(), err))
+	}
+	w := &watcher{Runner: r, kernel: k, wake: wake, files: files, reload: reload, report: report, gather: watchGather}
 	for {
 		w.once(ctx)
 		if err := w.wait(ctx); err != nil || ctx.Err() != nil {
@@ -86,6 +98,12 @@ func (w *watcher) wait(ctx context.Context) error {
 		return nil
 	case <-again:
 		return nil
+	case <-w.reload:
+		return nil
+	case _, open := <-w.files:
+		if !open {
+			w.files = nil
+		}
 	case _, open := <-w.wake:
 		if !open && ctx.Err() == nil {
 			return errors.New("the kernel's notifications have ended")
@@ -100,6 +118,7 @@ func (w *watcher) wait(ctx context.Context) error {
 	}
 	w.gather = min(2*w.gather, watchSlowest)
 	drain(w.wake)
+	drain(w.files)
 	return nil
 }
 

@@ -166,7 +166,7 @@ func readWarning(line string) (Warning, bool) {
 
 // readFiles does what uci would, without staged changes: they need uci to be made.
 func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
-	f, err := os.Open(s.configPath(pkg))
+	f, err := openRegular(s.configPath(pkg))
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +187,23 @@ func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
 		return p, err
 	}
 	return p, nil // as uci does; Chosen tells
+}
+
+// openRegular opens a file to be read. A pipe would be waited for, under the lock of a
+// run.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Chosen returns the runtime choices alone: the sections of p with no options but

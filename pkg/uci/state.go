@@ -218,6 +218,8 @@ func openLocked(ctx context.Context, path string, flags, how int) (*os.File, err
 	}
 }
 
+var errNotRegular = errors.New("not a regular file")
+
 // lock waits for the lock and reports whether f is still the file of its name.
 func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 	opened, err := f.Stat()
@@ -225,7 +227,7 @@ func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 		return false, err
 	}
 	if !opened.Mode().IsRegular() {
-		return false, errors.New("not a regular file")
+		return false, errNotRegular
 	}
 	// What is appended must not end up in a file that is known by another name.
 	if st, ok := opened.Sys().(*syscall.Stat_t); ok && how == unix.LOCK_EX && st.Nlink > 1 {
