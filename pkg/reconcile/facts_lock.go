@@ -44,7 +44,7 @@ func holder(path string) int {
 	if err := unix.Stat(path, &st); err != nil {
 		return 0
 	}
-	text, _ := os.ReadFile("/proc/locks") // without it nobody is named
+	text, _ := os.ReadFile("/proc/locks") // without it no process is named
 	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)
 		if len(words) < 6 || words[1] != "FLOCK" || !strings.HasSuffix(words[5], ":"+strconv.FormatUint(st.Ino, 10)) {

@@ -74,7 +74,7 @@ func (r *Runner) makeRunDir() error {
 	return nil
 }
 
-var errNotOwnDir = errors.New("not a directory of this user's own that nobody else may write to")
+var errNotOwnDir = errors.New("not a directory that this user alone owns and may write to")
 
 // sinceBoot is the time since the machine was booted, also of that in which it slept.
 // Unlike the time of a file it knows nothing of a clock that is set.
