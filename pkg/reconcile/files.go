@@ -50,8 +50,8 @@ func (r *Runner) file(name string) string {
 	return filepath.Join(r.runDirectory(), name)
 }
 
-// makeRunDir makes the directory of the files where it is missing. In one that others
-// may write to, they could put their files in the place of ours.
+// makeRunDir makes the directory of the files where it is missing. In one that other
+// users may write to, they could put files of their own there first.
 func (r *Runner) makeRunDir() error {
 	if r.LockFile != "" {
 		return nil
