@@ -58,7 +58,7 @@ func listFailed(err error) error {
 	if _, ok, unknown := kernel.Sysctl("net/mptcp/enabled"); !ok && unknown == nil {
 		err = errors.New("this kernel does not support Multipath TCP")
 	}
-	return exitError{exitNoMPTCP, err}
+	return &exitError{exitNoMPTCP, err}
 }
 
 // hiddenText is why no connection has a subflow.

@@ -52,7 +52,7 @@ type openConnections struct {
 func (o *options) showCounters(c counters, since string) (err error) {
 	c.list, err = mptcp.Counters()
 	if errors.Is(err, mptcp.ErrNotSupported) {
-		return exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it does not support Multipath TCP")}
+		return &exitError{exitNoMPTCP, errors.New("this kernel has no MPTCP counters: it does not support Multipath TCP")}
 	}
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ notes come last and do not count.`,
 		}
 		for _, f := range findings {
 			if !f.Note() {
-				return exitError{code: exitFindings}
+				return &exitError{code: exitFindings}
 			}
 		}
 		return nil

@@ -35,23 +35,23 @@ type exitError struct {
 	err  error
 }
 
-func (e exitError) Error() string {
+func (e *exitError) Error() string {
 	if e.err == nil {
 		return ""
 	}
 	return e.err.Error()
 }
 
-func (e exitError) Unwrap() error { return e.err }
+func (e *exitError) Unwrap() error { return e.err }
 
 func usage(format string, args ...any) error {
-	return exitError{exitUsage, fmt.Errorf(format, args...)}
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
 // exitCode is the exit code of the error of a command. Of several that are joined,
 // the first one's counts.
 func exitCode(err error) int {
-	answer, found := errors.AsType[exitError](err)
+	answer, found := errors.AsType[*exitError](err)
 	joined, many := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
@@ -93,7 +93,7 @@ func coded(err error) error {
 	if err == nil {
 		return nil
 	}
-	return exitError{exitCode(err), err}
+	return &exitError{exitCode(err), err}
 }
 
 // report prints an error, one line for each that is joined in it, and gives
@@ -103,9 +103,9 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	answer, found := errors.AsType[exitError](err)
+	answer, found := errors.AsType[*exitError](err)
 	if !found {
-		answer = exitError{exitUsage, nil}
+		answer = &exitError{exitUsage, nil}
 		err = fmt.Errorf("%w; see mptcpctl --help", err)
 	}
 	for _, line := range errorLines(err) {

@@ -45,7 +45,7 @@ lookup has an unexpected result.`,
 			err = o.printf("%s", e.text())
 		}
 		if err == nil && e.Wrong() {
-			err = exitError{code: exitFailed}
+			err = &exitError{code: exitFailed}
 		}
 		return err
 	}

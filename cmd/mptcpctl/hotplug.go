@@ -31,7 +31,7 @@ are logged to syslog with the tag mptcpctl.`,
 			if err == nil || errors.Is(err, netifd.ErrNotRegistered) {
 				return nil // netifd reports every interface when it is there
 			}
-			return exitError{code: exitCode(err)} // its text is in the log
+			return &exitError{code: exitCode(err)} // its text is in the log
 		},
 	}
 	cmd.Flags().BoolVar(&reload, "reload", false, "look on until netifd and the kernel have not changed for 5 s")

@@ -69,7 +69,7 @@ func (o *options) reportHealed(ctx context.Context, healing *reconcile.Healing, 
 	}
 	err = o.printf("%s: %d of %d connections have a subflow here again\n", name, back, alive)
 	if err == nil && back == 0 && alive > 0 {
-		err = exitError{code: exitFailed}
+		err = &exitError{code: exitFailed}
 	}
 	return err
 }

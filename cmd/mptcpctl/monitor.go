@@ -47,7 +47,7 @@ func (o *options) monitor(ctx context.Context, asJSON bool, buffer int) error {
 	}
 	events, err := mptcp.DialEvents()
 	if errors.Is(err, mptcp.ErrNotSupported) {
-		return exitError{exitNoMPTCP, errors.New("this kernel does not support Multipath TCP")}
+		return &exitError{exitNoMPTCP, errors.New("this kernel does not support Multipath TCP")}
 	}
 	if err == nil && buffer > 0 {
 		err = events.SetBuffer(buffer)

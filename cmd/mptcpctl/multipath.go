@@ -50,11 +50,11 @@ program is this command. The exit code is 0 or 1.`,
 				continue
 			}
 			if len(args) > 0 {
-				return exitError{exitFailed, fmt.Errorf("%q cannot be combined with -c, -f, -k or -m", args[0])}
+				return &exitError{exitFailed, fmt.Errorf("%q cannot be combined with -c, -f, -k or -m", args[0])}
 			}
 			shown = true
 			if err := v.show(c.Context()); err != nil {
-				return exitError{exitFailed, err}
+				return &exitError{exitFailed, err}
 			}
 		}
 		if shown {
@@ -63,7 +63,7 @@ program is this command. The exit code is 0 or 1.`,
 		return failed(o.deviceModes(c.Context(), args))
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return exitError{exitFailed, fmt.Errorf("%w; see multipath -h", err)}
+		return &exitError{exitFailed, fmt.Errorf("%w; see multipath -h", err)}
 	})
 	return cmd
 }
@@ -73,7 +73,7 @@ func failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return exitError{exitFailed, err}
+	return &exitError{exitFailed, err}
 }
 
 // deviceModes says or sets the mode of devices.

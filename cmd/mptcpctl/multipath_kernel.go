@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mptcpctl/mptcpctl/pkg/dir"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
@@ -16,8 +17,8 @@ import (
 // kernelSettings prints all net.mptcp settings of this kernel, the congestion control,
 // and the limits of the path manager.
 func (o *options) kernelSettings(context.Context) error {
-	const dir = "net/mptcp"
-	folder, err := os.Open("/proc/sys/" + dir)
+	const group = "net/mptcp"
+	names, err := dir.Names("/proc/sys/" + group)
 	err = mptcp.OfProc(err)
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("this kernel does not support Multipath TCP")
@@ -25,14 +26,9 @@ func (o *options) kernelSettings(context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	names, err := folder.Readdirnames(-1) // os.ReadDir adds 6 kB to the binary
-	if err != nil {
-		return err
-	}
 	keys := []string{"net/ipv4/tcp_congestion_control"}
 	for _, name := range names {
-		keys = append(keys, dir+"/"+name)
+		keys = append(keys, group+"/"+name)
 	}
 	slices.Sort(keys)
 	for _, key := range keys {

@@ -47,7 +47,7 @@ equivalent command; and the reason. Prints nothing if there is nothing to do.
 		}
 		pending := error(nil)
 		if code && len(seen.Result.Ops) > 0 {
-			pending = exitError{code: exitPending}
+			pending = &exitError{code: exitPending}
 		}
 		return errors.Join(seen.Problems(), pending)
 	}

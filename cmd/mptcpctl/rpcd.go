@@ -110,7 +110,7 @@ func (o *options) callRpcd(ctx context.Context, m rpcdMethod) error {
 	if err := o.printf("%s\n", text); err != nil || code == 0 {
 		return err
 	}
-	return exitError{code: code}
+	return &exitError{code: code}
 }
 
 // withError adds "error" and "exit_code" to a JSON object; an empty text is one without

@@ -202,7 +202,7 @@ func TestAnAnswerThatIsTooLongIsAnError(t *testing.T) {
 		o := &options{streams: streams{in: strings.NewReader("{}"), out: &out}}
 		err := o.callRpcd(t.Context(), rpcdMethod{name: "status", print: func(_ context.Context, o *options, _ pageOf) error {
 			// A bad value in each of many sections.
-			return errors.Join(o.printf("%s\n", `{"a":"`+strings.Repeat("a", size)+`"}`), exitError{exitConfig, errors.New(strings.Repeat("\x01", 1<<20))})
+			return errors.Join(o.printf("%s\n", `{"a":"`+strings.Repeat("a", size)+`"}`), &exitError{exitConfig, errors.New(strings.Repeat("\x01", 1<<20))})
 		}})
 		if n := out.Len(); n > maxAnswer || !json.Valid(out.Bytes()) || err == nil || err.Error() != "" {
 			t.Errorf("%d bytes, error %v: %.200s", n, err, &out)

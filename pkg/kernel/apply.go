@@ -18,7 +18,7 @@ var (
 	ErrSkipped = errors.New("skipped: an operation that it depends on failed")
 
 	// ErrNoSlot says that the kernel's table of endpoints is full. The error is a
-	// FullError.
+	// *FullError.
 	ErrNoSlot = errors.New("the kernel has no room for another endpoint")
 )
 
@@ -30,10 +30,10 @@ type FullError struct {
 }
 
 // Is is for ErrNoSlot.
-func (e FullError) Is(target error) bool { return target == ErrNoSlot }
+func (e *FullError) Is(target error) bool { return target == ErrNoSlot }
 
 // Unwrap returns the kernel's answer.
-func (e FullError) Unwrap() error { return e.error }
+func (e *FullError) Unwrap() error { return e.error }
 
 // LimitError is the error of limits that the kernel refuses. It has written others.
 type LimitError struct {
@@ -43,7 +43,7 @@ type LimitError struct {
 	Written, Before mptcp.Limits
 }
 
-func (e LimitError) Error() string { return fmt.Sprintf("the kernel allows limits up to %d", e.Most) }
+func (e *LimitError) Error() string { return fmt.Sprintf("the kernel allows limits up to %d", e.Most) }
 
 // Apply carries the operations out one after the other. The result has one
 // entry for each: nil, or an error whose text begins with the operation's
@@ -51,8 +51,8 @@ func (e LimitError) Error() string { return fmt.Sprintf("the kernel allows limit
 // error is ErrSkipped.
 //
 // What is there already exactly as wanted is no failure to add, and what is
-// gone is none to delete. An endpoint that finds no slot fails with a FullError,
-// limits above the kernel's bound with a LimitError; whether that matters is the
+// gone is none to delete. An endpoint that finds no slot fails with a *FullError,
+// limits above the kernel's bound with a *LimitError; whether that matters is the
 // caller's affair.
 func (k *Kernel) Apply(ops []plan.Op) []error {
 	results := make([]error, len(ops))
@@ -131,7 +131,7 @@ func setLimits(pm *mptcp.Client, l mptcp.Limits) error {
 	}
 	written, most, err := pm.SetHighestLimits(l, now)
 	if err == nil && most > 0 {
-		return LimitError{most, written, now}
+		return &LimitError{most, written, now}
 	}
 	return err
 }
@@ -146,7 +146,7 @@ func putEndpoint(pm *mptcp.Client, e mptcp.Endpoint) error {
 	case err != nil:
 		return errors.Join(refused, err)
 	case full:
-		return FullError{count, fmt.Errorf("%w: %w", ErrNoSlot, refused)}
+		return &FullError{count, fmt.Errorf("%w: %w", ErrNoSlot, refused)}
 	}
 	return refused
 }

@@ -65,7 +65,7 @@ func TestAFullTableIsToldApart(t *testing.T) {
 		t.Fatalf("%d endpoints: %v", there, results[there])
 	}
 	for i, err := range results {
-		var full FullError
+		full := &FullError{}
 		switch {
 		case i < there:
 			if err != nil {
@@ -81,7 +81,7 @@ func TestLimitsBeyondTheKernelsAreTheHighest(t *testing.T) {
 	r := newRouter(t)
 	before := r.observe().Limits
 	limits := plan.Op{Action: plan.Change, Object: plan.ObjectLimits, Limits: mptcp.Limits{Subflows: mptcp.MaxLimit, AddAddrAccepted: 1}}
-	var limit LimitError
+	var limit *LimitError
 	if err := r.Apply([]plan.Op{limits})[0]; !errors.As(err, &limit) {
 		t.Fatal(err)
 	}

@@ -25,13 +25,23 @@ var refusals = []unix.Errno{unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EACCES, un
 // the socket. It needs no privilege.
 func (k *Kernel) Lookup(q explain.Query) (explain.Answer, error) {
 	a, err := k.ask(&q)
-	if errno, ok := errors.AsType[unix.Errno](err); ok && slices.Contains(refusals, errno) {
+	if errno := refusal(err); errno != 0 {
 		return explain.Answer{Refused: errno}, nil
 	}
 	if err != nil {
 		return a, fmt.Errorf("lookup of %s: %w", q.Dst, err)
 	}
 	return a, nil
+}
+
+// refusal is the refusal that an error of a lookup is, or 0.
+func refusal(err error) unix.Errno {
+	for _, errno := range refusals {
+		if errors.Is(err, errno) {
+			return errno
+		}
+	}
+	return 0
 }
 
 func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {

@@ -104,7 +104,7 @@ func (k *Kernel) matchedRoute(dst netip.Addr, index int) (r route, refused bool,
 		return r, false, err
 	}
 	err = k.answered(f, body, &r)
-	if errno, ok := errors.AsType[unix.Errno](err); ok && slices.Contains(refusals, errno) {
+	if refusal(err) != 0 {
 		return r, true, nil
 	}
 	return r, false, err

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/dir"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
@@ -21,7 +22,7 @@ import (
 func processes(f *doctor.Facts) []string {
 	var names []string
 	here, known := namespace("self")
-	all := entries("/proc")
+	all, _ := dir.Names("/proc") // what was read before an error counts
 	if len(all) == 0 || !known {
 		reason := "/proc cannot be read"
 		if _, err := os.Stat("/proc/self"); err != nil {
@@ -60,17 +61,6 @@ func watches(pid string, here uint64) bool {
 	}
 	there, known := namespace(pid)
 	return !known || there == here
-}
-
-// entries are the names in a directory, as far as it can be read.
-func entries(dir string) []string {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	names, _ := f.Readdirnames(-1) // what was read before an error counts
-	return names
 }
 
 // namespace is the number of the network namespace of a process. known is false

@@ -152,8 +152,8 @@ func (r *Outcome) apply(k *kernel.Kernel, ops []plan.Op) (seen bounds, err error
 	var errs []error
 	for i, err := range k.Apply(ops) {
 		op := ops[i]
-		full, isFull := errors.AsType[kernel.FullError](err)
-		limit, isLimit := errors.AsType[kernel.LimitError](err)
+		full, isFull := errors.AsType[*kernel.FullError](err)
+		limit, isLimit := errors.AsType[*kernel.LimitError](err)
 		switch {
 		case err == nil:
 			r.Done = append(r.Done, op)
