@@ -114,9 +114,13 @@ func TestWhatChangesBetweenTheTwoLists(t *testing.T) {
 		if err := goes.SetLinger(0); err != nil {
 			t.Error(err)
 		}
+		gone := addrPort(t, goes.LocalAddr())
 		if err := goes.Close(); err != nil {
 			t.Error(err)
 		}
+		twin.client.poll("the end of the connection", func() bool {
+			return !slices.ContainsFunc(twin.client.connections(), func(c Connection) bool { return c.Local == gone })
+		})
 	})
 	if len(all) != 2 {
 		t.Errorf("%d connections, want 2: %+v", len(all), all)
