@@ -58,7 +58,7 @@ func explainLineText(b *strings.Builder, l explain.Line) {
 		}
 		u := &l.Use[f]
 		words := []string{string(u.Reason)}
-		for _, p := range slices.Concat(u.Addresses, u.Prefixes) {
+		for _, p := range append(slices.Clip(u.Addresses), u.Prefixes...) {
 			words = append(words, p.String())
 		}
 		if u.Gateway.IsValid() {

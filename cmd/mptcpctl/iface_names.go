@@ -54,7 +54,7 @@ func (o *options) sectionsNamed(ctx context.Context, cfg *config.Config, word st
 		return nil, err
 	}
 	var sections []config.Interface
-	for _, i := range slices.Concat(cfg.Interfaces, dynamic(cfg, lines)) {
+	for _, i := range append(slices.Clip(cfg.Interfaces), dynamic(cfg, lines)...) {
 		if slices.Contains(names, i.Name) {
 			sections = append(sections, i)
 		}

@@ -95,7 +95,7 @@ func addrText(a netip.Addr) string {
 func pathText(seen *reconcile.Observation, l *plan.LineUse, f plan.Family) string {
 	u := &l.Use[f]
 	var words []string
-	for _, p := range slices.Concat(u.Addresses, u.Prefixes) {
+	for _, p := range append(slices.Clip(u.Addresses), u.Prefixes...) {
 		words = append(words, p.String())
 	}
 	if u.Gateway.IsValid() {

@@ -37,7 +37,7 @@ const (
 )
 
 var (
-	boolWords   = slices.Concat(trueWords, falseWords)
+	boolWords   = append(slices.Clip(trueWords), falseWords...)
 	switchWords = append([]string{"enable", "disable"}, boolWords...)
 )
 

@@ -143,7 +143,7 @@ func (p *proof) outsideDefault() (listed bool, err error) {
 
 // allRoutes are those that netifd knows of an interface, in force or not.
 func allRoutes(l *plan.LineUse) []netifd.Route {
-	return slices.Concat(l.Netifd.Routes, l.Netifd.Inactive)
+	return append(slices.Clip(l.Netifd.Routes), l.Netifd.Inactive...)
 }
 
 // gateways are the next hops of the default routes that netifd knows of an interface.

@@ -30,7 +30,8 @@ func (e *endpointPlan) emit() {
 	}
 	for _, there := range e.clear {
 		reason := "replaced by a new endpoint"
-		if slices.ContainsFunc(slices.Concat(e.adds, e.later), func(w wantedEndpoint) bool { return w.addr == there.Addr }) {
+		again := func(w wantedEndpoint) bool { return w.addr == there.Addr }
+		if slices.ContainsFunc(e.adds, again) || slices.ContainsFunc(e.later, again) {
 			reason = "comes back with a new id"
 		}
 		e.delete(phaseEndpointClear, there, reason)
@@ -184,9 +185,8 @@ func (e *endpointPlan) endpointRemovalReason(name string, f Family) string {
 // is gone has no connection that depends on it.
 func (e *endpointPlan) warnLast() {
 	left := len(e.matched) + len(e.adds) + len(e.later) + len(e.kept)
-	if left == 0 && slices.ContainsFunc(slices.Concat(e.retired, e.clear), func(there mptcp.Endpoint) bool {
-		return !e.Config.Globals.Multipath || len(e.ownersOf(there)) > 0
-	}) {
+	used := func(there mptcp.Endpoint) bool { return !e.Config.Globals.Multipath || len(e.ownersOf(there)) > 0 }
+	if left == 0 && (slices.ContainsFunc(e.retired, used) || slices.ContainsFunc(e.clear, used)) {
 		e.result.Warnings = append(e.result.Warnings,
 			"the last endpoint is deleted: connections without another subflow will stall")
 	}

@@ -35,13 +35,15 @@ func (l *Line) forwardedNetworks(s *State, index int) []netip.Prefix {
 			add(a.Network(IPv6))
 		}
 	}
-	for _, r := range slices.Concat(l.Netifd.Routes, l.Netifd.Inactive) {
-		switch {
-		case !ordinary(r, IPv6):
-		case r.Default():
-			add(r.Source)
-		case !r.Nexthop.IsValid() && l.ownNetwork(r.Target):
-			add(r.Target)
+	for _, routes := range [...][]netifd.Route{l.Netifd.Routes, l.Netifd.Inactive} {
+		for _, r := range routes {
+			switch {
+			case !ordinary(r, IPv6):
+			case r.Default():
+				add(r.Source)
+			case !r.Nexthop.IsValid() && l.ownNetwork(r.Target):
+				add(r.Target)
+			}
 		}
 	}
 	return all

@@ -56,8 +56,9 @@ func (l *Line) Has(f Family) bool {
 // the interface.
 func (l *Line) reported(f Family) bool {
 	known := &l.Netifd
+	byDefault := func(r netifd.Route) bool { return r.Default() && ordinary(r, f) }
 	return slices.ContainsFunc(known.Addresses, func(a netifd.Address) bool { return FamilyOf(a.Prefix.Addr()) == f }) ||
-		slices.ContainsFunc(slices.Concat(known.Routes, known.Inactive), func(r netifd.Route) bool { return r.Default() && ordinary(r, f) }) ||
+		slices.ContainsFunc(known.Routes, byDefault) || slices.ContainsFunc(known.Inactive, byDefault) ||
 		f == IPv6 && len(known.Prefixes) > 0
 }
 

@@ -121,7 +121,7 @@ func (d *draft) ordered() []Op {
 	waiting := make([]int, len(d.ops))
 	followers := make([][]int, len(d.ops))
 	for id, op := range d.ops {
-		for _, before := range slices.Concat(op.before, op.moved) {
+		for _, before := range append(slices.Clip(op.before), op.moved...) {
 			waiting[id]++
 			followers[before] = append(followers[before], id)
 		}
@@ -147,7 +147,7 @@ func (d *draft) ordered() []Op {
 			continue
 		}
 		op := d.ops[id].Op
-		for _, before := range slices.Concat(d.ops[id].hard, d.ops[id].moved) {
+		for _, before := range append(slices.Clip(d.ops[id].hard), d.ops[id].moved...) {
 			op.After = insert(op.After, place[before])
 		}
 		place[id], done[id] = len(ops), true

@@ -101,7 +101,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 	for i := range deletes {
 		deletes[i].After = []int{first + i}
 	}
-	ops = slices.Concat(ops, adds, deletes)
+	ops = append(append(ops, adds...), deletes...)
 	if low != s.Limits {
 		ops = append(ops, Op{Action: Change, Object: ObjectLimits, Limits: s.Limits, Reason: "restored"})
 	}
@@ -157,7 +157,7 @@ func (r *Result) endpointToJoin(s *State, f Family, attempt int) *EndpointUse {
 			primary = append(primary, e)
 		}
 	}
-	all := slices.Concat(primary, backup)
+	all := append(primary, backup...)
 	if len(all) == 0 {
 		return nil
 	}

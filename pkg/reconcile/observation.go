@@ -104,7 +104,7 @@ func (o *Observation) plan(k *kernel.Kernel, req Request) error {
 		if err != nil {
 			return err
 		}
-		req.hint.tables = slices.Concat(own[plan.IPv4], own[plan.IPv6])
+		req.hint.tables = append(slices.Clip(own[plan.IPv4]), own[plan.IPv6]...)
 	}
 	if o.State, err = k.Observe(plan.Needs(&o.Config, lines, req.hint.tables)); err != nil {
 		return fmt.Errorf("reading the kernel's state: %w", err)

@@ -90,8 +90,8 @@ func (o *Observation) run(k *kernel.Kernel, lock *Lock, req Request) (Outcome, e
 		req.heal, req.carriers = nil, nil // what is renewed now would be renewed again
 		outcome, met, err = o.pass(k, lock, req)
 		// As if it had been one plan; After is of no use any more.
-		outcome.Done = slices.Concat(done, outcome.Done)
-		outcome.Result.Ops = slices.Concat(done, outcome.Result.Ops)
+		outcome.Done = append(slices.Clip(done), outcome.Done...)
+		outcome.Result.Ops = append(slices.Clip(done), outcome.Result.Ops...)
 		outcome.Warnings = append(outcome.Warnings, withoutSlot(outcome.Result.Lines)...)
 	}
 	return outcome, err
