@@ -36,7 +36,7 @@ func indented(text string) string {
 	}
 	var b strings.Builder
 	column := 0
-	for word := range strings.SplitSeq(text, " ") {
+	for _, word := range strings.Split(text, " ") {
 		if column > 0 && column+1+len(word) > lineWidth-len(indent) {
 			b.WriteString("\n")
 			column = 0

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (o *options) callRpcd(ctx context.Context, m rpcdMethod) error {
 // members.
 func withError(object, text string, code int) string {
 	if len(text) > maxErrorText {
-		text = strings.ToValidUTF8(text[:maxErrorText-3], "") + "..."
+		text = string(bytes.ToValidUTF8([]byte(text[:maxErrorText-3]), nil)) + "..."
 	}
 	a := &fastjson.Arena{}
 	doc := a.NewObject()

@@ -4,7 +4,7 @@ package main
 
 import (
 	"context"
-	"strconv"
+	"fmt"
 
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -59,8 +59,6 @@ func (p *connectionPage) add(c *sockdiag.Connection) error {
 }
 
 func (p *connectionPage) end() []byte {
-	t := strconv.AppendInt(append(p.text, `],"total":`...), int64(p.total), 10)
-	t = strconv.AppendBool(append(t, `,"truncated":`...), p.total-p.shown > p.offset)
-	t = strconv.AppendBool(append(t, `,"subflows_known":`...), !p.json.list.hidden())
-	return append(t, "}\n"...)
+	return fmt.Appendf(p.text, "],\"total\":%d,\"truncated\":%t,\"subflows_known\":%t}\n",
+		p.total, p.total-p.shown > p.offset, !p.json.list.hidden())
 }

@@ -20,7 +20,7 @@ var errKey = errors.New("not the name of a network setting")
 // configuration, so what could lead out of /proc/sys/net is refused.
 func sysctlPath(key string) (string, error) {
 	rest, ok := strings.CutPrefix(key, "net/")
-	for part := range strings.SplitSeq(rest, "/") {
+	for _, part := range strings.Split(rest, "/") {
 		ok = ok && part != "" && part != "." && part != ".." && !strings.Contains(part, "\x00")
 	}
 	if !ok {

@@ -67,11 +67,21 @@ func (h *hint) in(s *plan.State) {
 const maxHint = 4096
 
 func (l *Lock) read() (hint, error) {
-	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
+	data, err := l.content()
 	if err != nil {
 		return hint{}, fmt.Errorf("lock file: %w", err)
 	}
 	return parseHint(string(data)), nil
+}
+
+// content is what the lock file begins with, up to maxHint bytes.
+func (l *Lock) content() ([]byte, error) {
+	data := make([]byte, maxHint)
+	n, err := l.f.ReadAt(data, 0)
+	if err == io.EOF { // the file is shorter
+		err = nil
+	}
+	return data[:n], err
 }
 
 // parseHint reads the hint; what it cannot read counts as lost.

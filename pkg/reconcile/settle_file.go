@@ -5,7 +5,6 @@ package reconcile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -98,7 +97,7 @@ func (l *Lock) call(c settleCall) (running bool, err error) {
 
 // takeCall reads what runs have left, and takes it out.
 func (l *Lock) takeCall() (c settleCall, err error) {
-	data, err := io.ReadAll(io.NewSectionReader(l.f, 0, maxHint))
+	data, err := l.content()
 	if err != nil {
 		return c, fmt.Errorf("settle: %w", err)
 	}

@@ -148,7 +148,7 @@ func (d *delta) apply(c change) error {
 		d.move(at, position(c.value))
 		d.places = nil
 	case c.op == opRemove || c.value == "":
-		d.Sections = slices.Delete(d.Sections, at, at+1)
+		d.Sections = append(d.Sections[:at], d.Sections[at+1:]...)
 		d.places = nil
 	case !validType(c.value):
 		return badType(c.value)
@@ -206,10 +206,10 @@ func (s *Section) apply(c change) error {
 		if o.List && c.value != "" {
 			return o.removeItem(c.value)
 		}
-		s.Options = slices.Delete(s.Options, at, at+1)
+		s.Options = append(s.Options[:at], s.Options[at+1:]...)
 	default:
 		if c.value == "" {
-			s.Options = slices.Delete(s.Options, at, at+1)
+			s.Options = append(s.Options[:at], s.Options[at+1:]...)
 			return nil
 		}
 		o.put(c.value, false)
@@ -243,7 +243,7 @@ func (o *Option) removeItem(number string) error {
 		return fmt.Errorf("%s is not the number of an item", quote(number))
 	}
 	if i < len(o.Values) && (!negative || i == 0) {
-		o.Values = slices.Delete(o.Values, i, i+1)
+		o.Values = append(o.Values[:i], o.Values[i+1:]...)
 	}
 	return nil
 }

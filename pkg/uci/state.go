@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -184,7 +185,7 @@ func overwrite(f *os.File, old, content []byte) error {
 		return nil
 	}
 	size := int64(len(content))
-	padding := bytes.Repeat([]byte("\n"), max(len(old)-len(content), 0))
+	padding := strings.Repeat("\n", max(len(old)-len(content), 0))
 	if _, err := f.WriteAt(append(content, padding...)[same:], int64(same)); err != nil {
 		if same == len(old) { // else the file is not longer than it was
 			err = errors.Join(err, f.Truncate(int64(same)))
