@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -23,11 +22,11 @@ type counterRow struct {
 
 // questions sorts the counters by question. Those of newer kernels come last.
 func (c *counters) questions() []question {
-	left := slices.Clone(c.list)
+	left := append([]mptcp.Counter(nil), c.list...)
 	var all []question
 	var now []counterRow
 	if c.now.known {
-		now = []counterRow{openRow(c.now.mptcp, "open now, with MPTCP"), openRow(c.now.plain, "open now, fallen back to plain TCP")}
+		now = append(now, openRow(c.now.mptcp, "open now, with MPTCP"), openRow(c.now.plain, "open now, fallen back to plain TCP"))
 	}
 	for line := range strings.Lines(counterTexts) {
 		name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")

@@ -72,7 +72,7 @@ func (k *Kernel) Interfaces(cfg *config.Config) (all []netifd.Interface, warning
 // given to the devices of interfaces of protocol "none". The warnings are one line
 // each.
 func (k *Kernel) Complete(cfg *config.Config, reported []netifd.Interface) (all []netifd.Interface, warnings []string, err error) {
-	all = slices.Clone(reported)
+	all = append([]netifd.Interface(nil), reported...)
 	names := cfg.Names()
 	for n := range all {
 		i := &all[n]

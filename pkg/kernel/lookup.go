@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -112,7 +111,7 @@ func (k *Kernel) answered(f plan.Family, body []byte, answer *route) error {
 		if len(b) < unix.SizeofRtMsg {
 			return fmt.Errorf("message of %d bytes", len(b))
 		}
-		b = slices.Clone(b)
+		b = append([]byte(nil), b...)
 		b[2], b[3] = 0, 0 // the source that was asked for, and the type of service
 		binary.NativeEndian.PutUint32(b[8:], binary.NativeEndian.Uint32(b[8:])&^unix.RTM_F_CLONED)
 		r, _, err := decodeRoute(b, f)

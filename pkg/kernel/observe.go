@@ -67,7 +67,7 @@ func (o *observation) family(f plan.Family) error {
 	if err != nil {
 		return err
 	}
-	tables := slices.Clone(o.req.Tables[f])
+	tables := append([]uint32(nil), o.req.Tables[f]...)
 	for _, r := range rules {
 		if !r.plain {
 			continue

@@ -330,7 +330,7 @@ func splitChanges(text string) []string {
 // Commit sets an option for good: uci set and uci commit. The commit takes along
 // whatever else is staged in the package, so ask Changes first. Both run in strict
 // mode, since committing a file with unreadable lines would remove those. If the
-// commit fails, the set is taken back.
+// commit fails, the set is taken back, even if ctx has ended.
 func (s Source) Commit(ctx context.Context, pkg, section, option, value string) error {
 	if err := errors.Join(checkSetting(pkg, section, option), checkValue(value)); err != nil {
 		return err
@@ -340,7 +340,7 @@ func (s Source) Commit(ctx context.Context, pkg, section, option, value string) 
 		return err
 	}
 	if _, _, err := s.uci(ctx, "commit", pkg); err != nil {
-		_, _, undo := s.uci(context.WithoutCancel(ctx), "revert", name)
+		_, _, undo := s.uci(context.Background(), "revert", name)
 		return errors.Join(err, undo)
 	}
 	return nil
