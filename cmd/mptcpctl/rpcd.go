@@ -32,12 +32,12 @@ input and prints one.`,
 		Example: `  ubus call mptcpctl connections '{"limit": 20}'
   echo '{"limit": 20}' | mptcpctl rpcd call connections   # the same`,
 		Hidden: true,
-		Args:   cobra.RangeArgs(1, 2),
+		Args:   cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case args[0] == "list" && len(args) == 1:
+			case len(args) == 1 && args[0] == "list":
 				return o.printf("%s\n", rpcdList())
-			case args[0] == "call" && len(args) == 2:
+			case len(args) == 2 && args[0] == "call":
 				for _, m := range rpcdMethods() {
 					if m.name == args[1] {
 						return o.callRpcd(c.Context(), m)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -141,7 +142,7 @@ func (p *Process) Wait() error {
 	case status.Signaled():
 		return SignalError(status.Signal())
 	case !state.Success():
-		return errors.New(state.String())
+		return errors.New("exit status " + strconv.Itoa(state.ExitCode()))
 	}
 	return failed
 }
