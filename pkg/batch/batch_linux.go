@@ -39,10 +39,9 @@ func Receive(raw syscall.RawConn, buffer []byte) (n int, err error) {
 var errQuoted = errors.New("a refusal of a request longer than a batch")
 
 // Split splits a batch into its messages, which share its memory. A refusal
-// (NLMSG_ERROR) quotes the request that it refuses. One of a request of more than
-// MaxLen bytes is an error: no request is that long, and whoever looks behind such a request
-// for what the kernel said of it counts with an int, which has 32 bits on many routers
-// (mdlayher/netlink v1.9.0 ends the program there).
+// (NLMSG_ERROR) quotes the request that it refuses, and no request is longer than a
+// batch: what no kernel sends is an error here. (On 32 bits mdlayher/netlink v1.9.0
+// panics on some of it.)
 func Split(b []byte) ([]syscall.NetlinkMessage, error) {
 	msgs, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
