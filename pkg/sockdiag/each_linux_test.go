@@ -103,7 +103,7 @@ func addrPort(t *testing.T, a net.Addr) netip.AddrPort {
 func TestWhatChangesBetweenTheTwoLists(t *testing.T) {
 	p := newPair(t)
 	stays, _ := p.dial("10.0.0.1", "10.0.0.100")
-	goes, _ := p.dial("10.0.0.1", "10.0.0.100")
+	goes, far := p.dial("10.0.0.1", "10.0.0.100")
 	address := netip.AddrPort{}
 	// Listing occupies the thread of the namespace, so another one connects.
 	twin := *p
@@ -111,11 +111,10 @@ func TestWhatChangesBetweenTheTwoLists(t *testing.T) {
 	all := p.client.each(func() {
 		comes, _ := twin.dial("10.0.0.1", "10.0.0.100")
 		address = addrPort(t, comes.LocalAddr())
-		if err := goes.SetLinger(0); err != nil {
-			t.Error(err)
-		}
 		gone := addrPort(t, goes.LocalAddr())
-		if err := goes.Close(); err != nil {
+		// Both ends: Linux 6.18.15 does not reset a connection that is closed with
+		// SO_LINGER of 0.
+		if err := errors.Join(goes.Close(), far.Close()); err != nil {
 			t.Error(err)
 		}
 		twin.client.poll("the end of the connection", func() bool {

@@ -261,7 +261,7 @@ func TestUCIThatMisbehavesIsAnError(t *testing.T) {
 
 func TestAnOpenQuoteIsFoundAfterManyOtherWarnings(t *testing.T) {
 	withUCI(t)
-	s := source(t, strings.Repeat("x\n", MaxSize/4)+"config rule 'r\n", "")
+	s := source(t, strings.Repeat("x\n", MaxSize/32)+"config rule 'r\n", "")
 	if _, err := s.Read(t.Context(), "network"); !errors.Is(err, ErrUnterminated) {
 		t.Errorf("error %v, want %v", err, ErrUnterminated)
 	}
