@@ -57,7 +57,7 @@ test32: ## the tests of the packages as a program of 32 bits
 # The kernels are Debian's, and the machines emulated, without KVM. KERNELS names some
 # of .ci/kernels.table.
 KERNELS ?=
-kernels: ## tests on other kernels, half an hour; KERNELS='6.1 no-diag' for some
+kernels: ## tests on other kernels, 20 minutes; KERNELS='6.1 no-diag' for some
 	@.ci/need ip ss nft setpriv dash unshare depmod qemu-system-x86_64 qemu-system-mipsel xz
 	.ci/kernels $(KERNELS)
 
