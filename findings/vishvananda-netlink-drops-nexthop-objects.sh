@@ -13,16 +13,8 @@
 # Versions: github.com/vishvananda/netlink v1.3.1, Go 1.26, iproute2 6.1, Linux 6.18.
 set -eu
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'MODULE'
-module finding
-
-go 1.24
-
-require github.com/vishvananda/netlink v1.3.1
-MODULE
+# shellcheck source=findings/vishvananda-netlink
+. "${0%/*}/vishvananda-netlink"
 cat >main.go <<'PROGRAM'
 package main
 

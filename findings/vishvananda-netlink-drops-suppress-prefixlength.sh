@@ -12,16 +12,8 @@
 # Versions: github.com/vishvananda/netlink v1.3.1, Go 1.26, Linux 6.18.
 set -eu
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-cat >go.mod <<'MODULE'
-module finding
-
-go 1.24
-
-require github.com/vishvananda/netlink v1.3.1
-MODULE
+# shellcheck source=findings/vishvananda-netlink
+. "${0%/*}/vishvananda-netlink"
 cat >main.go <<'PROGRAM'
 package main
 
@@ -49,13 +41,7 @@ CGO_ENABLED=0 go build -mod=mod -o program .
 
 unshare -Urn sh -eu <<'NAMESPACE'
 changed() { echo "changed: $1"; ip rule; exit 1; }
-for n in 1 2; do
-	ip link add eth$n type veth peer name far$n
-	ip link set eth$n up
-	ip link set far$n up
-	ip addr add 192.0.2.$((n * 64 + 2))/26 dev eth$n
-done
-ip route add default via 192.0.2.65 dev eth1
+. ./two-lines
 for table in 200 300; do
 	ip route add default via 192.0.2.129 dev eth2 table $table
 done
