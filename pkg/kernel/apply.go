@@ -29,10 +29,7 @@ type FullError struct {
 	error
 }
 
-// Is is for ErrNoSlot.
-func (e *FullError) Is(target error) bool { return target == ErrNoSlot }
-
-// Unwrap returns the kernel's answer.
+// Unwrap returns ErrNoSlot with the kernel's answer.
 func (e *FullError) Unwrap() error { return e.error }
 
 // LimitError is the error of limits that the kernel refuses. It has written others.
