@@ -73,6 +73,5 @@ func (d *devices) isMaster(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	word, _ := reconcile.ModeOf(pkg, name)
-	return word == config.Master.String(), nil
+	return reconcile.Modes(pkg)[name] == config.Master.String(), nil
 }

@@ -24,8 +24,17 @@ const (
 	lockNetifd   = "/var/lock/mptcpctl.lock"
 )
 
+// withNetifd reports whether this machine has netifd. That costs a look at each directory
+// of the PATH, and every file asks.
+func (r *Runner) withNetifd() bool {
+	if r.hasNetifd == nil {
+		r.hasNetifd = new(netifd.Present(r.UbusSocket))
+	}
+	return *r.hasNetifd
+}
+
 func (r *Runner) runDirectory() string {
-	if netifd.Present(r.UbusSocket) {
+	if r.withNetifd() {
 		return runDirNetifd
 	}
 	return runDir
@@ -36,7 +45,7 @@ func (r *Runner) lockFile() string {
 	switch {
 	case r.LockFile != "":
 		return r.LockFile
-	case netifd.Present(r.UbusSocket):
+	case r.withNetifd():
 		return lockNetifd
 	}
 	return filepath.Join(runDir, "lock")

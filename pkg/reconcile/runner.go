@@ -17,7 +17,8 @@ import (
 // Package is the UCI package that holds the configuration.
 const Package = "network"
 
-// Runner holds what all runs on a machine have in common. It has no state.
+// Runner holds what all runs on a machine have in common. It has no state but where its
+// files lie, which it finds out once. It is not safe for concurrent use.
 type Runner struct {
 	// ConfigDir is the directory of the UCI configuration.
 	ConfigDir string
@@ -38,6 +39,8 @@ type Runner struct {
 	// Warned is called with the warnings about the files whenever they have been read,
 	// before it is known whether a run can go on. It may be nil.
 	Warned func(warnings []string)
+
+	hasNetifd *bool // nil: not looked for yet
 }
 
 // Source is where the configuration and the runtime choices are read and written.
@@ -64,7 +67,8 @@ func (r *Runner) Config(ctx context.Context) (config.Config, error) {
 
 // readPackage gives the sections too.
 func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
-	pkg, err := r.Source().Read(ctx, Package)
+	source := r.Source()
+	pkg, err := source.Read(ctx, Package)
 	if errors.Is(err, uci.ErrProgram) {
 		return nil, config.Config{}, err // it says nothing about the configuration
 	}
@@ -73,7 +77,7 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	}
 	cfg, err := parseConfig(r.ConfigFile(), pkg)
 	if err == nil {
-		err = r.readSaved(ctx, pkg, &cfg)
+		err = readSaved(ctx, source, pkg, &cfg)
 	}
 	if r.Warned != nil {
 		r.Warned(cfg.Warnings)
@@ -81,8 +85,7 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	return pkg, cfg, of(ErrConfig, err)
 }
 
-// parseConfig checks a configuration. With an error there
-// are warnings only.
+// parseConfig checks a configuration. With an error there are warnings only.
 func parseConfig(file string, pkg *uci.Package) (config.Config, error) {
 	cfg, err := config.Parse(file, pkg)
 	for _, w := range pkg.Warnings {

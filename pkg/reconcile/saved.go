@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
@@ -13,8 +14,8 @@ import (
 
 // readSaved notes which modes are runtime choices, and what the configuration says
 // below them. The file is read again only where there is one.
-func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Config) error {
-	chosen, err := r.Source().Chosen(ctx, pkg)
+func readSaved(ctx context.Context, source uci.Source, pkg *uci.Package, cfg *config.Config) error {
+	chosen, err := source.Chosen(ctx, pkg)
 	if errors.Is(err, fs.ErrPermission) {
 		cfg.Hidden = true
 		cfg.Warnings = append(cfg.Warnings, "modes may be others, runtime choices cannot be read: "+err.Error())
@@ -23,16 +24,13 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	if err != nil {
 		return err
 	}
-	told := false // by uci, which passes over such lines
-	for _, w := range pkg.Warnings {
-		told = told || len(chosen.Warnings) > 0 && w.File == chosen.Warnings[0].File
-	}
-	for _, w := range chosen.Warnings {
-		if !told {
+	// Those that name a file are about the state. uci passes over such lines.
+	if !slices.ContainsFunc(pkg.Warnings, func(w uci.Warning) bool { return w.File != "" }) {
+		for _, w := range chosen.Warnings {
 			cfg.Warnings = append(cfg.Warnings, w.String())
 		}
 	}
-	choices := modes(chosen)
+	choices := Modes(chosen)
 	var saved map[string]string
 	old := make(map[string]string)
 	for i := range cfg.Interfaces {
@@ -41,11 +39,11 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 			continue
 		}
 		if saved == nil {
-			pkg, err := r.Source().Saved(ctx, Package)
+			pkg, err := source.Saved(ctx, Package)
 			if err != nil {
 				return err
 			}
-			saved = modes(pkg)
+			saved = Modes(pkg)
 		}
 		old[one.Name] = saved[one.Name]
 	}
@@ -55,8 +53,9 @@ func (r *Runner) readSaved(ctx context.Context, pkg *uci.Package, cfg *config.Co
 	return nil
 }
 
-// modes are the modes that sections set, by their names, as they are written.
-func modes(pkg *uci.Package) map[string]string {
+// Modes are the modes that sections set, by their names, as they are written. Of a
+// section that is only staged there is none in the file.
+func Modes(pkg *uci.Package) map[string]string {
 	words := make(map[string]string)
 	seen := make(map[string]bool, len(pkg.Sections))
 	for _, section := range pkg.Sections {
@@ -67,14 +66,4 @@ func modes(pkg *uci.Package) map[string]string {
 		seen[section.Name] = true // of two with one name the first counts
 	}
 	return words
-}
-
-// ModeOf is the mode that a section sets, as it is written. A section that is only
-// staged is in no file yet.
-func ModeOf(pkg *uci.Package, name string) (word string, ok bool) {
-	section, there := pkg.Section(name)
-	if !there {
-		return "", false
-	}
-	return section.Get(config.OptionMultipath)
 }
