@@ -100,23 +100,31 @@ func TestJudgesOnlyJudge(t *testing.T) {
 	}
 }
 
+// parsedFiles are the files of a package by their paths, tests left aside.
+func parsedFiles(t *testing.T, dir string) map[string]*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]*ast.File)
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		if all[name], err = parser.ParseFile(token.NewFileSet(), name, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
 // TestTheEngineHasNoOutput holds the engine apart from the command line: it returns
 // what it has done, and the commands print it.
 func TestTheEngineHasNoOutput(t *testing.T) {
 	t.Parallel()
 	prints := func(dir string) (all []string) {
-		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for name, parsed := range parsedFiles(t, dir) {
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				if s, ok := n.(*ast.SelectorExpr); ok {
 					switch what := source(s.X) + "." + s.Sel.Name; what {

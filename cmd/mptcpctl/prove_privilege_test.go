@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -332,18 +330,7 @@ func TestNoShellIsEverStarted(t *testing.T) {
 	wantLooked := []string{`"nft"`, `"ubus"`, `"uci"`}
 	got, looked := make(map[string]string), []string{}
 	for _, dir := range order {
-		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for name, parsed := range parsedFiles(t, dir) {
 			ast.Inspect(parsed, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
 				if !ok {

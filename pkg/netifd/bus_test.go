@@ -3,9 +3,9 @@
 package netifd
 
 import (
-	"encoding/hex"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,29 +15,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"net/netip"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/ubusd"
 )
 
 // recordedBus replays what the real ubusd has sent, up to the end of the answer to
 // `network.interface dump`, whatever it is asked.
 func recordedBus(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../ubus/testdata/session.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var received []byte
-	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		if strings.HasPrefix(line, "> lookup of what is not there") {
-			break
-		}
-		if words[0] == "<" {
-			data, err := hex.DecodeString(words[len(words)-1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			received = append(received, data...)
+	for _, m := range ubusd.Session(t)[:7] {
+		if !m.Sent {
+			received = append(received, m.Data...)
 		}
 	}
 	return listen(t, received)
@@ -46,31 +34,12 @@ func recordedBus(t *testing.T) string {
 // listen makes a socket that sends these bytes to everyone.
 func listen(t *testing.T, sent []byte) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ubus.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write(sent)
-			_, _ = c.Read(make([]byte, 4096)) // the requests are not read on
-			_ = c.(*net.UnixConn).CloseWrite()
-			_, _ = c.Read(make([]byte, 4096))
-			_ = c.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
+	return ubusd.Listen(t, func(c net.Conn) {
+		_, _ = c.Write(sent)
+		_, _ = c.Read(make([]byte, 4096)) // the requests are not read on
+		_ = c.(*net.UnixConn).CloseWrite()
+		_, _ = c.Read(make([]byte, 4096))
 	})
-	return path
 }
 
 // TestTheSocketSaysWhatTheProgramPrints compares both ways of asking the same netifd.
@@ -80,11 +49,7 @@ func TestTheSocketSaysWhatTheProgramPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("../ubus/testdata/dump.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := Parse(text)
+	want, err := Parse(ubusd.Dump)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,25 @@ import (
 // local is an address of every namespace (IFA of lo).
 var local = netip.MustParseAddr("127.0.0.1")
 
+// connect opens a connection that asks for MPTCP to a server that has it, or has not.
+func connect(t *testing.T, mptcp bool) (client, server net.Conn) {
+	t.Helper()
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(mptcp)
+	l, err := lc.Listen(context.Background(), "tcp", local.String()+":0")
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	var d net.Dialer
+	d.SetMultipathTCP(true)
+	client, err = d.Dial("tcp", l.Addr().String())
+	must(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	server, err = l.Accept()
+	must(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	return client, server
+}
+
 func TestSubflowsOfAConnection(t *testing.T) {
 	inNamespace(t)
 	none, known, err := Subflows()
@@ -24,19 +43,7 @@ func TestSubflowsOfAConnection(t *testing.T) {
 		t.Fatalf("subflows %+v, want none", none)
 	}
 
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(true)
-	l, err := lc.Listen(context.Background(), "tcp", local.String()+":0")
-	must(t, err)
-	defer l.Close()
-	var d net.Dialer
-	d.SetMultipathTCP(true)
-	c, err := d.Dial("tcp", l.Addr().String())
-	must(t, err)
-	defer c.Close()
-	s, err := l.Accept()
-	must(t, err)
-	defer s.Close()
+	connect(t, true)
 
 	got, known, err := Subflows()
 	must(t, err)
@@ -54,19 +61,7 @@ func TestSubflowsOfAConnection(t *testing.T) {
 // TestSubflowOfAHalfClosedFallBack is about a connection that can still send.
 func TestSubflowOfAHalfClosedFallBack(t *testing.T) {
 	inNamespace(t)
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	l, err := lc.Listen(context.Background(), "tcp", local.String()+":0")
-	must(t, err)
-	defer l.Close()
-	var d net.Dialer
-	d.SetMultipathTCP(true)
-	c, err := d.Dial("tcp", l.Addr().String())
-	must(t, err)
-	defer c.Close()
-	s, err := l.Accept()
-	must(t, err)
-	defer s.Close()
+	c, s := connect(t, false)
 	must(t, s.(*net.TCPConn).CloseWrite())
 	if n, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Fatalf("read %d bytes, %v, want the end", n, err)

@@ -5,7 +5,6 @@ package ubus
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -17,77 +16,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/ubusd"
 )
 
-// exchange is one message of the recorded session; sent ones go to ubusd.
-type exchange struct {
-	sent bool
-	what string
-	data []byte
-}
-
-// session reads what was recorded of the real ubusd.
-func session(t testing.TB) (all []exchange) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/session.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		data, err := hex.DecodeString(words[len(words)-1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, exchange{words[0] == ">", strings.Join(words[1:len(words)-2], " "), data})
-	}
-	if len(all) != 11 {
-		t.Fatalf("%d messages", len(all))
-	}
-	return all
-}
-
-// bus is a socket whose other end is a function of the test.
-func bus(t testing.TB, serve func(net.Conn)) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "ubus.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serve(c)
-			_ = c.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	return path
-}
-
 // replay answers as the real ubusd has, and takes only what the real libubus has sent.
-func replay(t testing.TB, messages []exchange) func(net.Conn) {
+func replay(t testing.TB, messages []ubusd.Message) func(net.Conn) {
 	return func(c net.Conn) {
 		for _, m := range messages {
-			if !m.sent {
-				if _, err := c.Write(m.data); err != nil {
+			if !m.Sent {
+				if _, err := c.Write(m.Data); err != nil {
 					t.Error(err)
 					return
 				}
 				continue
 			}
-			got := make([]byte, len(m.data))
-			if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, m.data) {
-				t.Errorf("%s: %v\nsent %x\nwant %x", m.what, err, got, m.data)
+			got := make([]byte, len(m.Data))
+			if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, m.Data) {
+				t.Errorf("%s: %v\nsent %x\nwant %x", m.What, err, got, m.Data)
 				return
 			}
 		}
@@ -109,7 +55,7 @@ func dial(t testing.TB, path string) *Client {
 
 func TestTheRecordedSession(t *testing.T) {
 	t.Parallel()
-	c := dial(t, bus(t, replay(t, session(t)[:7])))
+	c := dial(t, ubusd.Listen(t, replay(t, ubusd.Session(t)[:7])))
 	if err := c.Invoke("network.interface", "dump"); err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +63,7 @@ func TestTheRecordedSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/dump.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := fastjson.MustParseBytes(text)
+	want := fastjson.MustParseBytes(ubusd.Dump)
 	compare(t, "", want, answer)
 	if n := len(want.GetArray("interface")); n < 4 {
 		t.Errorf("%d interfaces", n)
@@ -177,18 +119,18 @@ func compare(t *testing.T, path string, want *fastjson.Value, got Value) {
 
 func TestWhatIsNotThere(t *testing.T) {
 	t.Parallel()
-	all := session(t)
+	all := ubusd.Session(t)
 	// Requests are numbered from 1 in each connection.
-	numbered := func(m exchange, seq byte) exchange {
-		m.data = bytes.Clone(m.data)
-		m.data[3] = seq
+	numbered := func(m ubusd.Message, seq byte) ubusd.Message {
+		m.Data = bytes.Clone(m.Data)
+		m.Data[3] = seq
 		return m
 	}
-	c := dial(t, bus(t, replay(t, []exchange{all[0], numbered(all[7], 1), numbered(all[8], 1)})))
+	c := dial(t, ubusd.Listen(t, replay(t, []ubusd.Message{all[0], numbered(all[7], 1), numbered(all[8], 1)})))
 	if err := c.Invoke("no.such", "dump"); !errors.Is(err, NotFound) {
 		t.Errorf("%v, want %v", err, NotFound)
 	}
-	c = dial(t, bus(t, replay(t, []exchange{all[0], all[1], all[2], all[3], numbered(all[9], 2), numbered(all[10], 2)})))
+	c = dial(t, ubusd.Listen(t, replay(t, []ubusd.Message{all[0], all[1], all[2], all[3], numbered(all[9], 2), numbered(all[10], 2)})))
 	if err := c.Invoke("network.interface", "nosuch"); err != nil {
 		t.Fatal(err)
 	}
@@ -204,20 +146,20 @@ func TestWhatIsNotThere(t *testing.T) {
 // ubusd in trouble.
 func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 	t.Parallel()
-	all := session(t)
+	all := ubusd.Session(t)
 	write := func(c net.Conn, parts ...[]byte) {
 		_, _ = c.Write(bytes.Join(parts, nil)) // the client may have gone
 	}
-	take := func(c net.Conn, m exchange) { _, _ = io.ReadFull(c, make([]byte, len(m.data))) }
-	patched := func(m exchange, at int, with ...byte) []byte {
-		data := bytes.Clone(m.data)
+	take := func(c net.Conn, m ubusd.Message) { _, _ = io.ReadFull(c, make([]byte, len(m.Data))) }
+	patched := func(m ubusd.Message, at int, with ...byte) []byte {
+		data := bytes.Clone(m.Data)
 		copy(data[at:], with)
 		return data
 	}
 	opening := func(c net.Conn) {
-		write(c, all[0].data)
+		write(c, all[0].Data)
 		take(c, all[1])
-		write(c, all[2].data, all[3].data)
+		write(c, all[2].Data, all[3].Data)
 		take(c, all[4])
 	}
 	foreign := patched(all[5], 3, 77) // of another request
@@ -229,11 +171,11 @@ func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 	}{
 		{"another program", func(c net.Conn) { write(c, []byte("220 mail.example ESMTP ready\r\n")) }, ErrProtocol, ""},
 		{"an end at once", func(net.Conn) {}, nil, "ubusd has ended the connection"},
-		{"an end within the greeting", func(c net.Conn) { write(c, all[0].data[:7]) }, nil, "ubusd has ended the connection"},
-		{"an end after the lookup", func(c net.Conn) { write(c, all[0].data); take(c, all[1]) }, nil, "ubusd has ended the connection"},
-		{"an end within the answer", func(c net.Conn) { opening(c); write(c, all[5].data[:1000]) }, nil, "ubusd has ended the connection"},
-		{"an end before the status", func(c net.Conn) { opening(c); write(c, all[5].data) }, nil, "ubusd has ended the connection"},
-		{"no greeting, but an answer", func(c net.Conn) { write(c, all[3].data) }, ErrProtocol, ""},
+		{"an end within the greeting", func(c net.Conn) { write(c, all[0].Data[:7]) }, nil, "ubusd has ended the connection"},
+		{"an end after the lookup", func(c net.Conn) { write(c, all[0].Data); take(c, all[1]) }, nil, "ubusd has ended the connection"},
+		{"an end within the answer", func(c net.Conn) { opening(c); write(c, all[5].Data[:1000]) }, nil, "ubusd has ended the connection"},
+		{"an end before the status", func(c net.Conn) { opening(c); write(c, all[5].Data) }, nil, "ubusd has ended the connection"},
+		{"no greeting, but an answer", func(c net.Conn) { write(c, all[3].Data) }, ErrProtocol, ""},
 		{"another version", func(c net.Conn) { write(c, patched(all[0], 0, 1)) }, ErrProtocol, ""},
 		{"a message that is too long", func(c net.Conn) { opening(c); write(c, patched(all[5], 8, 0, 0x10, 0, 4)) }, ErrProtocol, ""},
 		{"a message that is too short", func(c net.Conn) { opening(c); write(c, patched(all[5], 8, 0, 0, 0, 3)) }, ErrProtocol, ""},
@@ -253,7 +195,7 @@ func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			err := ask(ctx, bus(t, tt.serve))
+			err := ask(ctx, ubusd.Listen(t, tt.serve))
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %v %s", err, tt.want, tt.text)
 			}
@@ -263,10 +205,10 @@ func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 		})
 	}
 	// What answers something else first is no trouble.
-	path := bus(t, func(c net.Conn) {
+	path := ubusd.Listen(t, func(c net.Conn) {
 		opening(c)
-		write(c, foreign, all[5].data[:20])
-		write(c, all[5].data[20:], patched(all[3], 3, 2))
+		write(c, foreign, all[5].Data[:20])
+		write(c, all[5].Data[20:], patched(all[3], 3, 2))
 		_, _ = c.Read(make([]byte, 1))
 	})
 	if err := ask(t.Context(), path); err != nil {
@@ -290,13 +232,13 @@ func ask(ctx context.Context, path string) error {
 // TestSilence ends with the context, whatever is being waited for.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	all := session(t)
+	all := ubusd.Session(t)
 	wait := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	for name, serve := range map[string]func(net.Conn){
 		"no greeting": wait,
-		"no object":   func(c net.Conn) { _, _ = c.Write(all[0].data); wait(c) },
+		"no object":   func(c net.Conn) { _, _ = c.Write(all[0].Data); wait(c) },
 		"no answer": func(c net.Conn) {
-			_, _ = c.Write(bytes.Join([][]byte{all[0].data, all[2].data, all[3].data}, nil))
+			_, _ = c.Write(bytes.Join([][]byte{all[0].Data, all[2].Data, all[3].Data}, nil))
 			wait(c)
 		},
 	} {
@@ -304,12 +246,12 @@ func TestSilence(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if err := ask(ctx, bus(t, serve)); !errors.Is(err, context.DeadlineExceeded) {
+			if err := ask(ctx, ubusd.Listen(t, serve)); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v, want %v", err, context.DeadlineExceeded)
 			}
 			ctx, cancel = context.WithCancel(t.Context())
 			time.AfterFunc(50*time.Millisecond, cancel)
-			if err := ask(ctx, bus(t, serve)); !errors.Is(err, context.Canceled) {
+			if err := ask(ctx, ubusd.Listen(t, serve)); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, want %v", err, context.Canceled)
 			}
 		})
@@ -361,8 +303,8 @@ func TestValuesOfEveryType(t *testing.T) {
 
 // FuzzValue: what passes the check can be read, and is no longer than what was sent.
 func FuzzValue(f *testing.F) {
-	for _, m := range session(f) {
-		f.Add(m.data[12:])
+	for _, m := range ubusd.Session(f) {
+		f.Add(m.Data[12:])
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v := Value{Table, data}
