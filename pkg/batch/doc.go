@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package batch reads netlink sockets a batch of messages at a time, in a bounded
-// piece of memory:
+// Package batch has netlink sockets that are read a batch of messages at a time, in a
+// bounded piece of memory:
 //
-//	raw, err := conn.SyscallConn()
-//	buffer := make([]byte, batch.MaxLen)
-//	n, err := batch.Receive(raw, buffer)
-//	msgs, err := batch.Split(buffer[:n])
+//	s, err := batch.Dial(unix.NETLINK_ROUTE, true)
+//	seq, err := s.Ask(unix.RTM_GETRULE, unix.NLM_F_DUMP, body)
+//	b, err := s.Receive()
+//	msgs, err := batch.Split(b)
 package batch

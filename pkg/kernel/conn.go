@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
-	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -21,10 +20,6 @@ const (
 	// maxDumps is how often a dump is asked for before its interruptions
 	// become an error.
 	maxDumps = 10
-
-	// replyTimeout is how long the next batch of an answer is waited for. The kernel
-	// has it ready when the request is sent, or makes it when it is asked for.
-	replyTimeout = 5 * time.Second
 
 	// maxBatches bounds what is read of one answer: some ten million routes, of
 	// which a kernel that knows no filter sends all. maxObjects bounds what is
@@ -45,26 +40,15 @@ var errInterrupted = fmt.Errorf("dump interrupted: %w", unix.EINTR)
 // conn is a NETLINK_ROUTE socket with strict checking of dump requests
 // (NETLINK_GET_STRICT_CHK): without it the kernel ignores their filters.
 type conn struct {
-	*netlink.Conn
-	raw    syscall.RawConn
-	buffer []byte
+	*batch.Socket
 	// tap sees, and may change, every message that arrives. It is nil but in
 	// tests.
 	tap func(*syscall.NetlinkMessage)
 }
 
-func dial() (*conn, error) { return dialWith(&netlink.Config{Strict: true}) }
-
-func dialWith(config *netlink.Config) (*conn, error) {
-	nl, err := netlink.Dial(unix.NETLINK_ROUTE, config)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := nl.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, nl.Close())
-	}
-	return &conn{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}, nil
+func dial() (*conn, error) {
+	s, err := batch.Dial(unix.NETLINK_ROUTE, true)
+	return &conn{Socket: s}, err
 }
 
 // write sends a request that the kernel answers with an acknowledgement only.
@@ -131,29 +115,23 @@ func (c *conn) dump(typ uint16, body []byte, more *int, begin func(), keep func(
 // execute is the one way to the kernel: it sends a request and calls fn, which
 // must not keep the bytes, with the body of every reply.
 func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn func([]byte) error) error {
-	req, err := c.Send(netlink.Message{
-		Header: netlink.Header{Type: netlink.HeaderType(typ), Flags: netlink.Request | flags},
-		Data:   body,
-	})
+	seq, err := c.Ask(typ, uint16(flags), body)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for range maxBatches {
-		if err := c.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
-			return err
-		}
-		n, err := batch.Receive(c.raw, c.buffer)
+		b, err := c.Receive()
 		if err != nil {
 			return err
 		}
-		msgs, err := batch.Split(c.buffer[:n])
+		msgs, err := batch.Split(b)
 		if err != nil {
 			return err
 		}
 		for i := range msgs {
 			m := &msgs[i]
-			if m.Header.Seq != req.Header.Sequence {
+			if m.Header.Seq != seq {
 				continue
 			}
 			if c.tap != nil {

@@ -20,8 +20,8 @@ import (
 
 func newStrangeKernel(t *testing.T, hurry time.Duration, answer func(seq uint32, far *os.File)) *Kernel {
 	t.Helper()
-	nl, raw := strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { go answer(request.Sequence, far) })
-	return &Kernel{route: &conn{Conn: nl, raw: raw, buffer: make([]byte, batch.MaxLen)}}
+	s := strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { answer(request.Sequence, far) })
+	return &Kernel{route: &conn{Socket: s}}
 }
 
 // answerOf is a message of an answer in parts.

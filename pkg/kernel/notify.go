@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
@@ -34,24 +33,24 @@ func Notifications(ctx context.Context) (<-chan struct{}, error) {
 // far as they can concern a line: what k writes, and what any mptcpctl adds, is
 // left out.
 func (k *Kernel) Changes(ctx context.Context) (<-chan struct{}, error) {
-	f := newFilter(k.route.PID())
+	f := newFilter(k.route.Port())
 	return subscribe(ctx, lineGroups|routeGroups, f.counts)
 }
 
 func subscribe(ctx context.Context, groups uint32, counts func(*syscall.NetlinkMessage) bool) (<-chan struct{}, error) {
-	c, err := dialWith(&netlink.Config{Groups: groups})
+	s, err := batch.Listen(unix.NETLINK_ROUTE, groups)
 	if err != nil {
 		return nil, fmt.Errorf("notifications: %w", err)
 	}
-	return wake(ctx, c, counts), nil
+	return wake(ctx, s, counts), nil
 }
 
 // wake gives a value for what counts of all that arrives, and closes the socket
 // at the end.
-func wake(ctx context.Context, c *conn, counts func(*syscall.NetlinkMessage) bool) <-chan struct{} {
+func wake(ctx context.Context, s *batch.Socket, counts func(*syscall.NetlinkMessage) bool) <-chan struct{} {
 	wakes := make(chan struct{}, 1)
 	// Closing ends receive; a socket that is closed has nothing to report.
-	end := sync.OnceFunc(func() { _ = c.Close() })
+	end := sync.OnceFunc(func() { _ = s.Close() })
 	stop := context.AfterFunc(ctx, end)
 	go func() {
 		defer close(wakes)
@@ -60,11 +59,11 @@ func wake(ctx context.Context, c *conn, counts func(*syscall.NetlinkMessage) boo
 		for {
 			// The kernel says ENOBUFS once when it had to drop messages, and
 			// goes on: any of them may have counted.
-			n, err := batch.Receive(c.raw, c.buffer)
+			b, err := s.Receive()
 			if err != nil && !errors.Is(err, unix.ENOBUFS) {
 				return
 			}
-			if err == nil && !anyCounts(c.buffer[:n], counts) {
+			if err == nil && !anyCounts(b, counts) {
 				continue
 			}
 			select {

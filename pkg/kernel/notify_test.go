@@ -44,10 +44,10 @@ func never(*syscall.NetlinkMessage) bool { return false }
 
 func TestNotificationsSurviveDroppedMessages(t *testing.T) {
 	r := newRouter(t)
-	flood := func() *conn {
-		c, err := dialWith(&netlink.Config{Groups: lineGroups})
+	flood := func() *batch.Socket {
+		c, err := batch.Listen(unix.NETLINK_ROUTE, lineGroups)
 		r.must(err)
-		r.must(c.SetReadBuffer(1))
+		r.must(c.SetBuffer(1))
 		for range 4 {
 			r.down("eth1")
 			r.up("eth1")
@@ -57,7 +57,7 @@ func TestNotificationsSurviveDroppedMessages(t *testing.T) {
 	control := flood()
 	var err error
 	for n := 0; err == nil && n < 100; n++ {
-		_, err = batch.Receive(control.raw, control.buffer)
+		_, err = control.Receive()
 	}
 	if !errors.Is(err, unix.ENOBUFS) {
 		t.Fatalf("error %v, want ENOBUFS", err)
@@ -81,15 +81,15 @@ func TestNotificationsSurviveDroppedMessages(t *testing.T) {
 type hearing struct {
 	*router
 	filter *filter
-	conn   *conn
+	socket *batch.Socket
 	ends   int
 }
 
 func (r *router) hear() *hearing {
-	c, err := dialWith(&netlink.Config{Groups: lineGroups | routeGroups})
+	c, err := batch.Listen(unix.NETLINK_ROUTE, lineGroups|routeGroups)
 	r.must(err)
 	r.t.Cleanup(func() { r.must(c.Close()) })
-	return &hearing{router: r, filter: newFilter(r.Kernel.route.PID()), conn: c}
+	return &hearing{router: r, filter: newFilter(r.Kernel.route.Port()), socket: c}
 }
 
 // after makes a change and reports whether any notification of it counts: of a
@@ -103,9 +103,9 @@ func (h *hearing) after(device int, change func()) (counted bool) {
 	h.address("lo", fmt.Sprintf("127.0.9.%d/32", h.ends))
 	lo := h.link("lo").Attrs().Index
 	for {
-		n, err := batch.Receive(h.conn.raw, h.conn.buffer)
+		b, err := h.socket.Receive()
 		h.must(err)
-		msgs, err := syscall.ParseNetlinkMessage(h.conn.buffer[:n])
+		msgs, err := syscall.ParseNetlinkMessage(b)
 		h.must(err)
 		for i := range msgs {
 			m := &msgs[i]

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -17,9 +16,6 @@ import (
 // maxDumps is how often a dump is asked for before its interruptions become an
 // error. One is rare, since few programs write endpoints.
 const maxDumps = 5
-
-// replyTimeout is how long an answer may take, which the kernel gives at once.
-const replyTimeout = 5 * time.Second
 
 // Client speaks to the path manager of one network namespace. It is safe for
 // concurrent use. Errors of its methods unwrap to the kernel's unix.Errno, so
@@ -34,7 +30,7 @@ type Client struct {
 // family's number is looked up here, once, so each method but a retried dump
 // is one request. Dial returns ErrNotSupported when the kernel has no MPTCP.
 func Dial() (*Client, error) {
-	conn, err := open(maxAnswer)
+	conn, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +42,6 @@ func Dial() (*Client, error) {
 }
 
 func lookup(conn *netlink.Conn, name string) (genetlink.Family, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
-		return genetlink.Family{}, err
-	}
 	family, err := genetlink.NewConn(conn).GetFamily(name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -267,9 +260,6 @@ func (c *Client) execute(cmd uint8, flags netlink.HeaderFlags, attrs []byte) ([]
 	}
 	data, err := gm.MarshalBinary()
 	if err != nil {
-		return nil, err
-	}
-	if err := c.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
 		return nil, err
 	}
 	msgs, err := c.conn.Execute(netlink.Message{

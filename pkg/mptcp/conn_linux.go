@@ -5,8 +5,6 @@ package mptcp
 import (
 	"errors"
 	"fmt"
-	"math"
-	"syscall"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -21,39 +19,31 @@ const maxAnswer = 256 << 10
 
 var errEndless = errors.New("an endless answer")
 
-// unbounded is for events, which never end.
-const unbounded = math.MaxInt64
-
 // socket is a netlink socket that gives up an endless answer, of which the
 // library would keep everything, and keeps from it what no kernel sends.
 type socket struct {
-	*netlink.Conn
-	raw    syscall.RawConn
-	buffer []byte
-	most   int64 // bytes, of an answer
-	left   int64 // of the answer to the last request
+	*batch.Socket
+	left int // bytes, of the answer to the last request
 }
 
-// open opens a generic netlink socket for answers of that many bytes.
-func open(most int64) (*netlink.Conn, error) {
-	// Without the strict option the kernel sends no extended acknowledgement.
-	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{Strict: true})
+// open opens a generic netlink socket that asks.
+func open() (*netlink.Conn, error) {
+	s, err := batch.Dial(unix.NETLINK_GENERIC, false)
 	if err != nil {
 		return nil, fmt.Errorf("generic netlink: %w", err)
 	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return netlink.NewConn(&socket{Conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen), most: most}, conn.PID()), nil
+	return netlink.NewConn(&socket{Socket: s}, s.Port()), nil
 }
 
 // Send sends a request; the connection sees to it that its answer is read before
 // the next one is sent.
 func (s *socket) Send(m netlink.Message) error {
-	s.left = s.most
-	_, err := s.Conn.Send(m)
-	return err
+	b, err := m.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	s.left = maxAnswer
+	return s.Socket.Send(b)
 }
 
 // SendMessages is part of the library's interface, and not used.
@@ -61,14 +51,14 @@ func (s *socket) SendMessages([]netlink.Message) error { return errors.ErrUnsupp
 
 // Receive reads one batch of messages.
 func (s *socket) Receive() ([]netlink.Message, error) {
-	n, err := batch.Receive(s.raw, s.buffer)
+	b, err := s.Socket.Receive()
 	if err != nil {
 		return nil, err
 	}
-	if s.left -= int64(n); s.left < 0 {
+	if s.left -= len(b); s.left < 0 {
 		return nil, errEndless
 	}
-	return parse(append([]byte(nil), s.buffer[:n]...))
+	return parse(append([]byte(nil), b...))
 }
 
 // parse splits a batch.

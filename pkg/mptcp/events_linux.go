@@ -5,15 +5,11 @@ package mptcp
 import (
 	"errors"
 	"fmt"
-	"os"
-	"sync/atomic"
-	"syscall"
-	"time"
-	"unsafe"
 
 	"github.com/mdlayher/genetlink"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/batch"
 )
 
 const (
@@ -27,11 +23,9 @@ const (
 // Events hears the path manager's events of one network namespace. Close may be
 // called at any time, Receive by one goroutine at a time.
 type Events struct {
-	conn   *netlink.Conn
-	raw    syscall.RawConn
+	socket *batch.Socket
 	family uint16
 	lost   uint32 // that were told of already
-	closed atomic.Bool
 }
 
 // DialEvents hears the events of the network namespace of the calling thread
@@ -39,43 +33,36 @@ type Events struct {
 // errors.Is(err, os.ErrPermission). It returns ErrNotSupported when the kernel
 // has no MPTCP.
 func DialEvents() (*Events, error) {
-	conn, err := open(unbounded)
+	conn, err := open()
 	if err != nil {
 		return nil, err
 	}
-	e := &Events{conn: conn}
-	if err := e.join(); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	family, err := lookup(conn, familyName)
+	if err := errors.Join(err, conn.Close()); err != nil {
+		return nil, err
+	}
+	socket, err := batch.Listen(unix.NETLINK_GENERIC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("generic netlink: %w", err)
+	}
+	e := &Events{socket: socket, family: family.ID}
+	err = e.SetBuffer(eventsBuffer)
+	if err == nil {
+		err = e.join(family.Groups)
+	}
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
 	}
 	return e, nil
 }
 
-func (e *Events) join() error {
-	family, err := lookup(e.conn, familyName)
-	if err != nil {
-		return err
-	}
-	e.family = family.ID
-	// Events come when they come.
-	if err := e.conn.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
-	if e.raw, err = e.conn.SyscallConn(); err != nil {
-		return err
-	}
-	if err := e.SetBuffer(eventsBuffer); err != nil {
-		return err
-	}
-	return e.joinGroup(family.Groups)
-}
-
-func (e *Events) joinGroup(groups []genetlink.MulticastGroup) error {
+func (e *Events) join(groups []genetlink.MulticastGroup) error {
 	for _, g := range groups {
 		if g.Name != eventsGroup {
 			continue
 		}
-		if err := e.conn.JoinGroup(g.ID); err != nil {
-			return fmt.Errorf("multicast group %s: %w", eventsGroup, kernelError(err))
+		if err := e.socket.Join(g.ID); err != nil {
+			return fmt.Errorf("multicast group %s: %w", eventsGroup, err)
 		}
 		return nil
 	}
@@ -85,8 +72,7 @@ func (e *Events) joinGroup(groups []genetlink.MulticastGroup) error {
 // SetBuffer sets the size of the receive buffer in bytes, which is 1 MiB
 // without it. The kernel doubles it, and gives no less than about 2 kB.
 func (e *Events) SetBuffer(bytes int) error {
-	// With CAP_NET_ADMIN, net.core.rmem_max is no bound (SO_RCVBUFFORCE).
-	if err := e.conn.SetReadBuffer(bytes); err != nil {
+	if err := e.socket.SetBuffer(bytes); err != nil {
 		return fmt.Errorf("receive buffer: %w", err)
 	}
 	return nil
@@ -96,20 +82,21 @@ func (e *Events) SetBuffer(bytes int) error {
 // dropped about that time, and Receive can be called again. Every other error
 // is final; after Close it is compatible with errors.Is(err, os.ErrClosed).
 func (e *Events) Receive() ([]Event, error) {
-	msgs, err := e.conn.Receive()
+	b, err := e.socket.Receive()
 	full := errors.Is(err, unix.ENOBUFS)
 	if err != nil && !full {
-		if e.closed.Load() {
-			err = os.ErrClosed // the library has another error for it
-		}
-		return nil, fmt.Errorf("events: %w", kernelError(err))
+		return nil, fmt.Errorf("events: %w", err)
+	}
+	msgs, err := batch.Split(b)
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", err)
 	}
 	var events []Event
 	for _, m := range msgs {
-		if uint16(m.Header.Type) != e.family {
+		if m.Header.Type != e.family {
 			continue
 		}
-		event, err := decodeEvent(m.Data)
+		event, err := decodeEvent(append([]byte(nil), m.Data...))
 		if err != nil {
 			return events, err
 		}
@@ -122,7 +109,7 @@ func (e *Events) Receive() ([]Event, error) {
 // of the last time. The kernel says ENOBUFS only at the first one after the
 // buffer was empty (netlink_overrun in net/netlink/af_netlink.c).
 func (e *Events) dropped(full bool) error {
-	drops, err := e.drops()
+	drops, err := e.socket.Drops()
 	switch {
 	case err != nil:
 		return fmt.Errorf("events: %w", err)
@@ -136,23 +123,7 @@ func (e *Events) dropped(full bool) error {
 	return nil
 }
 
-// drops is SK_MEMINFO_DROPS (include/uapi/linux/sock_diag.h) of the socket, the
-// same number as in the column Drops of /proc/net/netlink.
-func (e *Events) drops() (n uint32, err error) {
-	var info [9]uint32
-	size := uint32(unsafe.Sizeof(info))
-	controlErr := e.raw.Control(func(fd uintptr) {
-		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-		if errno != 0 {
-			err = fmt.Errorf("getsockopt SO_MEMINFO: %w", errno)
-		}
-	})
-	return info[8], errors.Join(controlErr, err)
-}
-
 // Close ends a waiting Receive.
 func (e *Events) Close() error {
-	e.closed.Store(true)
-	return e.conn.Close()
+	return e.socket.Close()
 }

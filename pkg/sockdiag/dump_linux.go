@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"syscall"
-	"time"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/batch"
@@ -102,9 +99,6 @@ const (
 	anyState = 1<<Established | 1<<SynSent | 1<<SynRecv | 1<<FinWait1 | 1<<FinWait2 |
 		1<<CloseWait | 1<<LastAck | 1<<Closing
 
-	// replyTimeout is how long the next batch of an answer is waited for.
-	replyTimeout = 5 * time.Second
-
 	// maxSubflows and maxBatches bound what one answer may hold: more than a
 	// kernel has, so that an endless answer is one with an error.
 	maxSubflows = 1 << 20
@@ -115,31 +109,22 @@ var errEndless = errors.New("an endless answer")
 
 // kernel is a socket to the kernel's lists.
 type kernel struct {
-	conn   *netlink.Conn
-	raw    syscall.RawConn
-	buffer []byte
+	*batch.Socket
 }
 
 func open() (*kernel, error) {
-	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return &kernel{conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}, nil
+	s, err := batch.Dial(unix.NETLINK_SOCK_DIAG, false)
+	return &kernel{s}, err
 }
 
 // close cannot fail in a way that says anything of what was read.
-func (k *kernel) close() { _ = k.conn.Close() }
+func (k *kernel) close() { _ = k.Close() }
 
 // dump calls fn with the body of every reply, first those of IPv4 sockets, then
 // those of IPv6 sockets. fn must not keep the bytes.
 func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) error {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if err := k.ask(netlink.Dump, encodeRequest(family, protocol, states), protocol, fn); err != nil {
+		if err := k.ask(unix.NLM_F_DUMP, encodeRequest(family, protocol, states), protocol, fn); err != nil {
 			return err
 		}
 	}
@@ -149,7 +134,7 @@ func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) err
 // exists tells whether there is a connection with this token.
 func (k *kernel) exists(token uint32) (bool, error) {
 	found := false
-	err := k.ask(netlink.Acknowledge, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
+	err := k.ask(unix.NLM_F_ACK, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
 		found = true
 		return nil
 	})
@@ -161,21 +146,15 @@ func (k *kernel) exists(token uint32) (bool, error) {
 
 // ask sends a request and calls fn with the body of every reply, as it comes:
 // the library's Receive would hold a whole dump in memory.
-func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32, fn func([]byte) error) error {
-	req, err := k.conn.Send(netlink.Message{
-		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | flags},
-		Data:   request,
-	})
+func (k *kernel) ask(flags uint16, request []byte, protocol uint32, fn func([]byte) error) error {
+	seq, err := k.Ask(sockDiagByFamily, flags, request)
 	for n, done := 0, false; !done && err == nil; n++ {
 		if n == maxBatches {
 			return errEndless
 		}
-		if err = k.conn.SetReadDeadline(time.Now().Add(replyTimeout)); err != nil {
-			break
-		}
-		var length int
-		if length, err = batch.Receive(k.raw, k.buffer); err == nil {
-			done, err = decodeBatch(k.buffer[:length], req.Header.Sequence, protocol, fn)
+		var b []byte
+		if b, err = k.Receive(); err == nil {
+			done, err = decodeBatch(b, seq, protocol, fn)
 		}
 	}
 	return err

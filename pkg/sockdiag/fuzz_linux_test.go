@@ -18,8 +18,7 @@ import (
 
 func newStrangeKernel(t testing.TB, hurry time.Duration, answer func(seq uint32, far *os.File)) *kernel {
 	t.Helper()
-	conn, raw := strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { answer(request.Sequence, far) })
-	return &kernel{conn: conn, raw: raw, buffer: make([]byte, batch.MaxLen)}
+	return &kernel{strange.Dial(t, hurry, func(request netlink.Header, far *os.File) { answer(request.Sequence, far) })}
 }
 
 // batches cuts data into what the kernel hands over at once, each led by its
