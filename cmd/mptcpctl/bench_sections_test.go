@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,7 +19,7 @@ const earlierCommit = "3c9c5cd"
 // bear in a benchmark.
 func BenchmarkSections(b *testing.B) {
 	l := newBuiltLab(b)
-	earlier := l.earlier()
+	earlier := l.builtAt(earlierCommit)
 	l.must("", os.Remove(filepath.Join(l.BinDir(), "ubus")))
 	network := filepath.Join(l.ConfigDir(), "network")
 	lines, err := os.ReadFile(network)
@@ -51,18 +50,4 @@ func sections(n int, aliases bool) string {
 		fmt.Fprintf(&text, "\nconfig interface 's%d'\n\toption proto 'none'\n\toption device '%s'\n", i, device)
 	}
 	return text.String()
-}
-
-// earlier builds the program as it was at earlierCommit.
-func (l *builtLab) earlier() string {
-	dir := l.TempDir()
-	program := filepath.Join(dir, "earlier")
-	for _, command := range []string{
-		"git -C ../.. archive --prefix=source/ " + earlierCommit + " | tar -x -C " + dir,
-		"cd " + dir + "/source && CGO_ENABLED=0 go build -trimpath -gcflags=all=-l -ldflags='-s -w' -o " + program + " ./cmd/mptcpctl",
-	} {
-		text, err := exec.Command("sh", "-e", "-c", command).CombinedOutput()
-		l.must(string(text), err)
-	}
-	return program
 }

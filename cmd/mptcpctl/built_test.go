@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -23,6 +24,8 @@ type builtLab struct {
 	testing.TB
 	*netlab.Lab
 	program string
+	bus     *netlab.Bus   // nil: ubus is asked
+	spent   time.Duration // processor time of the commands so far
 }
 
 func newBuiltLab(tb testing.TB) *builtLab {
@@ -70,15 +73,46 @@ func (l *builtLab) mptcpctl(args ...string) (string, error) {
 }
 
 func (l *builtLab) flags(args []string) []string {
+	if l.bus != nil {
+		args = append(args, "--ubus-socket", l.bus.Path)
+	}
+	return l.oldFlags(args)
+}
+
+// oldFlags are those that builds of earlier commits know too.
+func (l *builtLab) oldFlags(args []string) []string {
 	return append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(),
 		"--lock", filepath.Join(l.LockDir(), "lock"), "--syslog-socket", "/nonexistent")
 }
 
+// listenBus gives the lab a socket of ubusd, which answers the same from then on.
+func (l *builtLab) listenBus() {
+	bus, err := l.ListenBus(filepath.Join(l.Dir, "ubus.sock"))
+	l.must("", err)
+	l.Cleanup(func() { l.must("", bus.Close()) })
+	l.must("", bus.Freeze())
+	l.bus = bus
+}
+
 func (l *builtLab) command(name string, args ...string) (string, error) {
+	return l.commandWith("", name, args...)
+}
+
+// hotplug is an event as the hook calls it.
+func (l *builtLab) hotplug() (string, error) {
+	return l.commandWith("GOMAXPROCS=1", l.program, l.flags([]string{"hotplug"})...)
+}
+
+// commandWith runs a command with one more setting in its environment.
+func (l *builtLab) commandWith(env, name string, args ...string) (string, error) {
 	cmd := l.Command(l.Context(), name, args...)
+	cmd.Env = append(cmd.Env, env)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := l.Router.Run(cmd)
+	if cmd.ProcessState != nil {
+		l.spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
 	return out.String(), err
 }
 

@@ -27,9 +27,10 @@ type Bus struct {
 	l    net.Listener
 	all  sync.WaitGroup
 
-	mu   sync.Mutex
-	how  Misbehaviour
-	open []net.Conn
+	mu     sync.Mutex
+	how    Misbehaviour
+	frozen []byte // what dump answers, if it is always the same
+	open   []net.Conn
 }
 
 // ListenBus makes the socket.
@@ -48,6 +49,32 @@ func (b *Bus) Break(how Misbehaviour) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.how = how
+}
+
+// Freeze makes it answer from now on as of now, without a look at the lab, so that an
+// answer costs what it does not cost netifd either.
+func (b *Bus) Freeze() error {
+	answer, err := b.dump()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.frozen = answer
+	return err
+}
+
+// dump is the answer of netifd.
+func (b *Bus) dump() ([]byte, error) {
+	b.mu.Lock()
+	frozen := b.frozen
+	b.mu.Unlock()
+	if frozen != nil {
+		return frozen, nil
+	}
+	s, err := readState(b.lab.Dir)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := plain(s.dump(time.Now()))
+	return busItems(answer), err
 }
 
 // Close ends it, and all connections.
@@ -130,15 +157,11 @@ func (b *Bus) reply(typ byte, seq, body []byte, how Misbehaviour) []byte {
 	case how == Silent:
 		return status(0)
 	}
-	s, err := readState(b.lab.Dir)
-	var answer any
-	if err == nil {
-		answer, err = plain(s.dump(time.Now()))
-	}
+	answer, err := b.dump()
 	if err != nil {
 		return status(9) // UBUS_STATUS_UNKNOWN_ERROR
 	}
-	return append(busMessage(2, seq, append(id, busAttr(7, busItems(answer))...)), status(0)...)
+	return append(busMessage(2, seq, append(id, busAttr(7, answer)...)), status(0)...)
 }
 
 // plain is a value as JSON knows it.
