@@ -7,6 +7,21 @@ import (
 	"time"
 )
 
+// textFlag is the value of a flag for any text.
+type textFlag string
+
+// String is a part of pflag.Value.
+func (t *textFlag) String() string { return string(*t) }
+
+// Type is a part of pflag.Value.
+func (*textFlag) Type() string { return "string" }
+
+// Set is a part of pflag.Value.
+func (t *textFlag) Set(text string) error {
+	*t = textFlag(text)
+	return nil
+}
+
 // durationFlag is the value of a flag for a time: "5s", "1m30s", or a number of
 // seconds.
 type durationFlag time.Duration

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
+
+const reloadFlag = "reload"
 
 func newHotplugCmd(o *options) *cobra.Command {
 	var reload bool
@@ -25,15 +28,19 @@ are logged to syslog with the tag mptcpctl.`,
   logread -e mptcpctl   # what it did`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			outcome, err := o.apply(c.Context(), reconcile.Request{Reloaded: reload})
-			err = errors.Join(err, outcome.Problems)
-			o.logRun(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), outcome, err)
-			if err == nil || errors.Is(err, netifd.ErrNotRegistered) {
-				return nil // netifd reports every interface when it is there
-			}
-			return &exitError{code: exitCode(err)} // its text is in the log
+			return o.hotplug(c.Context(), reload)
 		},
 	}
-	cmd.Flags().BoolVar(&reload, "reload", false, "look on until netifd and the kernel have not changed for 5 s")
+	cmd.Flags().BoolVar(&reload, reloadFlag, false, "look on until netifd and the kernel have not changed for 5 s")
 	return cmd
+}
+
+func (o *options) hotplug(ctx context.Context, reload bool) error {
+	outcome, err := o.apply(ctx, reconcile.Request{Reloaded: reload})
+	err = errors.Join(err, outcome.Problems)
+	o.logRun(strings.TrimSpace(os.Getenv("ACTION")+" "+os.Getenv("INTERFACE")), outcome, err)
+	if err == nil || errors.Is(err, netifd.ErrNotRegistered) {
+		return nil // netifd reports every interface when it is there
+	}
+	return &exitError{code: exitCode(err)} // its text is in the log
 }

@@ -14,6 +14,9 @@ import (
 )
 
 func main() {
+	if code, done := runEvent(os.Args, streams{os.Stdin, os.Stdout, os.Stderr}); done {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The second one kills: what waits for a pipe does not see the end of ctx.
 	context.AfterFunc(ctx, stop)

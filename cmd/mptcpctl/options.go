@@ -5,6 +5,9 @@ package main
 import (
 	"context"
 	"io"
+	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
@@ -23,6 +26,33 @@ type options struct {
 	syslog string
 	// unsaid are the warnings about the configuration that no output has had yet.
 	unsaid *[]string
+}
+
+func newOptions(s streams) *options {
+	o := &options{streams: s, unsaid: new([]string)}
+	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
+	return o
+}
+
+// globalFlag is a flag that every command takes.
+type globalFlag struct {
+	name, usage string
+	value       pflag.Value
+	hidden      bool
+}
+
+// globalFlags are those flags; each has its default afterwards.
+func (o *options) globalFlags() []globalFlag {
+	r := &o.runner
+	r.ConfigDir, r.LockTimeout, o.syslog = "/etc/config", 30*time.Second, "/dev/log"
+	return []globalFlag{
+		{"config-dir", "configuration `directory`", (*textFlag)(&r.ConfigDir), false},
+		{"state-dir", "state `directory` (/var/state or /run/mptcpctl)", (*textFlag)(&r.StateDir), false},
+		{"ubus-socket", "`socket` of ubusd (/var/run/ubus/ubus.sock)", (*textFlag)(&r.UbusSocket), false},
+		{"lock", "lock `file` (/run/mptcpctl/lock or in /var/lock)", (*textFlag)(&r.LockFile), false},
+		{"lock-timeout", "`time` to wait for the lock", (*durationFlag)(&r.LockTimeout), false},
+		{"syslog-socket", "`socket` of the system log", (*textFlag)(&o.syslog), true},
+	}
 }
 
 // warned notes the warnings about a configuration that has been read: where the command

@@ -4,7 +4,6 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -12,8 +11,7 @@ import (
 // newRootCmd makes the command line. If asked is the name of a command, only that
 // one is made: an event does not pay for the others.
 func newRootCmd(s streams, asked string) *cobra.Command {
-	o := &options{streams: s, unsaid: new([]string)}
-	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
+	o := newOptions(s)
 	root := &cobra.Command{
 		Use:   "mptcpctl",
 		Short: "Manage policy routing and Multipath TCP on a router with several WAN lines",
@@ -34,14 +32,10 @@ held.`,
 	root.SetOut(&checkedWriter{Writer: s.out})
 	root.SetErr(s.err)
 	f := root.PersistentFlags()
-	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
-	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
-	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
-	f.StringVar(&o.runner.LockFile, "lock", "", "lock `file` (/run/mptcpctl/lock or in /var/lock)")
-	o.runner.LockTimeout = 30 * time.Second
-	f.Var((*durationFlag)(&o.runner.LockTimeout), "lock-timeout", "`time` to wait for the lock")
-	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
-	f.Lookup("syslog-socket").Hidden = true
+	for _, g := range o.globalFlags() {
+		f.Var(g.value, g.name, g.usage)
+		f.Lookup(g.name).Hidden = g.hidden
+	}
 	completeNothing(root, "lock-timeout")
 	for _, c := range commands() {
 		if c.name == asked {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -158,8 +159,7 @@ func (l *Lock) write(old, h hint) error {
 
 // peekHint reads the hint without the lock, for commands that only read.
 func (r *Runner) peekHint() hint {
-	// Without O_NONBLOCK a pipe in its place would be waited for.
-	f, err := os.OpenFile(r.lockFile(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	f, err := file.Open(r.lockFile(), os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return hint{hidden: errors.Is(err, fs.ErrPermission)}
 	}

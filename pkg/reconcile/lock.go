@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 )
 
 // Lock is an flock that ends with the process. Its content is a hint for the next
@@ -64,7 +66,7 @@ var errNotOwn = errors.New("not a regular file with one link that this user owns
 // write, as /var/lock is on OpenWrt, there may be something else in its place: a link,
 // a pipe, or a file of another user.
 func openOwn(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	f, err := file.Open(path, flags|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

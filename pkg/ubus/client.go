@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,11 +72,13 @@ const maxForeign = 64
 
 // Client is a connection to ubusd. It is not safe for concurrent use. The zero Client
 // is of no use; Dial makes one.
+//
+// It has no poller: the bus answers within a tenth of a millisecond or so, and a poller
+// would cost an event more system calls than it has of the bus.
 type Client struct {
-	socket *os.File
-	stop   func() bool
-	ctx    context.Context
-	seq    uint16
+	fd  int
+	ctx context.Context
+	seq uint16
 }
 
 // Dial connects, and waits until ubusd has greeted. Everything that the client does
@@ -88,19 +89,11 @@ func Dial(ctx context.Context, path string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ubus: %w", err)
 	}
-	c := &Client{socket: os.NewFile(uintptr(fd), path), ctx: ctx}
+	c := &Client{fd: fd, ctx: ctx}
 	if err := connect(ctx, fd, path); err != nil {
-		_ = c.socket.Close()
-		return nil, fmt.Errorf("ubus: connecting to %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("ubus: connecting to %s: %w", path, err), c.Close())
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		err = c.socket.SetDeadline(deadline)
-	}
-	c.stop = context.AfterFunc(ctx, func() { _ = c.socket.SetDeadline(time.Unix(1, 0)) })
-	if err == nil {
-		err = c.hello()
-	}
-	if err != nil {
+	if err := c.hello(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
@@ -127,8 +120,7 @@ func connect(ctx context.Context, fd int, path string) error {
 
 // Close ends the connection.
 func (c *Client) Close() error {
-	c.stop()
-	return c.socket.Close()
+	return unix.Close(c.fd)
 }
 
 func (c *Client) hello() error {
@@ -229,7 +221,7 @@ type message struct {
 
 func (c *Client) receive() (message, error) {
 	var head [msgHeader + attrHeader]byte
-	if _, err := io.ReadFull(c.socket, head[:]); err != nil {
+	if _, err := io.ReadFull(reader{c}, head[:]); err != nil {
 		return message{}, err
 	}
 	outer := binary.BigEndian.Uint32(head[msgHeader:])
@@ -238,7 +230,7 @@ func (c *Client) receive() (message, error) {
 		return message{}, fmt.Errorf("%w: a message that begins with %x", ErrProtocol, head)
 	}
 	m := message{typ: head[1], seq: binary.BigEndian.Uint16(head[2:]), body: make([]byte, size-attrHeader)}
-	_, err := io.ReadFull(c.socket, m.body)
+	_, err := io.ReadFull(reader{c}, m.body)
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
@@ -266,8 +258,52 @@ func (c *Client) send(typ uint8, peer uint32, body []byte) error {
 	c.seq++
 	b := binary.BigEndian.AppendUint16([]byte{0, typ}, c.seq)
 	b = binary.BigEndian.AppendUint32(b, peer)
-	_, err := c.socket.Write(appendAttr(b, 0, body))
-	return err
+	for b = appendAttr(b, 0, body); len(b) > 0; {
+		n, err := c.whenReady(unix.POLLOUT, func() (int, error) { return unix.Write(c.fd, b) })
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// reader reads the socket of a client.
+type reader struct{ *Client }
+
+func (r reader) Read(b []byte) (int, error) {
+	n, err := r.whenReady(unix.POLLIN, func() (int, error) { return unix.Read(r.fd, b) })
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// interruptEvery is how long a wait does not see the end of its context.
+const interruptEvery = 100 * time.Millisecond
+
+// whenReady tries a system call, and again whenever the socket is ready for it, until
+// the context ends.
+func (c *Client) whenReady(event int16, try func() (int, error)) (int, error) {
+	for {
+		n, err := try()
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case !errors.Is(err, unix.EAGAIN):
+			return max(n, 0), err
+		case c.ctx.Err() != nil:
+			return 0, c.ctx.Err()
+		}
+		wait := interruptEvery
+		if deadline, ok := c.ctx.Deadline(); ok {
+			wait = min(wait, time.Until(deadline)+time.Millisecond)
+		}
+		fds := []unix.PollFd{{Fd: int32(c.fd), Events: event}}
+		if _, err := unix.Poll(fds, int(max(wait, 0).Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+			return 0, fmt.Errorf("poll: %w", err)
+		}
+	}
 }
 
 func appendAttr(b []byte, id uint8, data []byte) []byte {
@@ -280,15 +316,11 @@ func appendText(b []byte, id uint8, text string) []byte {
 	return appendAttr(b, id, append([]byte(text), 0))
 }
 
-// wrap says what was being done, and names what ended it: the context, or ubusd.
+// wrap says what was being done, and names what ended it.
 func (c *Client) wrap(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.ctx.Err() != nil:
-		err = c.ctx.Err()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = context.DeadlineExceeded
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("ubusd has ended the connection")
 	}

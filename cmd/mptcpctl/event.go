@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strings"
+)
+
+// runEvent runs "hotplug" as the hook calls it, which is what costs a router most often:
+// without cobra, and without a handler of signals, which would take threads of its own.
+// A signal ends it at once, and the next run converges from wherever that was. A command
+// line that says anything else is not done, and left to cobra.
+func runEvent(args []string, s streams) (code int, done bool) {
+	if len(args) < 2 || args[1] != "hotplug" {
+		return 0, false
+	}
+	o := newOptions(s)
+	reload, ok := o.parseEvent(args[2:])
+	if !ok {
+		return 0, false
+	}
+	err := coded(o.hotplug(context.Background(), reload))
+	if err != nil {
+		o.warn(o.takeUnsaid())
+	}
+	return report(s.err, err), true
+}
+
+// parseEvent sets the flags of an event. ok reports that there was nothing else, and
+// that cobra would have understood them in the same way.
+func (o *options) parseEvent(args []string) (reload, ok bool) {
+	flags := o.globalFlags()
+next:
+	for len(args) > 0 {
+		word, dashes := strings.CutPrefix(args[0], "--")
+		args = args[1:]
+		if dashes && word == reloadFlag {
+			reload = true
+			continue
+		}
+		name, value, given := strings.Cut(word, "=")
+		if !given && len(args) > 0 {
+			value, args, given = args[0], args[1:], true
+		}
+		for _, f := range flags {
+			if dashes && given && f.name == name && f.value.Set(value) == nil {
+				continue next
+			}
+		}
+		return false, false
+	}
+	return reload, true
+}
