@@ -20,7 +20,7 @@ func (k *Kernel) AllRules(f plan.Family) ([]explain.AnyRule, error) {
 	header := make([]byte, sizeofRuleHdr)
 	header[0] = addressFamilies[f]
 	all, err := dump(k.route, unix.RTM_GETRULE, header, nil, func(b []byte) (explain.AnyRule, bool, error) {
-		r, err := decodeAnyRule(b, f)
+		r, err := decodeAnyRule(b)
 		// A kernel without IPv6 answers with the rules of other families.
 		return r, err == nil && b[0] == addressFamilies[f], err
 	})
@@ -30,8 +30,8 @@ func (k *Kernel) AllRules(f plan.Family) ([]explain.AnyRule, error) {
 	return all, nil
 }
 
-func decodeAnyRule(b []byte, f plan.Family) (explain.AnyRule, error) {
-	known, protocol, err := decodeRule(b, f)
+func decodeAnyRule(b []byte) (explain.AnyRule, error) {
+	known, protocol, err := decodeRule(b)
 	if err != nil {
 		return explain.AnyRule{}, err
 	}

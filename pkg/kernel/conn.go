@@ -56,9 +56,9 @@ func (c *conn) write(typ uint16, flags netlink.HeaderFlags, body []byte) error {
 	return c.execute(typ, flags|netlink.Acknowledge, body, func([]byte) error { return nil })
 }
 
-// get sends a request that the kernel answers with one message.
+// get sends a request that the kernel answers with one message, or with an error.
 func (c *conn) get(typ uint16, body []byte, fn func([]byte) error) error {
-	return c.execute(typ, netlink.Acknowledge, body, fn)
+	return c.execute(typ, 0, body, fn)
 }
 
 // dump collects the objects that decode returns true for. Those beyond maxObjects
@@ -151,6 +151,9 @@ func (c *conn) execute(typ uint16, flags netlink.HeaderFlags, body []byte, fn fu
 			if failed == nil {
 				failed = fn(m.Data)
 			}
+			if flags == 0 {
+				return failed // neither an acknowledgement nor more will come
+			}
 		}
 	}
 	return errEndless
@@ -190,8 +193,27 @@ func result(m *syscall.NetlinkMessage) error {
 	return errno
 }
 
-// addressFamilies are the kernel's numbers of the families.
+// addressFamilies are the kernel's numbers of the families. A dump of AF_UNSPEC has the
+// objects of both, and those of others, such as the rules of RTNL_FAMILY_IPMR.
 var addressFamilies = [...]uint8{plan.IPv4: unix.AF_INET, plan.IPv6: unix.AF_INET6}
+
+// familyOf is the family of an object, by the first byte of its header; ok is false
+// for one of another family.
+func familyOf(header []byte) (f plan.Family, ok bool) {
+	switch header[0] {
+	case unix.AF_INET:
+		return plan.IPv4, true
+	case unix.AF_INET6:
+		return plan.IPv6, true
+	}
+	return 0, false
+}
+
+// either says whether a filter for a family, of which AF_UNSPEC means both, lets an
+// object of f pass. A kernel without a family answers with the objects of others.
+func either(filter uint8, f plan.Family) bool {
+	return filter == unix.AF_UNSPEC || filter == addressFamilies[f]
+}
 
 // split separates the fixed header of a message from its attributes.
 func split(b []byte, size int) ([]byte, *netlink.AttributeDecoder, error) {

@@ -75,7 +75,7 @@ func TestAnswersThatAreTooLong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := newStrangeKernel(t, 1, tt.answer)
-			if all, err := k.routes(plan.IPv4, routeFilter{table: 9}); !errors.Is(err, tt.want) || len(all) != 0 {
+			if all, err := k.routes(routeFilter{table: 9}); !errors.Is(err, tt.want) || len(all) != 0 {
 				t.Errorf("%d routes, error %v, want %v", len(all), err, tt.want)
 			}
 		})
@@ -97,7 +97,7 @@ func TestARefusalOfWhatNobodySent(t *testing.T) {
 			binary.NativeEndian.PutUint16(m[6:], unix.NLM_F_ACK_TLVS)
 			write(far, m)
 		})
-		if _, err := k.routes(plan.IPv4, routeFilter{table: 9}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, err := k.routes(routeFilter{table: 9}); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("a request of %d bytes: error %v, want %s", length, err, want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestARefusalOfWhatNobodySent(t *testing.T) {
 
 func TestSilentKernel(t *testing.T) {
 	k := newStrangeKernel(t, 1000, func(uint32, *os.File) {})
-	if _, err := k.routes(plan.IPv4, routeFilter{table: 9}); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := k.routes(routeFilter{table: 9}); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("error %v, want that of a deadline", err)
 	}
 }

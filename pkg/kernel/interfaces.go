@@ -110,7 +110,7 @@ func (k *Kernel) deviceDefault(l *link, f plan.Family) error {
 	if len(l.addresses[f]) == 0 {
 		return nil
 	}
-	all, err := k.rules(f)
+	all, err := k.rules(addressFamilies[f])
 	if err != nil {
 		return err
 	}
@@ -181,16 +181,15 @@ func (k *Kernel) readLink(device string) (*link, error) {
 	if !d.Up {
 		return l, nil
 	}
-	for _, f := range plan.Families {
-		addresses, err := k.addresses(f, d.Index)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range addresses {
-			if a.Global {
-				l.addresses[f] = append(l.addresses[f], netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
-				l.connected[f] = append(l.connected[f], a.Network(f))
-			}
+	addresses, err := k.addresses(d.Index)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range addresses {
+		if a.Global {
+			f := plan.FamilyOf(a.Prefix.Addr())
+			l.addresses[f] = append(l.addresses[f], netifd.Address{Prefix: a.Prefix, Peer: a.Peer.Addr()})
+			l.connected[f] = append(l.connected[f], a.Network(f))
 		}
 	}
 	return l, nil
@@ -318,7 +317,7 @@ func (k *Kernel) readRoutes(l *link, f plan.Family) error {
 		return nil
 	}
 	beyond := 0
-	routes, err := k.routesThat(f, routeFilter{table: plan.Main, index: l.Index}, &beyond, func(r route) bool {
+	routes, err := k.routesThat(routeFilter{family: addressFamilies[f], table: plan.Main, index: l.Index}, &beyond, func(r route) bool {
 		return r.typ == unix.RTN_UNICAST && r.Dst != plan.LinkLocal && (r.Default() || slices.Contains(lineProtocols, r.protocol)) &&
 			(r.Gateway.IsValid() || !slices.Contains(l.connected[f], r.Dst))
 	})

@@ -114,27 +114,30 @@ func decodeDevice(b []byte) (plan.Device, error) {
 	return d, ad.Err()
 }
 
-// addresses lists the addresses of a family on all links, or on one.
-func (k *Kernel) addresses(f plan.Family, index int) ([]plan.Address, error) {
+// addresses lists the addresses on all links, or on one, those of IPv4 first.
+func (k *Kernel) addresses(index int) ([]plan.Address, error) {
 	header := make([]byte, unix.SizeofIfAddrmsg)
-	header[0] = addressFamilies[f]
 	binary.NativeEndian.PutUint32(header[4:], uint32(index))
 	all, err := dump(k.route, unix.RTM_GETADDR, header, nil, func(b []byte) (plan.Address, bool, error) {
-		a, family, err := decodeAddress(b)
-		// A kernel without IPv6 answers with the addresses of other families.
-		return a, family == addressFamilies[f] && (index == 0 || a.Index == index), err
+		a, ok, err := decodeAddress(b)
+		return a, ok && (index == 0 || a.Index == index), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s addresses: %w", f, err)
+		return nil, fmt.Errorf("addresses: %w", err)
 	}
 	return all, nil
 }
 
-// decodeAddress reads struct ifaddrmsg and its attributes.
-func decodeAddress(b []byte) (plan.Address, uint8, error) {
+// decodeAddress reads struct ifaddrmsg and its attributes. ok is false for an address of
+// another family.
+func decodeAddress(b []byte) (a plan.Address, ok bool, err error) {
 	header, ad, err := split(b, unix.SizeofIfAddrmsg)
 	if err != nil {
-		return plan.Address{}, 0, err
+		return a, false, err
+	}
+	f, ok := familyOf(header)
+	if !ok {
+		return a, false, nil
 	}
 	bits, scope := int(header[1]), header[3]
 	flags := uint32(header[2])
@@ -149,14 +152,14 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 			flags = ad.Uint32()
 		}
 	}
-	a := plan.Address{
+	a = plan.Address{
 		Index:         int(binary.NativeEndian.Uint32(header[4:])),
 		Global:        scope == unix.RT_SCOPE_UNIVERSE || scope == unix.RT_SCOPE_SITE,
 		Tentative:     flags&unix.IFA_F_TENTATIVE != 0,
 		Deprecated:    flags&unix.IFA_F_DEPRECATED != 0,
 		DADFailed:     flags&unix.IFA_F_DADFAILED != 0,
 		NoPrefixRoute: flags&unix.IFA_F_NOPREFIXROUTE != 0,
-		Temporary:     header[0] == unix.AF_INET6 && flags&unix.IFA_F_TEMPORARY != 0,
+		Temporary:     f == plan.IPv6 && flags&unix.IFA_F_TEMPORARY != 0,
 	}
 	// IFA_ADDRESS is the peer of a point-to-point address; IFA_LOCAL is
 	// missing for other IPv6 ones (include/uapi/linux/if_addr.h).
@@ -167,5 +170,5 @@ func decodeAddress(b []byte) (plan.Address, uint8, error) {
 		a.Peer = netip.PrefixFrom(peer, bits)
 	}
 	a.Prefix = netip.PrefixFrom(local, bits)
-	return a, header[0], ad.Err()
+	return a, true, ad.Err()
 }

@@ -68,8 +68,8 @@ func (k *Kernel) liveRoutes(f plan.Family, filter routeFilter, typ uint8, wanted
 	}
 	more := 0 // than anybody needs
 	routes, err := dump(k.route, unix.RTM_GETROUTE, body, &more, func(b []byte) (route, bool, error) {
-		r, ok, err := decodeRoute(b, f)
-		return r, ok && r.Table == filter.table && (filter.protocol == 0 || r.protocol == filter.protocol) && (typ == 0 || b[7] == typ) &&
+		r, ok, err := decodeRoute(b)
+		return r, ok && r.Family == f && r.Table == filter.table && (filter.protocol == 0 || r.protocol == filter.protocol) && (typ == 0 || b[7] == typ) &&
 			binary.NativeEndian.Uint32(b[8:])&(unix.RTNH_F_DEAD|unix.RTNH_F_LINKDOWN) == 0 && wanted(&r), err
 	})
 	if err != nil && !errors.Is(err, unix.ENOENT) {

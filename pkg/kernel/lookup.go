@@ -48,9 +48,8 @@ func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {
 	if err != nil {
 		return a, err
 	}
-	f := plan.FamilyOf(q.Dst)
 	var way route
-	if err := k.answered(f, body, &way); err != nil {
+	if err := k.answered(body, &way); err != nil {
 		return a, err
 	}
 	a = explain.Answer{Table: way.Table, Type: way.typ, Gateway: way.Gateway, Src: way.Src}
@@ -58,7 +57,7 @@ func (k *Kernel) ask(q *explain.Query) (a explain.Answer, err error) {
 		return a, err
 	}
 	binary.NativeEndian.PutUint32(body[8:], binary.NativeEndian.Uint32(body[8:])|unix.RTM_F_FIB_MATCH)
-	err = k.answered(f, body, &way)
+	err = k.answered(body, &way)
 	if errors.Is(err, unix.EHOSTUNREACH) {
 		a.Table = 0
 		return a, nil
@@ -106,7 +105,7 @@ func (k *Kernel) encodeQuery(q *explain.Query) ([]byte, error) {
 
 // answered sends the request of a lookup. A reply says "cloned" of the way, which is
 // no route of a table, so that decodeRoute would pass over it.
-func (k *Kernel) answered(f plan.Family, body []byte, answer *route) error {
+func (k *Kernel) answered(body []byte, answer *route) error {
 	return k.route.get(unix.RTM_GETROUTE, body, func(b []byte) error {
 		if len(b) < unix.SizeofRtMsg {
 			return fmt.Errorf("message of %d bytes", len(b))
@@ -114,7 +113,7 @@ func (k *Kernel) answered(f plan.Family, body []byte, answer *route) error {
 		b = append([]byte(nil), b...)
 		b[2], b[3] = 0, 0 // the source that was asked for, and the type of service
 		binary.NativeEndian.PutUint32(b[8:], binary.NativeEndian.Uint32(b[8:])&^unix.RTM_F_CLONED)
-		r, _, err := decodeRoute(b, f)
+		r, _, err := decodeRoute(b)
 		*answer = r
 		return err
 	})
@@ -124,7 +123,7 @@ func (k *Kernel) answered(f plan.Family, body []byte, answer *route) error {
 // all of them. A table that does not exist has none. It needs no privilege.
 func (k *Kernel) TableRoutes(f plan.Family, table uint32) (first []explain.AnyRoute, count int, err error) {
 	more := 0
-	routes, err := k.routesThat(f, routeFilter{table: table}, &more, func(route) bool { return true })
+	routes, err := k.routesThat(routeFilter{family: addressFamilies[f], table: table}, &more, func(route) bool { return true })
 	if err != nil {
 		return nil, 0, err
 	}

@@ -103,7 +103,7 @@ func (k *Kernel) matchedRoute(dst netip.Addr, index int) (r route, refused bool,
 	if err != nil {
 		return r, false, err
 	}
-	err = k.answered(f, body, &r)
+	err = k.answered(body, &r)
 	if refusal(err) != 0 {
 		return r, true, nil
 	}

@@ -70,7 +70,7 @@ func (f *filter) route(m *syscall.NetlinkMessage) bool {
 
 // rule leaves out foreign rules: none of them changes what is wanted.
 func (f *filter) rule(m *syscall.NetlinkMessage) bool {
-	_, protocol, err := decodeRule(m.Data, plan.IPv4)
+	_, protocol, err := decodeRule(m.Data)
 	return err != nil || protocol == plan.Protocol && f.deletedByOther(m, unix.RTM_DELRULE)
 }
 

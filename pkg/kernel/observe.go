@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -42,10 +44,8 @@ func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 			return plan.State{}, err
 		}
 	}
-	for _, f := range plan.Families {
-		if err := o.family(f); err != nil {
-			return plan.State{}, err
-		}
+	if err := o.families(); err != nil {
+		return plan.State{}, err
 	}
 	if err := o.endpoints(); err != nil {
 		return plan.State{}, err
@@ -56,42 +56,54 @@ func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 	return o.State, nil
 }
 
-// family reads addresses, rules and routes, and the devices that they name.
-func (o *observation) family(f plan.Family) error {
-	addresses, err := o.addresses(f, 0)
+// families reads addresses, rules and routes, and the devices that they name, of both
+// families in the same dumps.
+func (o *observation) families() (err error) {
+	if o.Addresses, err = o.addresses(0); err != nil {
+		return err
+	}
+	rules, err := o.rules(unix.AF_UNSPEC)
 	if err != nil {
 		return err
 	}
-	o.Addresses = append(o.Addresses, addresses...)
-	rules, err := o.rules(f)
-	if err != nil {
-		return err
+	var tables []uint32
+	needed := make(map[uint32][2]bool)
+	need := func(f plan.Family, table uint32) {
+		n, known := needed[table]
+		if !known {
+			tables = append(tables, table)
+		}
+		n[f] = true
+		needed[table] = n
 	}
-	tables := append([]uint32(nil), o.req.Tables[f]...)
+	for _, f := range plan.Families {
+		for _, table := range o.req.Tables[f] {
+			need(f, table)
+		}
+	}
 	for _, r := range rules {
 		if !r.plain {
 			continue
 		}
 		o.Rules = append(o.Rules, r.Rule)
-		tables = append(tables, r.Table)
+		need(r.Family, r.Table)
 		if err := o.needName(r.OIF); err != nil {
 			return err
 		}
 	}
-	if err := o.routed(f); err != nil {
+	if err := o.routed(); err != nil {
 		return err
 	}
 	if o.req.Default {
-		if err := o.mainDefault(f); err != nil {
-			return err
+		for _, f := range plan.Families {
+			if err := o.mainDefault(f); err != nil {
+				return err
+			}
 		}
 	}
-	destinations := o.req.Destinations(f, addresses)
-	for i, table := range tables {
-		if slices.Contains(tables[:i], table) {
-			continue
-		}
-		if err := o.table(f, table, destinations); err != nil {
+	destinations := o.req.Destinations(o.Addresses)
+	for _, table := range tables {
+		if err := o.table(table, needed[table], destinations); err != nil {
 			return err
 		}
 	}
@@ -100,10 +112,10 @@ func (o *observation) family(f plan.Family) error {
 
 // routed asks for the networks of addresses for which the kernel has made no route:
 // netifd and NetworkManager make theirs themselves.
-func (o *observation) routed(f plan.Family) (err error) {
+func (o *observation) routed() (err error) {
 	for i := range o.Addresses {
 		a := &o.Addresses[i]
-		if plan.FamilyOf(a.Prefix.Addr()) != f || !a.NoPrefixRoute || !a.Global || a.Prefix.IsSingleIP() {
+		if !a.NoPrefixRoute || !a.Global || a.Prefix.IsSingleIP() {
 			continue
 		}
 		if a.Routed, err = o.onLink(a); err != nil {
@@ -128,11 +140,17 @@ func (o *observation) mainDefault(f plan.Family) (err error) {
 
 // table reads one table. The kernel's own hold no managed routes, and may be long; so
 // may any other be, by foreign routes, of which few matter.
-func (o *observation) table(f plan.Family, table uint32, destinations map[netip.Prefix]bool) error {
+func (o *observation) table(table uint32, needed [2]bool, destinations map[netip.Prefix]bool) error {
 	if config.ReservedTable(table) {
 		return nil
 	}
-	routes, err := o.routesThat(f, routeFilter{table: table}, nil, func(r route) bool { return r.managed() || destinations[r.Dst] })
+	filter := routeFilter{table: table}
+	for _, f := range plan.Families {
+		if !needed[1-f] {
+			filter.family = addressFamilies[f]
+		}
+	}
+	routes, err := o.routesThat(filter, nil, func(r route) bool { return r.managed() || destinations[r.Dst] })
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ const rtaNHID = 30
 // routeFilter says which routes the kernel puts into a dump; zero values ask
 // for all of them.
 type routeFilter struct {
+	family   uint8 // AF_UNSPEC: both
 	table    uint32
 	index    int
 	protocol uint8
@@ -46,15 +47,15 @@ func (r *route) managed() bool { return r.protocol == plan.Protocol && r.plain }
 
 // routes dumps routes. A table that does not exist, and a device that
 // does not, have none. The names of the devices are not filled in.
-func (k *Kernel) routes(f plan.Family, filter routeFilter) ([]route, error) {
-	return k.routesThat(f, filter, nil, func(route) bool { return true })
+func (k *Kernel) routes(filter routeFilter) ([]route, error) {
+	return k.routesThat(filter, nil, func(route) bool { return true })
 }
 
 // routesThat keeps only some of them: a foreign table may hold any number. For
 // more see dump.
-func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted func(route) bool) ([]route, error) {
+func (k *Kernel) routesThat(filter routeFilter, more *int, wanted func(route) bool) ([]route, error) {
 	header := make([]byte, unix.SizeofRtMsg)
-	header[0], header[5] = addressFamilies[f], filter.protocol
+	header[0], header[5] = filter.family, filter.protocol
 	ae := netlink.NewAttributeEncoder()
 	if filter.table != 0 {
 		ae.Uint32(unix.RTA_TABLE, filter.table)
@@ -67,9 +68,9 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted
 		return nil, err
 	}
 	all, err := dump(k.route, unix.RTM_GETROUTE, body, more, func(b []byte) (route, bool, error) {
-		r, ok, err := decodeRoute(b, f)
+		r, ok, err := decodeRoute(b)
 		// A kernel that does not know a filter sends everything.
-		ok = ok && (filter.table == 0 || r.Table == filter.table) &&
+		ok = ok && either(filter.family, r.Family) && (filter.table == 0 || r.Table == filter.table) &&
 			(filter.protocol == 0 || r.protocol == filter.protocol) &&
 			(filter.index == 0 || r.Index == 0 || r.Index == filter.index) && wanted(r)
 		return r, ok, err
@@ -78,7 +79,7 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted
 	case errors.Is(err, unix.ENOENT), filter.index != 0 && errors.Is(err, unix.ENODEV):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s routes of table %d: %w", f, filter.table, err)
+		return nil, fmt.Errorf("routes of table %d: %w", filter.table, err)
 	}
 	return all, nil
 }
@@ -86,13 +87,14 @@ func (k *Kernel) routesThat(f plan.Family, filter routeFilter, more *int, wanted
 // decodeRoute reads struct rtmsg and its attributes. ok is false for a route
 // of another family, a cached one, and one for some type of service or source
 // prefix only: such a route is none of the managed ones.
-func decodeRoute(b []byte, f plan.Family) (r route, ok bool, err error) {
+func decodeRoute(b []byte) (r route, ok bool, err error) {
 	header, ad, err := split(b, unix.SizeofRtMsg)
 	if err != nil {
 		return r, false, err
 	}
 	flags := binary.NativeEndian.Uint32(header[8:])
-	if header[0] != addressFamilies[f] || header[2] != 0 || header[3] != 0 || flags&unix.RTM_F_CLONED != 0 {
+	f, ok := familyOf(header)
+	if !ok || header[2] != 0 || header[3] != 0 || flags&unix.RTM_F_CLONED != 0 {
 		return r, false, nil
 	}
 	r.Family, r.Table, r.protocol, r.typ = f, uint32(header[4]), header[5], header[7]
@@ -209,7 +211,7 @@ func (k *Kernel) putRoute(r plan.Route, flag netlink.HeaderFlags) error {
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	there, dumpErr := k.routes(r.Family, routeFilter{table: r.Table, protocol: plan.Protocol})
+	there, dumpErr := k.routes(routeFilter{family: addressFamilies[r.Family], table: r.Table, protocol: plan.Protocol})
 	if dumpErr != nil {
 		return errors.Join(err, dumpErr)
 	}
@@ -239,16 +241,11 @@ func (k *Kernel) deleteRoute(r plan.Route) error {
 // no particular order. The kernel walks every route of the namespace for it.
 func (k *Kernel) OwnTables() ([2][]uint32, error) {
 	var tables [2][]uint32
-	for _, f := range plan.Families {
-		routes, err := k.routes(f, routeFilter{protocol: plan.Protocol})
-		if err != nil {
-			return tables, err
-		}
-		for _, r := range routes {
-			if !slices.Contains(tables[f], r.Table) {
-				tables[f] = append(tables[f], r.Table)
-			}
+	routes, err := k.routes(routeFilter{protocol: plan.Protocol})
+	for _, r := range routes {
+		if all := &tables[r.Family]; !slices.Contains(*all, r.Table) {
+			*all = append(*all, r.Table)
 		}
 	}
-	return tables, nil
+	return tables, err
 }

@@ -29,26 +29,32 @@ type rule struct {
 	plain bool
 }
 
-// rules lists the rules of protocol 77, in the kernel's order. The kernel
-// cannot filter them (fib_valid_dumprule_req in net/core/fib_rules.c).
-func (k *Kernel) rules(f plan.Family) ([]rule, error) {
+// rules lists the rules of protocol 77 of a family, or of both (AF_UNSPEC), in the
+// kernel's order. The kernel cannot filter them (fib_valid_dumprule_req in
+// net/core/fib_rules.c).
+func (k *Kernel) rules(family uint8) ([]rule, error) {
 	header := make([]byte, sizeofRuleHdr)
-	header[0] = addressFamilies[f]
+	header[0] = family
 	all, err := dump(k.route, unix.RTM_GETRULE, header, nil, func(b []byte) (rule, bool, error) {
-		r, protocol, err := decodeRule(b, f)
-		return r, protocol == plan.Protocol, err
+		r, protocol, err := decodeRule(b)
+		return r, protocol == plan.Protocol && either(family, r.Family), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s rules: %w", f, err)
+		return nil, fmt.Errorf("rules: %w", err)
 	}
 	return all, nil
 }
 
-// decodeRule reads struct fib_rule_hdr and its attributes.
-func decodeRule(b []byte, f plan.Family) (r rule, protocol uint8, err error) {
+// decodeRule reads struct fib_rule_hdr and its attributes. A rule of another family has
+// no protocol.
+func decodeRule(b []byte) (r rule, protocol uint8, err error) {
 	header, ad, err := split(b, sizeofRuleHdr)
 	if err != nil {
 		return r, 0, err
+	}
+	f, ok := familyOf(header)
+	if !ok {
+		return r, 0, nil
 	}
 	r.Family, r.Suppress, r.Table = f, -1, uint32(header[4])
 	r.lookup = header[7] == unix.FR_ACT_TO_TBL
@@ -143,7 +149,7 @@ func (k *Kernel) addRule(r plan.Rule) error {
 	if !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	there, dumpErr := k.rules(r.Family)
+	there, dumpErr := k.rules(addressFamilies[r.Family])
 	if dumpErr != nil {
 		return errors.Join(err, dumpErr)
 	}
@@ -162,7 +168,7 @@ var errShadowed = errors.New("a foreign rule of the same protocol comes before i
 // first rule that matches: "from all" also names "from A". So managed rules
 // that would be hit in its place are deleted with it and added again.
 func (k *Kernel) deleteRule(r plan.Rule) error {
-	there, err := k.rules(r.Family)
+	there, err := k.rules(addressFamilies[r.Family])
 	if err != nil {
 		return err
 	}

@@ -215,7 +215,7 @@ func TestAFamilyThatTheKernelLacksHasNoRules(t *testing.T) {
 	body := make([]byte, sizeofRuleHdr)
 	body[0] = unix.AF_X25
 	got, err := dump(r.Kernel.route, unix.RTM_GETRULE, body, nil, func(b []byte) (rule, bool, error) {
-		rule, _, err := decodeRule(b, plan.IPv4)
+		rule, _, err := decodeRule(b)
 		return rule, true, err
 	})
 	r.must(err)

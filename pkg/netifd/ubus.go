@@ -88,7 +88,7 @@ type Question struct {
 	err            error // why it could not begin
 	bus            *ubus.Client
 	process        *child.Process
-	caller, ctx    context.Context // ctx ends with the time for the call
+	caller, ctx    context.Context // ctx ends with the time for the program
 	cancel         context.CancelFunc
 	stdout, stderr capped
 }
@@ -99,10 +99,9 @@ type Question struct {
 // OpenWrt.
 func Ask(ctx context.Context, socket string) *Question {
 	q := &Question{caller: ctx}
-	q.ctx, q.cancel = context.WithTimeout(ctx, busTimeout)
 	for _, path := range sockets(socket) {
 		var err error
-		if q.bus, err = ubus.Dial(q.ctx, path); errors.Is(err, fs.ErrNotExist) {
+		if q.bus, err = ubus.Dial(ctx, path, busTimeout); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
@@ -120,7 +119,6 @@ func Ask(ctx context.Context, socket string) *Question {
 		}
 		return q
 	}
-	q.close()
 	q.start()
 	return q
 }
@@ -131,7 +129,6 @@ func (q *Question) close() {
 		_ = q.bus.Close()
 		q.bus = nil
 	}
-	q.cancel()
 }
 
 // misunderstood asks the program in place of the socket.

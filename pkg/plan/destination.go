@@ -4,11 +4,11 @@ package plan
 
 import "net/netip"
 
-// Destinations are all that a managed route may have in a family while the kernel has
-// these addresses. A foreign route to any other one is in no route's way, however many
+// Destinations are all that a managed route may have while the kernel has these
+// addresses. A foreign route to any other one is in no route's way, however many
 // of them a table holds.
-func (r *Request) Destinations(f Family, addresses []Address) map[netip.Prefix]bool {
-	all := map[netip.Prefix]bool{f.everything(): true, LinkLocal: true}
+func (r *Request) Destinations(addresses []Address) map[netip.Prefix]bool {
+	all := map[netip.Prefix]bool{IPv4.everything(): true, IPv6.everything(): true, LinkLocal: true}
 	for i := range r.Lines {
 		known := &r.Lines[i].Netifd
 		for k := range known.Routes {

@@ -152,7 +152,7 @@ func (s *scene) apply() []string {
 	request := Needs(in.Config, in.Lines, nil)
 	var lines []string
 	for i, op := range r.Ops {
-		if op.Object == ObjectRoute && op.Action != Delete && !request.Destinations(op.Route.Family, in.State.Addresses)[op.Route.Dst] {
+		if op.Object == ObjectRoute && op.Action != Delete && !request.Destinations(in.State.Addresses)[op.Route.Dst] {
 			s.t.Errorf("a route of others to its destination is not looked for: %s", op)
 		}
 		for _, before := range op.After {

@@ -76,21 +76,23 @@ const maxForeign = 64
 // It has no poller: the bus answers within a tenth of a millisecond or so, and a poller
 // would cost an event more system calls than it has of the bus.
 type Client struct {
-	fd  int
-	ctx context.Context
-	seq uint16
+	fd       int
+	ctx      context.Context
+	deadline time.Time
+	seq      uint16
 }
 
 // Dial connects, and waits until ubusd has greeted. Everything that the client does
-// ends with ctx, which should have a deadline. The error is os.ErrNotExist where there
-// is no such file.
-func Dial(ctx context.Context, path string) (*Client, error) {
+// ends with ctx or after the timeout, with context.DeadlineExceeded. (A context that has
+// the deadline itself would start a timer, and with it the poller.) The error is
+// os.ErrNotExist where there is no such file.
+func Dial(ctx context.Context, path string, timeout time.Duration) (*Client, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("ubus: %w", err)
 	}
-	c := &Client{fd: fd, ctx: ctx}
-	if err := connect(ctx, fd, path); err != nil {
+	c := &Client{fd: fd, ctx: ctx, deadline: time.Now().Add(timeout)}
+	if err := c.connect(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("ubus: connecting to %s: %w", path, err), c.Close())
 	}
 	if err := c.hello(); err != nil {
@@ -104,18 +106,28 @@ const connectRetry = 10 * time.Millisecond
 
 // connect waits while ubusd has not taken the connections before this one
 // (unix_stream_connect in net/unix/af_unix.c answers EAGAIN then).
-func connect(ctx context.Context, fd int, path string) error {
+func (c *Client) connect(path string) error {
 	for {
-		err := unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+		err := unix.Connect(c.fd, &unix.SockaddrUnix{Name: path})
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(connectRetry):
+		if err := c.ended(); err != nil {
+			return err
 		}
+		time.Sleep(connectRetry)
 	}
+}
+
+// ended is why the client has to give up.
+func (c *Client) ended() error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	if time.Now().After(c.deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Close ends the connection.
@@ -292,13 +304,11 @@ func (c *Client) whenReady(event int16, try func() (int, error)) (int, error) {
 			continue
 		case !errors.Is(err, unix.EAGAIN):
 			return max(n, 0), err
-		case c.ctx.Err() != nil:
-			return 0, c.ctx.Err()
 		}
-		wait := interruptEvery
-		if deadline, ok := c.ctx.Deadline(); ok {
-			wait = min(wait, time.Until(deadline)+time.Millisecond)
+		if err := c.ended(); err != nil {
+			return 0, err
 		}
+		wait := min(interruptEvery, time.Until(c.deadline)+time.Millisecond)
 		fds := []unix.PollFd{{Fd: int32(c.fd), Events: event}}
 		if _, err := unix.Poll(fds, int(max(wait, 0).Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
 			return 0, fmt.Errorf("poll: %w", err)

@@ -43,9 +43,7 @@ func replay(t testing.TB, messages []ubusd.Message) func(net.Conn) {
 
 func dial(t testing.TB, path string) *Client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	c, err := Dial(ctx, path)
+	c, err := Dial(t.Context(), path, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +135,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	if _, err := c.Answer(); !errors.Is(err, MethodNotFound) {
 		t.Errorf("%v, want %v", err, MethodNotFound)
 	}
-	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "none"), time.Minute); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no socket: %v", err)
 	}
 }
@@ -193,9 +191,7 @@ func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			err := ask(ctx, ubusd.Listen(t, tt.serve))
+			err := ask(t.Context(), ubusd.Listen(t, tt.serve), time.Minute)
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %v %s", err, tt.want, tt.text)
 			}
@@ -211,13 +207,13 @@ func TestWhatDoesNotSpeakAsUbusd(t *testing.T) {
 		write(c, all[5].Data[20:], patched(all[3], 3, 2))
 		_, _ = c.Read(make([]byte, 1))
 	})
-	if err := ask(t.Context(), path); err != nil {
+	if err := ask(t.Context(), path, time.Minute); err != nil {
 		t.Error(err)
 	}
 }
 
-func ask(ctx context.Context, path string) error {
-	c, err := Dial(ctx, path)
+func ask(ctx context.Context, path string, timeout time.Duration) error {
+	c, err := Dial(ctx, path, timeout)
 	if err != nil {
 		return err
 	}
@@ -229,7 +225,7 @@ func ask(ctx context.Context, path string) error {
 	return err
 }
 
-// TestSilence ends with the context, whatever is being waited for.
+// TestSilence ends with the timeout or the context, whatever is being waited for.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	all := ubusd.Session(t)
@@ -244,14 +240,12 @@ func TestSilence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			if err := ask(ctx, ubusd.Listen(t, serve)); !errors.Is(err, context.DeadlineExceeded) {
+			if err := ask(t.Context(), ubusd.Listen(t, serve), 50*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v, want %v", err, context.DeadlineExceeded)
 			}
-			ctx, cancel = context.WithCancel(t.Context())
+			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(50*time.Millisecond, cancel)
-			if err := ask(ctx, ubusd.Listen(t, serve)); !errors.Is(err, context.Canceled) {
+			if err := ask(ctx, ubusd.Listen(t, serve), time.Minute); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, want %v", err, context.Canceled)
 			}
 		})

@@ -3,7 +3,7 @@
 // Package ubus is a client of ubusd, OpenWrt's message bus: it invokes a method
 // without arguments, and gives the answer as typed values.
 //
-//	c, err := ubus.Dial(ctx, "/var/run/ubus/ubus.sock")
+//	c, err := ubus.Dial(ctx, "/var/run/ubus/ubus.sock", 5*time.Second)
 //	err = c.Invoke("network.interface", "dump")
 //	answer, err := c.Answer() // answer.Get("interface").Items()
 //
