@@ -139,7 +139,7 @@ func (k *kernel) close() { _ = k.conn.Close() }
 // those of IPv6 sockets. fn must not keep the bytes.
 func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) error {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if err := k.ask(netlink.Dump, encodeRequest(family, protocol, states), protocol, fn); err != nil {
+		if err := k.ask(sockDiagByFamily, netlink.Dump, encodeRequest(family, protocol, states), protocol, fn); err != nil {
 			return err
 		}
 	}
@@ -149,7 +149,7 @@ func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) err
 // exists tells whether there is a connection with this token.
 func (k *kernel) exists(token uint32) (bool, error) {
 	found := false
-	err := k.ask(netlink.Acknowledge, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
+	err := k.ask(sockDiagByFamily, netlink.Acknowledge, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
 		found = true
 		return nil
 	})
@@ -161,9 +161,9 @@ func (k *kernel) exists(token uint32) (bool, error) {
 
 // ask sends a request and calls fn with the body of every reply, as it comes:
 // the library's Receive would hold a whole dump in memory.
-func (k *kernel) ask(flags netlink.HeaderFlags, request []byte, protocol uint32, fn func([]byte) error) error {
+func (k *kernel) ask(typ netlink.HeaderType, flags netlink.HeaderFlags, request []byte, protocol uint32, fn func([]byte) error) error {
 	req, err := k.conn.Send(netlink.Message{
-		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | flags},
+		Header: netlink.Header{Type: typ, Flags: netlink.Request | flags},
 		Data:   request,
 	})
 	for n, done := 0, false; !done && err == nil; n++ {
