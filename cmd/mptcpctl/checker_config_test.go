@@ -41,6 +41,7 @@ type checkedConfig struct {
 	lines                     []*checkedLine
 	on, badGlobals            bool
 	watch, fullmesh, problems bool
+	laminar                   bool
 	subflows, accepted        int // -1: unset
 }
 
@@ -151,6 +152,7 @@ func (c *checkedConfig) globals(options map[string]string) {
 	}
 	c.watch = options["mptcp_watch"] == "1"
 	c.fullmesh = options["mptcp_path_manager"] == "fullmesh"
+	c.laminar = options["mptcp_laminar"] != "0"
 	for option, limit := range map[string]*int{"mptcp_subflows": &c.subflows, "mptcp_add_addr_accepted": &c.accepted} {
 		if word := options[option]; word != "" {
 			n, err := strconv.Atoi(word)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
@@ -58,6 +59,9 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 			if k.c.fullmesh {
 				w.flags |= mptcp.FlagFullmesh
 			}
+			if k.laminar() {
+				w.flags |= mptcp.FlagLaminar
+			}
 			if l.mode == "signal" {
 				w.flags = mptcp.FlagSignal
 			}
@@ -65,6 +69,20 @@ func (k *checking) wantEndpoints() (want []wantedSlot) {
 		}
 	}
 	return want
+}
+
+// laminar says whether the endpoints are: from 6.18 on, where announced addresses are
+// accepted and fullmesh is off. The laboratory has no connections, for which it would wait.
+func (k *checking) laminar() bool {
+	accepted := k.c.accepted
+	if accepted < 0 {
+		accepted = int(k.before.limits.AddAddrAccepted)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(kernel.Release(), "%d.%d", &major, &minor); err != nil {
+		k.fail("laboratory", "%v", err)
+	}
+	return k.c.laminar && accepted > 0 && !k.c.fullmesh && (major > 6 || major == 6 && minor >= 18)
 }
 
 // handoverWaits says whether a handover line waits in a family: a primary line is

@@ -29,6 +29,11 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
+	if healing.Differing > 0 {
+		if err := o.endDiffering(ctx, healing, name); err != nil || len(healing.WithoutSubflow) == 0 {
+			return err
+		}
+	}
 	if len(healing.WithoutSubflow) == 0 {
 		return o.printf("%s: nothing to heal: no connection over another line lacks a subflow here\n", name)
 	}
@@ -43,6 +48,14 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 		return err
 	}
 	return o.reportHealed(ctx, healing, name)
+}
+
+// endDiffering has settle end the subflows that have not heard of the line's mode.
+func (o *options) endDiffering(ctx context.Context, healing *reconcile.Healing, name string) error {
+	outcome, err := o.runner.Run(ctx, reconcile.Request{Flags: true})
+	o.warn(outcome.Warnings)
+	return errors.Join(err, o.printf("%s%s: subflows that differ from the line's mode are ended in the background: %d\n",
+		planText(outcome.Done), name, healing.Differing))
 }
 
 // confirm asks before live subflows are interrupted.
@@ -68,8 +81,12 @@ func (o *options) reportHealed(ctx context.Context, healing *reconcile.Healing, 
 		return err
 	}
 	err = o.printf("%s: %d of %d connections have a subflow here again\n", name, back, alive)
-	if err == nil && back == 0 && alive > 0 {
-		err = &exitError{code: exitFailed}
+	if back < alive {
+		err = errors.Join(err, o.runner.RememberVain(ctx, healing))
 	}
-	return err
+	if err != nil || back > 0 || alive == 0 {
+		return err
+	}
+	err = o.printf("%s: a new endpoint cannot help: nothing answers here, or the servers allow no subflow to their first address\n", name)
+	return errors.Join(err, &exitError{code: exitFailed})
 }

@@ -49,9 +49,9 @@ func obstructedMain() int {
 	return complain(unix.Exec("/proc/self/exe", append([]string{"mptcpctl"}, os.Args[1:]...), os.Environ()))
 }
 
-// obstacle says what becomes of a call, by its place and its number: an errno, or 0
+// obstacle says what becomes of a call, by its place and itself: an errno, or 0
 // to let it pass.
-type obstacle func(place int, nr int32) (fails unix.Errno, kills bool)
+type obstacle func(place int, call *seccompNotif) (fails unix.Errno, kills bool)
 
 // seccompNotif and seccompReply are those of include/uapi/linux/seccomp.h.
 type seccompNotif struct {
@@ -60,7 +60,7 @@ type seccompNotif struct {
 	Nr         int32
 	Arch       uint32
 	_          uint64
-	_          [6]uint64
+	Args       [6]uint64
 }
 
 type seccompReply struct {
@@ -104,11 +104,9 @@ func attend(pid int, o obstacle) (calls int, err error) {
 		return 0, err
 	}
 	defer unix.Close(pidfd)
-	listener := -1
-	for deadline := time.Now().Add(10 * time.Second); listener < 0; time.Sleep(time.Millisecond) {
-		if listener, err = unix.PidfdGetfd(pidfd, obstructedListener, 0); err != nil && time.Now().After(deadline) {
-			return 0, fmt.Errorf("no listener: %w", err)
-		}
+	listener, err := listenerOf(pidfd)
+	if err != nil {
+		return 0, err
 	}
 	for {
 		ready := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
@@ -130,12 +128,25 @@ func attend(pid int, o obstacle) (calls int, err error) {
 	}
 }
 
+// listenerOf is the listener of a process that may have just started.
+func listenerOf(pidfd int) (int, error) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		listener, err := unix.PidfdGetfd(pidfd, obstructedListener, 0)
+		if err == nil {
+			return listener, nil
+		}
+		if time.Now().After(deadline) {
+			return -1, fmt.Errorf("no listener: %w", err)
+		}
+	}
+}
+
 // letPass answers for what a process has started before it ended: settle is under the
 // same filter, and would wait while it holds the lock. The listener hangs up with
 // the last of them.
 func letPass(listener int) {
 	defer unix.Close(listener)
-	nothing := func(int, int32) (unix.Errno, bool) { return 0, false }
+	nothing := func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }
 	for calls := 0; ; {
 		ready := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
 		_, err := unix.Poll(ready, -1)
@@ -157,7 +168,7 @@ func answer(listener, pid int, calls *int, o obstacle) error {
 	}
 	reply := seccompReply{ID: n.ID, Flags: notifContinue}
 	if slices.Contains(netlinkCalls, uint32(n.Nr)) {
-		fails, kills := o(*calls, n.Nr)
+		fails, kills := o(*calls, &n)
 		*calls++
 		if kills {
 			return unix.Kill(pid, unix.SIGKILL)

@@ -61,11 +61,11 @@ func (s *stage) fails(p passage, want string, total, at, nth int) (sent bool) {
 	s.Helper()
 	s.set(p)
 	var errno unix.Errno
-	code, printed, _, err := s.obstructed(func(place int, nr int32) (unix.Errno, bool) {
+	code, printed, _, err := s.obstructed(func(place int, call *seccompNotif) (unix.Errno, bool) {
 		if place != at {
 			return 0, false
 		}
-		sent = sends(nr)
+		sent = sends(call.Nr)
 		table := receiveErrnos
 		if sent {
 			table = sendErrnos

@@ -23,7 +23,9 @@ type livePassage struct {
 }
 
 const (
-	lines12  = "10.0.1.2 10.0.2.2"
+	lines12 = "10.0.1.2 10.0.2.2"
+	// A line that is off when a connection begins over it has two subflows later.
+	offFirst = "run iface wan1 off"
 	killRate = 1 << 20  // bytes per second each way
 	killLoad = 64 << 10 // bytes that a connection that lives carries each way
 )
@@ -35,6 +37,7 @@ var livePassages = []livePassage{
 	{passage{"a device comes back", []string{"fault remove-device wan2"}, []string{"fault return-device wan2"}}, "10.0.1.2", lines12, "10.0.1.2"},
 	{passage{"the primary lines are lost", nil, []string{"fault unplug wan1", "fault unplug wan2"}}, lines12, "10.0.3.2", ""},
 	{passage{"modes change", nil, []string{"option wan1 multipath backup", "option wan2 multipath master"}}, lines12, lines12, lines12},
+	{passage{"the mode of a line with two subflows changes", []string{offFirst}, []string{"run iface wan1 --reset", "option wan1 multipath backup"}}, lines12, lines12, "10.0.2.2"},
 	{passage{"tables change", nil, []string{"shift"}}, lines12, lines12, lines12},
 	{passage{"a renewal changes an address", nil, []string{"fault address wan2 10.0.2.77/24"}}, lines12, "10.0.1.2 10.0.2.77", "10.0.1.2"},
 	{passage{"a metric changes", nil, []string{"fault metric wan2 7"}}, lines12, lines12, lines12},
@@ -79,7 +82,11 @@ func newLiveStage(t *testing.T, p livePassage) *liveStage {
 		s.play(step)
 	}
 	s.check(s.serve())
-	running, err := s.Router.StartTransfer(s.connections.ctx, netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: killRate})
+	transfer := netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: killRate}
+	if slices.Contains(p.from, offFirst) {
+		transfer.From = wan1Addr
+	}
+	running, err := s.Router.StartTransfer(s.connections.ctx, transfer)
 	s.check(err)
 	s.running, s.connections.running = running, append(s.connections.running, running)
 	s.await(p.at)
@@ -137,6 +144,16 @@ func (s *liveStage) lives() {
 	for _, address := range strings.Fields(s.kept) {
 		if now[address] != s.before[address] {
 			s.Errorf("the subflow on %s is another one", address)
+		}
+	}
+	for deadline := time.Now().Add(awaitTimeout); ; time.Sleep(awaitPoll) {
+		n := 0
+		s.check(s.Router.Do(func() (err error) { n, err = differing(); return err }))
+		if n == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			s.Fatalf("%d subflows differ from the flags of their endpoints", n)
 		}
 	}
 	s.carries()

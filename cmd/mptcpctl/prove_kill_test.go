@@ -35,6 +35,7 @@ var passages = []passage{
 		"shift", "option wan1 multipath on", "option wan2 multipath master", "option wan3 multipath off",
 		"option wan4 multipath on", "option globals mptcp_path_manager fullmesh", "option globals mptcp_subflows 5",
 	}},
+	{"endpoints are exchanged", []string{"run apply"}, []string{"option globals mptcp_add_addr_accepted 2", "option wan3 multipath signal"}},
 	{"the primary lines are lost", []string{"run apply"}, []string{"netifd wan1 down", "netifd wan2 down", "netifd wan3 down"}},
 	{"all lines are lost", []string{"run apply"}, []string{"netifd wan1 down", "netifd wan2 down", "netifd wan3 down", "netifd wan4 down"}},
 	{"lines come back after all were lost", []string{
@@ -204,7 +205,7 @@ func (s *stage) undisturbed(p passage) (world string, messages int) {
 // whole lets a run come to its end, and counts its messages.
 func (s *stage) whole() int {
 	s.Helper()
-	code, printed, messages, err := s.obstructed(func(int, int32) (unix.Errno, bool) { return 0, false }, "apply")
+	code, printed, messages, err := s.obstructed(func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }, "apply")
 	s.check(err)
 	if code != 0 || printed == "" {
 		s.Fatalf("exit code %d\n%s", code, printed)
@@ -216,7 +217,7 @@ func (s *stage) whole() int {
 // reply that is late is asked for twice, so that there are a few more or less.
 func (s *stage) kill(at, messages int) {
 	s.Helper()
-	code, printed, _, err := s.obstructed(func(place int, _ int32) (unix.Errno, bool) { return 0, place == at }, "apply")
+	code, printed, _, err := s.obstructed(func(place int, _ *seccompNotif) (unix.Errno, bool) { return 0, place == at }, "apply")
 	s.check(err)
 	if code != -1 && (code != 0 || at <= messages*9/10) {
 		s.Fatalf("message %d of %d: not killed: %d\n%s", at, messages, code, printed)

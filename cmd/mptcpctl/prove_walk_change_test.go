@@ -149,7 +149,7 @@ func (w *walker) word(n int) {
 }
 
 func (w *walker) global() {
-	switch w.IntN(9) {
+	switch w.IntN(10) {
 	case 0, 1:
 		w.add("walk shift")
 	case 2:
@@ -169,6 +169,8 @@ func (w *walker) global() {
 	case 7:
 		w.add("walk forget")
 	case 8:
+		w.add("walk option globals mptcp_laminar %s", w.pick("0", "1", ""))
+	case 9:
 		if !w.watched { // it puts back what flush removes
 			w.add("walk run flush")
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -21,17 +22,19 @@ import (
 type connections struct {
 	server  *netlab.Server
 	running []*netlab.Running
+	silent  []net.Conn
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
 
 // cmdConnect opens connections from the router to the far server, which carry
 // a trickle both ways until the script ends or says disconnect. Words are
-// "count:N", "from:ADDRESS", "ipv6", "tcp", and "rate:N" in bytes per second.
+// "count:N", "from:ADDRESS", "ipv6", "tcp", "rate:N" in bytes per second, and "silent"
+// for connections that carry nothing.
 func cmdConnect(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	transfer := netlab.Transfer{Up: netlab.Endless, Down: netlab.Endless, Rate: 64 << 10}
-	count := 1
+	count, silent := 1, false
 	for _, word := range args {
 		key, value, _ := strings.Cut(word, ":")
 		var err error
@@ -46,6 +49,8 @@ func cmdConnect(ts *testscript.TestScript, neg bool, args []string) {
 			transfer.Server = netlab.Addr6
 		case "tcp":
 			transfer.TCP = true
+		case "silent":
+			silent = true
 		default:
 			err = fmt.Errorf("unknown word %q", word)
 		}
@@ -56,10 +61,27 @@ func cmdConnect(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(s.serve())
 	for range count {
+		if silent {
+			ts.Check(s.dial())
+			continue
+		}
 		running, err := s.Router.StartTransfer(s.connections.ctx, transfer)
 		ts.Check(err)
 		s.connections.running = append(s.connections.running, running)
 	}
+}
+
+// dial opens a connection to the far server and sends nothing.
+func (s *script) dial() error {
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(true)
+	return s.Router.Do(func() error {
+		conn, err := dialer.DialContext(s.connections.ctx, "tcp", netlab.Addr4.String())
+		if err == nil {
+			s.connections.silent = append(s.connections.silent, conn)
+		}
+		return err
+	})
 }
 
 // serve starts the far server once.
@@ -84,6 +106,9 @@ func (c *connections) close() error {
 		return nil
 	}
 	c.cancel()
+	for _, conn := range c.silent {
+		_ = conn.Close()
+	}
 	for _, running := range c.running {
 		// A connection that the script broke or reset is no failure.
 		if _, err := running.Wait(); errors.Is(err, netlab.ErrNotMultipath) {

@@ -45,6 +45,7 @@ const commandTimeout = time.Minute
 //	foreign FILE [ID...]    saves all in the kernel that is not ours
 //	await WHAT PATTERN      waits till what "kernel WHAT" prints matches, or the
 //	                        number of "processes", or of the "zombies" of watch
+//	server PROGRAM ARG...   any program on the far server
 //	sysctl NAME [VALUE]     prints or writes a setting of the router
 //	listen, heard           asserts that something was written since listen
 //	log                     prints what has come into the system log, which must be something
@@ -81,7 +82,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter,
+			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter, "server": cmdServer,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
@@ -288,6 +289,19 @@ func cmdRouter(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	s := of(ts)
 	s.run(ts, neg, s.Command(ctx, args[0], args[1:]...))
+}
+
+// cmdServer runs a program on the far server.
+func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: server PROGRAM ARG...")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	out, err := of(ts).Server.Output(ctx, args[0], args[1:]...)
+	if err != nil {
+		ts.Fatalf("server %q: %v\n%s", args, err, out)
+	}
 }
 
 func cmdWithout(ts *testscript.TestScript, neg bool, args []string) {

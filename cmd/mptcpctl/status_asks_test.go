@@ -18,8 +18,8 @@ func TestStatusListsTheSubflowsOnce(t *testing.T) {
 	s.play("option globals mptcp_path_manager fullmesh")
 	sent := func(command string) (n int) {
 		t.Helper()
-		code, printed, _, err := s.obstructed(func(_ int, nr int32) (unix.Errno, bool) {
-			if sends(nr) {
+		code, printed, _, err := s.obstructed(func(_ int, call *seccompNotif) (unix.Errno, bool) {
+			if sends(call.Nr) {
 				n++
 			}
 			return 0, false

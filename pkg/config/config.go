@@ -36,6 +36,9 @@ type Globals struct {
 	Multipath bool
 	// Fullmesh adds the fullmesh flag to subflow endpoints.
 	Fullmesh bool
+	// Laminar adds the laminar flag to subflow endpoints, where the kernel has it and
+	// announced addresses are accepted.
+	Laminar bool
 	// Subflows and AddAddrAccepted are the endpoint limits; nil when unset.
 	Subflows, AddAddrAccepted *uint32
 	// Sysctls are the kernel settings that the section asks for.

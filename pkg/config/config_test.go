@@ -88,6 +88,7 @@ config globals 'globals'
 	option mptcp_close_timeout '60'
 	option congestion 'bbr2'
 	option mptcp_watch 'yes'
+	option mptcp_laminar 'no'
 	option mptcp_debug '1'
 config interface 'lan'
 `)

@@ -18,6 +18,11 @@ func (p *parser) globals(s uci.Section) error {
 	if g.Watch, err = p.boolean(s, "mptcp_watch"); err != nil {
 		return err
 	}
+	if word, _ := s.Get(optionLaminar); word == "" {
+		g.Laminar = true
+	} else if g.Laminar, err = p.boolean(s, optionLaminar); err != nil {
+		return err
+	}
 	if g.Subflows, err = p.limit(s, "mptcp_subflows"); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func (o Option) Accepted() string {
 }
 
 const (
+	optionLaminar    = "mptcp_laminar"
 	sectionInterface = "interface"
 	sectionGlobals   = "globals"
 )
@@ -56,6 +57,7 @@ var options = []Option{
 	{Section: sectionGlobals, Name: "mptcp_watch", Words: boolWords},
 	{Section: sectionGlobals, Name: "mptcp_subflows", Values: limitValues},
 	{Section: sectionGlobals, Name: "mptcp_add_addr_accepted", Values: limitValues},
+	{Section: sectionGlobals, Name: optionLaminar, Words: boolWords},
 	{Section: sectionGlobals, Name: "mptcp_path_manager", Words: []string{"fullmesh", "default"}},
 	{Section: sectionGlobals, Name: "mptcp_scheduler", Values: "the name of a scheduler that the kernel has", Sysctl: "net.mptcp.scheduler"},
 	{Section: sectionGlobals, Name: "mptcp_checksum", Words: switchWords, Sysctl: "net.mptcp.checksum_enabled"},
@@ -77,6 +79,7 @@ func documented() [][2]string {
 		{"0", "Whether the watch service runs, which notices what netifd does not report, such as a lost carrier on a static line."},
 		{"raised to the number of endpoints", "How many subflows a connection may have in addition to its first."},
 		{unsetSysctl, "How many of the addresses that its peer announces a connection may use."},
+		{"1", "Whether the subflow to an address that the peer announces goes over a line that the connection does not use yet, where the kernel has laminar endpoints, announced addresses are accepted and fullmesh is off."},
 		{"default", "With fullmesh, each line gets a subflow to each address of the peer."},
 		{unsetSysctl, "Which algorithm chooses the subflow that sends next."},
 		{unsetSysctl, "Whether MPTCP adds a checksum of its own to the data, which detects middleboxes that change it."},

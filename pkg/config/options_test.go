@@ -25,7 +25,7 @@ func with(o Option, value string) string {
 // valueOf is a value of an option that differs from its default.
 func valueOf(o Option) string {
 	for _, word := range o.Words {
-		if word != o.Default && !slices.Contains(falseWords, word) {
+		if word != o.Default && slices.Contains(trueWords, o.Default) == slices.Contains(falseWords, word) {
 			return word
 		}
 	}
@@ -76,7 +76,7 @@ func TestABadValueIsToldByTheTable(t *testing.T) {
 			}
 		}
 	}
-	if told != 7 {
+	if told != 8 {
 		t.Errorf("%d options are judged by the table alone", told)
 	}
 }

@@ -23,14 +23,14 @@ func opened() sockdiag.Connection {
 		State: sockdiag.Established, Local: netip.AddrPortFrom(addr1, 4000), Remote: server,
 		Subflows: []sockdiag.Subflow{{
 			Local: netip.AddrPortFrom(addr1, 4000), Remote: server, State: sockdiag.Established,
-			Flags: sockdiag.CapableLocal | sockdiag.CapableRemote,
+			Flags: sockdiag.CapableLocal | sockdiag.CapableRemote | sockdiag.FullyEstablished,
 		}},
 	}
 }
 
 func TestLostSubflow(t *testing.T) {
 	t.Parallel()
-	join := sockdiag.Subflow{Local: netip.AddrPortFrom(addr2, 4001), Remote: server, State: sockdiag.Established, Flags: sockdiag.JoinLocal}
+	join := sockdiag.Subflow{Local: netip.AddrPortFrom(addr2, 4001), Remote: server, State: sockdiag.Established, Flags: sockdiag.JoinLocal | sockdiag.FullyEstablished}
 	tests := []struct {
 		name   string
 		change func(*Facts, *sockdiag.Connection)
@@ -51,6 +51,7 @@ func TestLostSubflow(t *testing.T) {
 		{"a connection that closes", func(_ *Facts, c *sockdiag.Connection) { c.State = sockdiag.FinWait1 }, false},
 		{"the peer opened it", func(_ *Facts, c *sockdiag.Connection) { c.Subflows[0].Flags = sockdiag.CapableRemote }, false},
 		{"the limit is reached", func(f *Facts, _ *sockdiag.Connection) { f.State.Limits.Subflows = 0 }, false},
+		{"nothing was acknowledged yet", func(_ *Facts, c *sockdiag.Connection) { c.Subflows[0].Flags &^= sockdiag.FullyEstablished }, false},
 		{"to this machine itself", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.AddrPortFrom(addr2, 80) }, false},
 		{"over the loopback", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.MustParseAddrPort("127.0.0.1:80") }, false},
 		{"to a host of the LAN", func(_ *Facts, c *sockdiag.Connection) {
@@ -96,6 +97,8 @@ func TestNoSubflow(t *testing.T) {
 		}, fmt.Sprintf(lost, heal)},
 		{"the peer has closed it", func(_ *Facts, c *sockdiag.Connection) { c.State = sockdiag.CloseWait }, ""},
 		{"plain TCP", func(_ *Facts, c *sockdiag.Connection) { c.Fallback = true }, ""},
+		{"nothing was ever acknowledged", func(_ *Facts, c *sockdiag.Connection) { c.MPTCP.Counted = true }, ""},
+		{"something was", func(_ *Facts, c *sockdiag.Connection) { c.MPTCP.Counted, c.MPTCP.BytesAcked = true, 1 }, fmt.Sprintf(lost, heal)},
 		{"to this machine itself", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.AddrPortFrom(addr2, 80) }, ""},
 		{"over the loopback", func(_ *Facts, c *sockdiag.Connection) { c.Remote = netip.MustParseAddrPort("127.0.0.1:80") }, ""},
 		{"its address is gone too", func(_ *Facts, c *sockdiag.Connection) { c.Local = netip.MustParseAddrPort("10.0.1.9:80") },
@@ -105,6 +108,8 @@ func TestNoSubflow(t *testing.T) {
 			c.Local = netip.MustParseAddrPort("192.168.1.1:80")
 		}, ""},
 		{"no other line has an endpoint", func(f *Facts, _ *sockdiag.Connection) { f.Result.Endpoints = f.Result.Endpoints[:1] }, fmt.Sprintf(lost, "")},
+		{"healing has been in vain", func(f *Facts, _ *sockdiag.Connection) { f.Vain = map[string][]uint32{"wan2": {0}} }, fmt.Sprintf(lost, "")},
+		{"healing has been in vain for another", func(f *Facts, _ *sockdiag.Connection) { f.Vain = map[string][]uint32{"wan2": {7}} }, fmt.Sprintf(lost, heal)},
 		{"an endpoint waits to be added", func(f *Facts, _ *sockdiag.Connection) {
 			f.Result.Ops = []plan.Op{{Action: plan.Add, Object: plan.ObjectEndpoint, Endpoint: f.Result.Endpoints[0].Endpoint}}
 		}, "pending  [mptcpctl apply]\n" + fmt.Sprintf(lost, apply)},
@@ -116,6 +121,72 @@ func TestNoSubflow(t *testing.T) {
 			c.Subflows = nil
 			tt.change(f, &c)
 			f.Connections = []sockdiag.Connection{c}
+			if diff := cmp.Diff(tt.want, summary(Examine(f))); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// twice gives the connection a second subflow over line 1, to an announced address.
+func twice(c *sockdiag.Connection) {
+	c.Subflows = append(c.Subflows, sockdiag.Subflow{
+		Local: netip.AddrPortFrom(addr1, 4002), Remote: netip.MustParseAddrPort("10.99.0.3:5001"), State: sockdiag.Established, RemoteID: 9,
+		Flags: sockdiag.JoinLocal | sockdiag.JoinRemote | sockdiag.FullyEstablished,
+	})
+}
+
+func TestFindingsAboutSubflows(t *testing.T) {
+	t.Parallel()
+	const lost, lower = "lost_subflow wan2 [mptcpctl iface wan2 heal]\n", "one_line wan1 [uci set network.globals.mptcp_add_addr_accepted=0; uci commit network; mptcpctl apply]\n"
+	const differs = "backup_differs wan1 [mptcpctl iface wan1 heal]\n"
+	for _, tt := range []struct {
+		name   string
+		change func(*Facts, *sockdiag.Connection)
+		want   string
+	}{
+		{"one line for two addresses", func(_ *Facts, c *sockdiag.Connection) { twice(c) }, lost + lower},
+		{"the kernel has laminar", func(f *Facts, c *sockdiag.Connection) { twice(c); f.State.Laminar = true },
+			lost + "one_line wan1 [uci set network.globals.mptcp_laminar=1; uci commit network; mptcpctl apply]\n"},
+		{"it is switched on", func(f *Facts, c *sockdiag.Connection) {
+			twice(c)
+			f.State.Laminar, f.Config.Globals.Laminar = true, true
+		},
+			lost + "one_line wan1 []\n"},
+		{"another connection gains a line by it", func(f *Facts, c *sockdiag.Connection) {
+			twice(c)
+			other := opened()
+			twice(&other)
+			other.Subflows[1].Local = netip.AddrPortFrom(addr2, 4003)
+			f.Connections = append(f.Connections, other)
+		}, lost + "one_line wan1 []\n"},
+		{"both lines", func(_ *Facts, c *sockdiag.Connection) {
+			twice(c)
+			c.Subflows[1].Local = netip.AddrPortFrom(addr2, 4003)
+		}, ""},
+		{"twice to one address", func(_ *Facts, c *sockdiag.Connection) { twice(c); c.Subflows[1].Remote = server }, lost},
+		{"healing has been in vain", func(f *Facts, _ *sockdiag.Connection) { f.Vain = map[string][]uint32{"wan2": {0}} }, "healed_in_vain wan2 []\n"},
+		{"a subflow differs", func(f *Facts, c *sockdiag.Connection) {
+			f.Vain = map[string][]uint32{"wan2": {0}}
+			twice(c)
+			c.Subflows[1].Remote, c.Subflows[1].Flags = server, c.Subflows[1].Flags|sockdiag.BackupLocal
+		}, differs + "healed_in_vain wan2 []\n"},
+		{"all differ", func(f *Facts, c *sockdiag.Connection) {
+			f.Vain = map[string][]uint32{"wan2": {0}}
+			c.Subflows[0].Flags |= sockdiag.BackupLocal
+		}, "backup_differs wan1 []\nhealed_in_vain wan2 []\n"},
+		{"the peer's wish is another matter", func(f *Facts, c *sockdiag.Connection) {
+			f.Vain = map[string][]uint32{"wan2": {0}}
+			c.Subflows[0].Flags |= sockdiag.BackupRemote
+		}, "healed_in_vain wan2 []\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f, c := healthy(), opened()
+			f.State.Limits.AddAddrAccepted = 1
+			f.Result.Endpoints[0].Interface, f.Result.Endpoints[1].Interface = "wan1", "wan2"
+			tt.change(f, &c)
+			f.Connections = append(f.Connections, c)
 			if diff := cmp.Diff(tt.want, summary(Examine(f))); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}

@@ -56,6 +56,11 @@ func healthy() *Facts {
 	return f
 }
 
+// announced makes servers announce addresses to a kernel that has laminar endpoints.
+func announced(f *Facts) {
+	f.Counters, f.State.Laminar, f.Config.Globals.Laminar = map[string]uint64{"AddAddr": 1}, true, true
+}
+
 // summary is the id, the interface and the commands of each finding.
 func summary(findings []Finding) string {
 	var b strings.Builder
@@ -101,13 +106,23 @@ func TestExamine(t *testing.T) {
 			"blackhole_timeout  [sysctl -w net.mptcp.blackhole_timeout=60]\n",
 		},
 		{
-			"a server announces", func(f *Facts) { f.Counters = map[string]uint64{"AddAddr": 1} },
+			"a server announces", func(f *Facts) { announced(f) },
 			"announced  [uci set network.globals.mptcp_add_addr_accepted=1; uci commit network; mptcpctl apply]\n",
 		},
 		{
 			"announced addresses are used",
 			func(f *Facts) { f.Counters, f.State.Limits.AddAddrAccepted = map[string]uint64{"AddAddr": 1}, 1 }, "",
 		},
+		{"a server announces, and the kernel would use one line", func(f *Facts) { announced(f); f.State.Laminar = false }, ""},
+		{"the user wants no laminar", func(f *Facts) { announced(f); f.Config.Globals.Laminar = false }, ""},
+		{"fullmesh", func(f *Facts) { announced(f); f.Config.Globals.Fullmesh = true }, ""},
+		{"a third line would be lost", func(f *Facts) {
+			announced(f)
+			f.Result.Endpoints = append(f.Result.Endpoints, endpoint(3, netip.MustParseAddr("10.0.3.2"), 3))
+			f.State.Limits.Subflows = 3
+		}, ""},
+		{"the limit waits for the endpoints", func(f *Facts) { announced(f); n := uint32(1); f.Config.Globals.AddAddrAccepted = &n }, ""},
+		{"no room for one more", func(f *Facts) { announced(f); f.State.Limits.Subflows = 1 }, ""},
 		{"the limit fits the further endpoint", func(f *Facts) { n := uint32(1); f.Config.Globals.Subflows = &n }, ""},
 		{
 			"mptcpd on a Debian server", func(f *Facts) { f.Processes = []string{"mptcpd"} },

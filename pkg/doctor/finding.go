@@ -43,6 +43,8 @@ const (
 	IPv6Missing
 	NoSubflow
 	LostSubflow
+	OneLine
+	BackupDiffers
 	DeadJoins
 	LimitTooLow
 	StrictFilter
@@ -58,6 +60,7 @@ const (
 	TwoMasters
 	SameMAC
 	Announced
+	HealedInVain
 	RefusedJoins
 	TunnelDefault
 	MarkBehind
@@ -71,9 +74,9 @@ var names = [...]string{
 	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "lock", "pending",
 	"same_address", "no_gateway", "device_missing", "no_mode", "unknown_option", "rule_before", "wrong_line", "wrong_forward",
 	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
-	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "dead_joins", "limit_too_low", "strict_filter", "second_manager", "networkd",
+	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "one_line", "backup_differs", "dead_joins", "limit_too_low", "strict_filter", "second_manager", "networkd",
 	"overlapping_subnets", "same_metric", "stale_endpoint", "diag_missing",
-	"multipath_disabled", "switched_off", "no_master", "two_masters", "same_mac", "announced", "refused_joins",
+	"multipath_disabled", "switched_off", "no_master", "two_masters", "same_mac", "announced", "healed_in_vain", "refused_joins",
 	"tunnel_default", "mark_behind", "idle_option",
 }
 
@@ -131,6 +134,8 @@ func Examine(f *Facts) []Finding {
 		e.limits()
 		e.lostConnections()
 		e.connections()
+		e.oneLine()
+		e.priorities()
 		e.refusedJoins()
 	}
 	var sorted []Finding

@@ -79,8 +79,15 @@ func (e *examination) limits() {
 		e.add(LimitTooLow, "", fmt.Sprintf("option mptcp_subflows %d is too low: there are endpoints for %d further subflows", *limit, need),
 			modeSetting(fmt.Sprintf("globals.mptcp_subflows=%d", need+1))...)
 	}
-	if e.State.Limits.AddAddrAccepted == 0 && e.Counters["AddAddr"] > 0 {
-		e.add(Announced, "", "addresses that servers announce are not used: the limit for them is 0",
+	// With laminar endpoints an announced address is used over one more line. The kernel
+	// uses one over all lines where the server allows no joins to its first, as long as it
+	// accepts none (net/mptcp/pm_kernel.c, fill_local_addresses_vec_c_flag, of 6.18): with
+	// more than two lines accepting one would take lines away.
+	g, most := &e.Config.Globals, max(subflows[plan.IPv4], subflows[plan.IPv6])
+	room := int(e.State.Limits.Subflows) >= subflows[plan.IPv4]+subflows[plan.IPv6]
+	asked := g.AddAddrAccepted != nil && *g.AddAddrAccepted > 0 // and not written yet
+	if e.State.Limits.AddAddrAccepted == 0 && !asked && e.Counters["AddAddr"] > 0 && e.State.Laminar && g.Laminar && !g.Fullmesh && most <= 2 && room {
+		e.add(Announced, "", "addresses that servers announce are used where the first one allows no further subflow, else not: the limit for them is 0",
 			modeSetting("globals.mptcp_add_addr_accepted=1")...)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 var (
@@ -99,6 +100,9 @@ func (k *Kernel) apply(op plan.Op) error {
 		return writeSysctl(op.Sysctl.Key, op.Sysctl.Value)
 	case plan.ObjectLimits, plan.ObjectEndpoint:
 		return k.applyMPTCP(op)
+	}
+	if op.Object == plan.ObjectSubflow && op.Action == plan.Delete {
+		return sockdiag.Destroy(op.Subflow)
 	}
 	return fmt.Errorf("no such operation: %w", errors.ErrUnsupported)
 }

@@ -39,7 +39,7 @@ const changeable = mptcp.FlagBackup | mptcp.FlagFullmesh
 
 // endpoints decides about the endpoints and their limits.
 func (p *planner) endpoints() {
-	e := &endpointPlan{planner: p, own: make(map[uint8]bool)}
+	e := &endpointPlan{planner: p, own: make(map[uint8]bool), exchanged: make(map[netip.Addr]mptcp.Endpoint)}
 	for _, there := range p.State.Endpoints {
 		if p.ownEndpoint(there) {
 			e.own[there.ID] = true
@@ -49,9 +49,11 @@ func (p *planner) endpoints() {
 		}
 	}
 	e.choose()
+	e.chooseLaminar()
 	e.match()
 	e.retire()
 	e.emit()
+	e.rememberLaminar()
 	e.limits()
 	e.report()
 }
@@ -84,6 +86,11 @@ type endpointPlan struct {
 	retired []mptcp.Endpoint // deleted after the adds
 	kept    []mptcp.Endpoint // the last ones of a family without usable line
 	added   []mptcp.Endpoint
+	// exchanged are the deletions of endpoints whose fixed flags change, by address:
+	// each comes just before its add.
+	exchanged map[netip.Addr]mptcp.Endpoint
+	// laminarWaits says that laminar is wanted, and not written yet.
+	laminarWaits bool
 }
 
 // How Use.NoEndpoint begins where the user can do something about it.
@@ -281,7 +288,10 @@ func (e *endpointPlan) match() {
 		switch {
 		case there == nil:
 			e.adds = append(e.adds, w)
-		case (there.Flags^w.flags)&^changeable != 0, e.renew(w, *there):
+		case (e.flagsOf(there)^w.flags)&^changeable != 0 && !w.tentative:
+			e.exchanged[w.addr] = *there
+			e.adds = append(e.adds, w)
+		case (e.flagsOf(there)^w.flags)&^changeable != 0, e.renew(w, *there):
 			e.clear = append(e.clear, *there)
 			if w.tentative { // its joins, which are tried once, would all fail
 				w.line.Use[w.f].NoEndpoint = tentativeAddress
@@ -333,7 +343,7 @@ func (e *endpointPlan) lost(f Family) bool {
 func (e *endpointPlan) retire() {
 	for _, there := range e.State.Endpoints {
 		_, matched := e.matched[there.ID]
-		if !e.own[there.ID] || matched || e.frozenEndpoint(there) || slices.Contains(e.kept, there) || slices.Contains(e.clear, there) {
+		if !e.own[there.ID] || matched || e.frozenEndpoint(there) || slices.Contains(e.kept, there) || slices.Contains(e.clear, there) || e.exchanged[there.Addr] == there {
 			continue
 		}
 		blocks := slices.ContainsFunc(e.adds, func(w wantedEndpoint) bool { return w.addr == there.Addr })
@@ -343,7 +353,7 @@ func (e *endpointPlan) retire() {
 			e.retired = append(e.retired, there)
 		}
 	}
-	over := len(e.State.Endpoints) - len(e.clear) + len(e.adds) - e.State.MaxEndpoints
+	over := len(e.State.Endpoints) - len(e.clear) - len(e.exchanged) + len(e.adds) - e.State.MaxEndpoints
 	if over = min(over, len(e.retired)); over > 0 {
 		e.clear = append(e.clear, e.retired[:over]...)
 		e.retired = e.retired[over:]

@@ -37,8 +37,21 @@ func (e *endpointPlan) emit() {
 		e.delete(phaseEndpointClear, there, reason)
 	}
 	adds := make([]int, len(e.adds))
+	exchanged := -1
 	for i, w := range e.adds {
+		old, exchange := e.exchanged[w.addr]
+		if !exchange {
+			adds[i] = e.add(w)
+			continue
+		}
+		// One line after the other: a connection keeps its other lines meanwhile.
+		id := e.delete(phaseEndpoint, old, "comes back with a new id")
+		if exchanged >= 0 {
+			e.draft.require(id, exchanged)
+		}
 		adds[i] = e.add(w)
+		e.draft.require(adds[i], id)
+		exchanged = adds[i]
 	}
 	for _, there := range e.retired {
 		e.retireOne(there, adds)
@@ -220,7 +233,12 @@ func (e *endpointPlan) wantedLimits(want mptcp.Limits) mptcp.Limits {
 	}
 	want.Subflows = max(want.Subflows, min(subflows, e.State.MaxLimit))
 	e.setLimit(&want.Subflows, e.Config.Globals.Subflows, "mptcp_subflows")
-	e.setLimit(&want.AddAddrAccepted, e.Config.Globals.AddAddrAccepted, "mptcp_add_addr_accepted")
+	// Until all endpoints are laminar, an accepted address would be used over the line
+	// with the default route alone, also by servers that allow no other (RFC 8684
+	// section 3.1, the flag C): the kernel uses all lines for those while it accepts none.
+	if want.AddAddrAccepted > 0 || !e.laminarWaits {
+		e.setLimit(&want.AddAddrAccepted, e.Config.Globals.AddAddrAccepted, "mptcp_add_addr_accepted")
+	}
 	return want
 }
 
@@ -239,7 +257,7 @@ func (e *endpointPlan) setLimit(limit, option *uint32, name string) {
 func (e *endpointPlan) endpointsAfter() []mptcp.Endpoint {
 	var all []mptcp.Endpoint
 	for _, there := range e.State.Endpoints {
-		if slices.Contains(e.clear, there) || slices.Contains(e.retired, there) {
+		if slices.Contains(e.clear, there) || slices.Contains(e.retired, there) || e.exchanged[there.Addr] == there {
 			continue
 		}
 		if w, ok := e.matched[there.ID]; ok {

@@ -48,9 +48,9 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 		}
 	}
 	type connection struct {
-		here, works bool
-		joinable    [2]bool
-		living      uint32
+		here, works, grown bool
+		joinable           [2]bool
+		living             uint32
 	}
 	connections := make(map[uint32]connection)
 	var tokens []uint32
@@ -60,6 +60,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 			tokens = append(tokens, subflow.Token)
 		}
 		c.living++
+		c.grown = c.grown || !subflow.Young
 		switch {
 		case h.hasEndpoint(subflow.Local):
 			h.Interrupted++
@@ -76,7 +77,7 @@ func (s *State) Heal(r *Result, line string, lost []Subflow) Healing {
 		switch c := connections[token]; {
 		case c.here && !c.works:
 			h.OnlyPath = append(h.OnlyPath, token)
-		case !c.here && c.joinable != [2]bool{} && c.living <= s.Limits.Subflows:
+		case !c.here && c.grown && c.joinable != [2]bool{} && c.living <= s.Limits.Subflows:
 			h.WithoutSubflow = append(h.WithoutSubflow, token)
 			for f, joinable := range c.joinable {
 				h.Families[f] = h.Families[f] || joinable
@@ -145,9 +146,9 @@ func (h *Healing) reaches(s Subflow) bool {
 	})
 }
 
-// Healed counts the connections that lacked a subflow: those that live on, and
-// of them those that have one by the Endpoints now.
-func (h *Healing) Healed(subflows, lost []Subflow) (back, alive int) {
+// Healed looks at the connections that lacked a subflow and live on: how many have one by
+// the Endpoints now, and which have none.
+func (h *Healing) Healed(subflows, lost []Subflow) (back int, without []uint32) {
 	for _, token := range h.WithoutSubflow {
 		here, lives := false, slices.ContainsFunc(lost, func(c Subflow) bool { return c.Token == token })
 		for _, s := range subflows {
@@ -156,12 +157,12 @@ func (h *Healing) Healed(subflows, lost []Subflow) (back, alive int) {
 				here = here || h.hasEndpoint(s.Local)
 			}
 		}
-		if lives {
-			alive++
-		}
-		if here {
+		switch {
+		case here:
 			back++
+		case lives:
+			without = append(without, token)
 		}
 	}
-	return back, alive
+	return back, without
 }

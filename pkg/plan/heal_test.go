@@ -19,8 +19,8 @@ func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
 	// Connection 7 is over wan1, 8 over wan2; all belong to this client.
 	on := func(token uint32, local netip.Addr) Subflow { return Subflow{Token: token, Local: local, Opened: true} }
 	seven, eight := on(7, one), on(8, two)
-	stalled, plain, server := seven, seven, seven
-	stalled.Stalled, plain.Plain, server.Opened = true, true, false
+	stalled, plain, server, young := seven, seven, seven, seven
+	stalled.Stalled, plain.Plain, server.Opened, young.Young = true, true, false, true
 	none := func(*scene) {}
 	for _, tt := range []struct {
 		name     string
@@ -37,6 +37,7 @@ func TestHealCountsWhatItInterruptsAndWhatLacks(t *testing.T) {
 		{"another family", none, []Subflow{on(7, addr("2001:db8:1::2"))}, Healing{}},
 		{"either family will do", none, []Subflow{seven, on(7, two6)}, Healing{Interrupted: 1}},
 		{"what does plain TCP gets no other", none, []Subflow{plain}, Healing{}},
+		{"before the first data", none, []Subflow{young}, Healing{}},
 		{"a server opens none", none, []Subflow{server}, Healing{}},
 		{"the limit is reached", func(s *scene) { s.state.Limits.Subflows = 1 }, []Subflow{seven, on(7, three)}, Healing{}},
 		{"the other one gets no answers", none, []Subflow{on(7, two), stalled}, Healing{Interrupted: 1, OnlyPath: []uint32{7}}},
@@ -164,10 +165,10 @@ func TestHealedCountsTheLivingOnly(t *testing.T) {
 	one, two := addr("10.0.1.2"), addr("10.0.2.2")
 	h := Healing{Endpoints: []mptcp.Endpoint{{ID: 2, Addr: two}}, WithoutSubflow: []uint32{7, 8, 9}}
 	subflows := []Subflow{{Token: 7, Local: one}, {Token: 7, Local: two}, {Token: 8, Local: one}, {Token: 6, Local: two}}
-	if back, alive := h.Healed(subflows, nil); back != 1 || alive != 2 {
-		t.Errorf("%d of %d are back, want 1 of 2", back, alive)
+	if back, without := h.Healed(subflows, nil); back != 1 || !slices.Equal(without, []uint32{8}) {
+		t.Errorf("%d are back, %d not; want 1, and not 8", back, without)
 	}
-	if back, alive := h.Healed(subflows, []Subflow{{Token: 9, Local: one}}); back != 1 || alive != 3 {
-		t.Errorf("%d of %d are back, want 1 of 3", back, alive)
+	if back, without := h.Healed(subflows, []Subflow{{Token: 9, Local: one}}); back != 1 || !slices.Equal(without, []uint32{8, 9}) {
+		t.Errorf("%d are back, %d not; want 1, and not 8 and 9", back, without)
 	}
 }

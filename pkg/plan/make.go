@@ -20,6 +20,9 @@ type Input struct {
 	Netifd bool
 	// LastID is the endpoint id that was given last; 0 when that is unknown.
 	LastID uint8
+	// Laminar are ids that were given with the laminar flag: some kernels show nothing
+	// of it.
+	Laminar []uint8
 	// FormerLimit is the limit of subflows that a run which may have been killed had
 	// lowered for a moment (Rescue); 0: none.
 	FormerLimit uint32
@@ -61,6 +64,8 @@ type Result struct {
 	Endpoints []EndpointUse
 	// LastID is the endpoint id to remember.
 	LastID uint8
+	// Laminar are the endpoint ids to remember: Input.Laminar after the plan.
+	Laminar []uint8
 	// Tables are the tables that hold managed routes after the plan.
 	Tables []uint32
 	// NeedSubflows asks for another call with State.Subflows filled in.

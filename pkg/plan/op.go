@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // Action is what an operation does to its object.
@@ -29,11 +30,12 @@ const (
 	ObjectSysctl
 	ObjectLimits
 	ObjectEndpoint
+	ObjectSubflow // of a connection, which is ended
 )
 
 // String is the word that the JSON form uses.
 func (o Object) String() string {
-	return [...]string{"route", "rule", "sysctl", "limits", "endpoint"}[o]
+	return [...]string{"route", "rule", "sysctl", "limits", "endpoint", "subflow"}[o]
 }
 
 // Op is one operation: exactly one netlink message or one write below
@@ -49,6 +51,7 @@ type Op struct {
 	// Endpoint with id 0 is no endpoint, but an address of which the peers of
 	// connections are told once more that it is gone (mptcp.Client.DeleteZero).
 	Endpoint mptcp.Endpoint
+	Subflow  sockdiag.Socket
 	// Device is the name for Endpoint.IfIndex, as far as it is known.
 	Device string
 
@@ -100,6 +103,8 @@ func (o Op) Command() string {
 		return fmt.Sprintf("ip mptcp limits set subflow %d add_addr_accepted %d", o.Limits.Subflows, o.Limits.AddAddrAccepted)
 	case ObjectEndpoint:
 		return o.endpointCommand()
+	case ObjectSubflow:
+		return "ss -K " + o.Subflow.String()
 	}
 	return ""
 }

@@ -82,7 +82,7 @@ func (r *Result) Rescue(s *State, without [2]WithoutSubflow, attempt int) []Op {
 		opening = max(opening, without[f].Opening)
 		op := Op{
 			Action: Add, Object: ObjectEndpoint, Device: line.Device, Interface: line.Interface,
-			Endpoint: mptcp.Endpoint{ID: r.freeID(s), Addr: unspecified[f], Flags: line.Flags &^ mptcp.FlagFullmesh, IfIndex: line.IfIndex},
+			Endpoint: mptcp.Endpoint{ID: r.freeID(s), Addr: unspecified[f], Flags: line.Flags &^ (mptcp.FlagFullmesh | mptcp.FlagLaminar), IfIndex: line.IfIndex},
 			Reason:   fmt.Sprintf("%d connections have no subflow left", without[f].Count),
 		}
 		adds = append(adds, op)

@@ -163,7 +163,7 @@ func (s *scene) apply() []string {
 		lines = append(lines, op.String())
 		s.obey(op)
 	}
-	s.input.LastID = r.LastID
+	s.input.LastID, s.input.Laminar = r.LastID, r.Laminar
 	s.input.Renew = nil
 	return lines
 }

@@ -30,6 +30,8 @@ type State struct {
 	// goes beyond: mptcp.MaxID and mptcp.MaxLimit.
 	MaxEndpoints int
 	MaxLimit     uint32
+	// Laminar says that the kernel's release has laminar endpoints.
+	Laminar bool
 	// Sysctls holds the values that were asked for, by key; a setting that
 	// this kernel lacks is absent.
 	Sysctls map[string]string
@@ -100,10 +102,17 @@ type Address struct {
 // Subflow is one established subflow of an MPTCP connection.
 type Subflow struct {
 	Token uint32
-	Local netip.Addr
+	// Cookie names its socket (sockdiag.Socket).
+	Cookie uint64
+	Local  netip.Addr
+	// Backup says that this host asked the peer to treat it as backup.
+	Backup bool
 	// Opened says that this host opened it, Plain that it carries plain TCP, to
 	// which its connection fell back: such a connection gets no other.
 	Opened, Plain bool
+	// Young says that the peer has not acknowledged anything on it yet. A connection
+	// gets others only after that.
+	Young bool
 	// Stalled says that its peer leaves one retransmission after the other
 	// without an answer.
 	Stalled bool

@@ -18,7 +18,10 @@ import (
 // seen without it is there all the same. The kernel stays open as long as the facts
 // are used.
 func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
-	f := &doctor.Facts{Router: k}
+	f := &doctor.Facts{Router: k, Vain: make(map[string][]uint32)}
+	for _, v := range r.peekHint().vain {
+		f.Vain[v.line] = append(f.Vain[v.line], v.token)
+	}
 	o, failed := r.Observe(ctx, k, Request{})
 	if failed == nil {
 		f.Config, f.Result, f.State = &o.Config, o.Result, o.State
@@ -99,7 +102,7 @@ func Hidden(connections []sockdiag.Connection) bool {
 
 func lacking(f *doctor.Facts) bool {
 	for _, one := range doctor.Examine(f) {
-		if one.ID == doctor.LostSubflow || one.ID == doctor.NoSubflow {
+		if one.ID == doctor.LostSubflow || one.ID == doctor.NoSubflow || one.ID == doctor.BackupDiffers {
 			return true
 		}
 	}

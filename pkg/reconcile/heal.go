@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -23,9 +24,13 @@ const (
 // renewed.
 type Healing struct {
 	plan.Healing
+	// Differing counts the subflows of the line that differ from their endpoint and can
+	// be ended.
+	Differing int
 	name      string
-	spares    [2]bool // families in which no connection lacks a subflow
-	interrupt bool    // live subflows too
+	spares    [2]bool  // families in which no connection lacks a subflow
+	interrupt bool     // live subflows too
+	without   []uint32 // connections that have no subflow after it
 }
 
 // PlanHealing works out what healing a line does. The endpoints of a family in which
@@ -48,6 +53,11 @@ func (r *Runner) PlanHealing(ctx context.Context, name string) (*Healing, error)
 	o, err := observe()
 	if err != nil {
 		return nil, err
+	}
+	for _, op := range o.Result.EndDiffering(&o.State) {
+		if op.Interface == name {
+			h.Differing++
+		}
 	}
 	if wide := o.State.Heal(&o.Result, name, o.lost); len(wide.WithoutSubflow) > 0 {
 		for f, needed := range wide.Families {
@@ -76,7 +86,8 @@ func (h *Healing) Await(ctx context.Context) (back, alive int, err error) {
 		if err := now.listConnections(); err != nil {
 			return 0, 0, err
 		}
-		back, alive = h.Healed(now.State.Subflows, now.lost)
+		back, h.without = h.Healed(now.State.Subflows, now.lost)
+		alive = back + len(h.without)
 		if back == alive || time.Now().After(deadline) {
 			return back, alive, nil
 		}
@@ -86,6 +97,37 @@ func (h *Healing) Await(ctx context.Context) (back, alive int, err error) {
 		case <-time.After(healPoll):
 		}
 	}
+}
+
+// RememberVain notes the connections that have no subflow over the line after Await.
+// Those that were noted before and are gone are forgotten.
+func (r *Runner) RememberVain(ctx context.Context, h *Healing) error {
+	lock, err := r.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	alive := make(map[uint32]bool)
+	if err := sockdiag.Each(func(c sockdiag.Connection) error { alive[c.Token] = true; return nil }); err != nil {
+		return err
+	}
+	old, err := lock.read()
+	if err != nil {
+		return err
+	}
+	next := old
+	next.vain = nil
+	for _, token := range h.without {
+		next.vain = append(next.vain, vain{h.name, token})
+	}
+	for _, v := range old.vain {
+		if !slices.Contains(next.vain, v) {
+			next.vain = append(next.vain, v)
+		}
+	}
+	next.vain = slices.DeleteFunc(next.vain, func(v vain) bool { return !alive[v.token] })
+	next.vain = next.vain[:min(len(next.vain), maxVain)]
+	return lock.write(old, next)
 }
 
 // listConnections fills in the subflows, and the connections that have none, as far as

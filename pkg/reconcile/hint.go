@@ -22,23 +22,39 @@ import (
 )
 
 // hint is the content of the lock file: "ID TABLE TABLE ...", "limit=LIMIT" where one
-// has been lowered for a moment, and the kernel's bounds where they have been met, as
-// "endpoints=COUNT" and "most=LIMIT" behind "kernel=RELEASE".
+// has been lowered for a moment, "flags" while subflows may differ from the flags of
+// their endpoints, "laminar=ID" for each endpoint that was given this flag, the kernel's
+// bounds where they have been met, as "endpoints=COUNT" and "most=LIMIT" behind
+// "kernel=RELEASE", and "vain=LINE:TOKEN" for each connection that healing a line has
+// not helped.
 type hint struct {
-	lastID uint8
-	tables []uint32
-	limit  uint32 // of subflows; 0: not lowered
-	bounds bounds
-	known  bool
-	hidden bool // from a user who may not read it
+	lastID  uint8
+	tables  []uint32
+	limit   uint32 // of subflows; 0: not lowered
+	flags   bool
+	laminar []uint8
+	vain    []vain
+	bounds  bounds
+	known   bool
+	hidden  bool // from a user who may not read it
 }
 
 const (
 	hintLimit     = "limit="
+	hintFlags     = "flags"
+	hintLaminar   = "laminar="
+	hintVain      = "vain="
 	hintKernel    = "kernel="
 	hintEndpoints = "endpoints="
 	hintMost      = "most="
 )
+
+// vain is a connection, by its token, to which a new endpoint of a line has given no
+// subflow.
+type vain struct {
+	line  string
+	token uint32
+}
 
 // bounds are what the running kernel has refused to go beyond; 0: not met yet.
 type bounds struct {
@@ -64,8 +80,12 @@ func (h *hint) in(s *plan.State) {
 	s.MaxLimit = cmp.Or(h.bounds.limit, s.MaxLimit)
 }
 
-// maxHint bounds what is read: 256 tables of eleven digits.
-const maxHint = 4096
+// maxVain is how many connections are remembered for which healing was in vain; maxHint
+// bounds what is read.
+const (
+	maxVain = 128
+	maxHint = 16 << 10
+)
 
 func (l *Lock) read() (hint, error) {
 	data, err := l.content()
@@ -103,6 +123,19 @@ func parseHint(text string) hint {
 			current = release == kernel.Release()
 			continue
 		}
+		if field == hintFlags {
+			h.flags = true
+			continue
+		}
+		if word, ok := strings.CutPrefix(field, hintVain); ok {
+			line, token, _ := strings.Cut(word, ":")
+			number, err := strconv.ParseUint(token, 16, 32)
+			if err != nil {
+				return hint{}
+			}
+			h.vain = append(h.vain, vain{line, uint32(number)})
+			continue
+		}
 		at := strings.IndexByte(field, '=') + 1
 		number, err := strconv.ParseUint(field[at:], 10, 32)
 		if err != nil {
@@ -113,6 +146,8 @@ func parseHint(text string) hint {
 			h.tables = append(h.tables, n)
 		case hintLimit:
 			h.limit = n
+		case hintLaminar:
+			h.laminar = append(h.laminar, uint8(n))
 		case hintEndpoints:
 			h.bounds.endpoints = int(min(n, mptcp.MaxID))
 		case hintMost:
@@ -129,7 +164,8 @@ func parseHint(text string) hint {
 
 // write replaces the hint where it differs from the old one.
 func (l *Lock) write(old, h hint) error {
-	if old.known && old.lastID == h.lastID && old.limit == h.limit && old.bounds == h.bounds && slices.Equal(old.tables, h.tables) {
+	if old.known && old.lastID == h.lastID && old.limit == h.limit && old.flags == h.flags && old.bounds == h.bounds &&
+		slices.Equal(old.tables, h.tables) && slices.Equal(old.laminar, h.laminar) && slices.Equal(old.vain, h.vain) {
 		return nil
 	}
 	text := strconv.Itoa(int(h.lastID))
@@ -138,6 +174,15 @@ func (l *Lock) write(old, h hint) error {
 	}
 	if h.limit != 0 {
 		text += " " + hintLimit + strconv.FormatUint(uint64(h.limit), 10)
+	}
+	if h.flags {
+		text += " " + hintFlags
+	}
+	for _, id := range h.laminar {
+		text += " " + hintLaminar + strconv.Itoa(int(id))
+	}
+	for _, v := range h.vain {
+		text += " " + hintVain + v.line + ":" + strconv.FormatUint(uint64(v.token), 16)
 	}
 	if h.bounds != (bounds{}) {
 		text += " " + hintKernel + kernel.Release()

@@ -21,6 +21,9 @@ type Request struct {
 	Subflows func() (all []plan.Subflow, known bool, err error)
 	// ListSubflows fills in State.Subflows also where the plan does not depend on them.
 	ListSubflows bool
+	// Flags has settle look for subflows that differ from the flags of their endpoints,
+	// as after a change of these.
+	Flags bool
 	// Reloaded says that the configuration was changed for all programs, so that netifd
 	// may read it only after this run: Settle then looks on until nothing changes.
 	Reloaded bool
@@ -128,7 +131,7 @@ func (o *Observation) plan(k *kernel.Kernel, req Request) error {
 func (o *Observation) decide(lines []plan.Line, req Request) (err error) {
 	input := plan.Input{
 		Config: &o.Config, Lines: lines, State: o.State, Netifd: o.Netifd,
-		LastID: req.hint.lastID, FormerLimit: req.hint.limit, Settling: req.settling, Renew: returned(o.State.Devices, req.carriers),
+		LastID: req.hint.lastID, Laminar: req.hint.laminar, FormerLimit: req.hint.limit, Settling: req.settling, Renew: returned(o.State.Devices, req.carriers),
 	}
 	if req.heal != nil {
 		input.Heal, input.HealExcept = req.heal.name, req.heal.spares

@@ -23,6 +23,8 @@ type Outcome struct {
 	Problems error
 	// Result is the plan.
 	Result plan.Result
+
+	flags bool // subflows may differ from the flags of their endpoints
 }
 
 // Run takes the lock, reads everything, and applies the difference. The outcome is
@@ -74,7 +76,7 @@ func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req 
 	} else if !look || !transient(err) {
 		return Outcome{}, err
 	}
-	if e := r.callSettle(&outcome.Result, look); e != nil {
+	if e := r.callSettle(&outcome, look); e != nil {
 		outcome.Warnings = append(outcome.Warnings, "cannot start mptcpctl settle: "+e.Error())
 	}
 	return outcome, err
@@ -128,10 +130,16 @@ func (o *Observation) pass(k *kernel.Kernel, lock *Lock, req Request) (_ Outcome
 	}
 	outcome := Outcome{Result: o.Result, Warnings: o.Result.Warnings, Problems: o.Problems()}
 	// Before the first operation, so that a killed run has left its traces.
-	next := hint{lastID: o.Result.LastID, tables: o.Result.Tables, bounds: req.hint.bounds, known: true}
+	next := hint{
+		lastID: o.Result.LastID, tables: o.Result.Tables, laminar: o.Result.Laminar, vain: old.vain, bounds: req.hint.bounds, known: true,
+	}
 	if slices.ContainsFunc(o.Result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectLimits }) {
 		next.limit = old.limit // until a run has found nothing to put back
 	}
+	if o.Config.Globals.Multipath {
+		next.flags = old.flags || (req.Flags || changesFlags(o.Result.Ops)) && mayBeConnected()
+	}
+	outcome.flags = next.flags
 	if err := lock.write(old, next); err != nil {
 		outcome.Warnings = append(outcome.Warnings, err.Error())
 	}

@@ -36,6 +36,7 @@ type settler struct {
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 	rescue   rescue
+	flags    flagWatch
 	look     look // after a reload
 }
 
@@ -114,7 +115,10 @@ func (s *settler) onceLocked(ctx context.Context) (outcome Outcome, done bool, e
 	if err == nil {
 		err = s.lookAfter(lock, &outcome)
 	}
-	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.look.goesOn()
+	if err == nil {
+		err = s.lookAtFlags(lock, &outcome)
+	}
+	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.flags.looks() || s.look.goesOn()
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
@@ -163,6 +167,9 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	}
 	if outcome.Result.MayNeedRescue() {
 		s.rescue.begin(outcome.Result.RemovedAddrs())
+	}
+	if outcome.flags && (!s.flags.looks() || called.event != 0 || changesFlags(outcome.Done)) {
+		s.flags = flagWatch{until: time.Now().Add(flagLooks)}
 	}
 	return outcome, err
 }

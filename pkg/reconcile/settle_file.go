@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 func (r *Runner) settleFile() string { return r.file("settle") }
@@ -22,13 +20,14 @@ func (r *Runner) settleFile() string { return r.file("settle") }
 // callSettle tells settle that a run has looked, and starts one, detached, where
 // something waits, or it is to look on, and none is running: the queue of netifd waits for this
 // process, and must not wait for that one. The caller holds the lock.
-func (r *Runner) callSettle(result *plan.Result, look bool) error {
+func (r *Runner) callSettle(outcome *Outcome, look bool) error {
+	result := &outcome.Result
 	flags := os.O_RDWR | os.O_APPEND
 	rescue, unknown := false, error(nil)
 	if result.MayNeedRescue() {
 		rescue, unknown = connected()
 	}
-	wanted := len(result.Waiting) > 0 || rescue || look
+	wanted := len(result.Waiting) > 0 || rescue || outcome.flags || look
 	if wanted {
 		flags |= os.O_CREATE
 	}

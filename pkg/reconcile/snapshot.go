@@ -32,7 +32,7 @@ func (r *Runner) Snapshot(ctx context.Context, version string) (snapshot.Snapsho
 		Program: version, Release: kernel.Release(),
 		File: r.ConfigFile(), Config: snapshot.Keep(o.Package),
 		Netifd: o.Netifd, Interfaces: o.Interfaces, State: o.State,
-		HintKnown: o.hint.known, LastID: o.hint.lastID, Tables: o.hint.tables,
+		HintKnown: o.hint.known, LastID: o.hint.lastID, Tables: o.hint.tables, Laminar: o.hint.laminar,
 		Privileged: NeedNetAdmin() == nil,
 	}
 	for _, i := range o.Config.Interfaces {
@@ -73,7 +73,7 @@ func Replay(s *snapshot.Snapshot) (*Observation, error) {
 	subflows, known := o.State.Subflows, o.State.SubflowsKnown
 	o.State.Subflows, o.State.SubflowsKnown = nil, false
 	return o, o.decide(plan.Resolve(&o.Config, o.Interfaces), Request{
-		hint:     hint{lastID: s.LastID},
+		hint:     hint{lastID: s.LastID, laminar: s.Laminar},
 		Subflows: func() ([]plan.Subflow, bool, error) { return subflows, known, nil },
 	})
 }

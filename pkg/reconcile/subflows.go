@@ -34,8 +34,10 @@ func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known b
 		// Without a token it is plain TCP that never tried MPTCP.
 		if s.Token != 0 && (plain || s.State == sockdiag.Established) {
 			subflows = append(subflows, plan.Subflow{
-				Token: s.Token, Local: s.Local.Addr(), Plain: plain,
+				Token: s.Token, Cookie: s.Cookie, Local: s.Local.Addr(), Plain: plain,
+				Backup:  s.Flags&sockdiag.BackupLocal != 0,
 				Opened:  s.Flags&(sockdiag.CapableLocal|sockdiag.JoinLocal) != 0,
+				Young:   s.Flags&sockdiag.FullyEstablished == 0,
 				Stalled: s.TCP.Timeouts >= stalled,
 			})
 		}
@@ -60,6 +62,12 @@ func connected() (bool, error) {
 	return some, err
 }
 
+// mayBeConnected is connected, and true where that is not known.
+func mayBeConnected() bool {
+	some, err := sockdiag.Any()
+	return some || err != nil
+}
+
 // connections looks at the connections of the calling thread's namespace. Those count
 // that were set up from an address for which leaves holds. Without CONFIG_INET_MPTCP_DIAG or
 // CONFIG_INET_TCP_DIAG there is none that is known of.
@@ -71,7 +79,7 @@ func connections(leaves func(local netip.Addr) bool) (all plan.Connections, err 
 			}
 		}
 		local := c.Local.Addr()
-		if c.Token == 0 || c.State != sockdiag.Established || !leaves(local) {
+		if c.Token == 0 || c.State != sockdiag.Established || c.Young() || !leaves(local) {
 			return nil
 		}
 		all.Count++

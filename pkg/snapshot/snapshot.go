@@ -45,10 +45,12 @@ type Snapshot struct {
 	// kernel can; SubflowsAsked is not kept, since each plan asks by itself.
 	State plan.State
 	// HintKnown says that the lock file told what the last run left: LastID is
-	// the endpoint id that it gave last, Tables are where it left routes.
+	// the endpoint id that it gave last, Tables are where it left routes, Laminar the
+	// ids that were given with the laminar flag.
 	HintKnown bool
 	LastID    uint8
 	Tables    []uint32
+	Laminar   []uint8
 	// Privileged says that the maker had CAP_NET_ADMIN, without which kernels
 	// before 6.15 list no subflow.
 	Privileged bool

@@ -71,7 +71,7 @@ func fill(v reflect.Value, path string, n *int) {
 		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(int64(*n % 128))
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(*n%255 + 1))
 	default:
 		panic(path + " is of a kind that this test does not know")

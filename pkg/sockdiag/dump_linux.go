@@ -124,7 +124,7 @@ func (k *kernel) close() { _ = k.Close() }
 // those of IPv6 sockets. fn must not keep the bytes.
 func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) error {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if err := k.ask(unix.NLM_F_DUMP, encodeRequest(family, protocol, states), protocol, fn); err != nil {
+		if err := k.ask(sockDiagByFamily, unix.NLM_F_DUMP, encodeRequest(family, protocol, states), protocol, fn); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (k *kernel) dump(protocol uint32, states uint32, fn func([]byte) error) err
 // exists tells whether there is a connection with this token.
 func (k *kernel) exists(token uint32) (bool, error) {
 	found := false
-	err := k.ask(unix.NLM_F_ACK, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
+	err := k.ask(sockDiagByFamily, unix.NLM_F_ACK, encodeLookup(token), unix.IPPROTO_MPTCP, func([]byte) error {
 		found = true
 		return nil
 	})
@@ -146,8 +146,8 @@ func (k *kernel) exists(token uint32) (bool, error) {
 
 // ask sends a request and calls fn with the body of every reply, as it comes:
 // the library's Receive would hold a whole dump in memory.
-func (k *kernel) ask(flags uint16, request []byte, protocol uint32, fn func([]byte) error) error {
-	seq, err := k.Ask(sockDiagByFamily, flags, request)
+func (k *kernel) ask(typ, flags uint16, request []byte, protocol uint32, fn func([]byte) error) error {
+	seq, err := k.Ask(typ, flags, request)
 	for n, done := 0, false; !done && err == nil; n++ {
 		if n == maxBatches {
 			return errEndless

@@ -3,6 +3,7 @@
 package sockdiag
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -18,6 +19,11 @@ var ErrNoMPTCPDiag = fmt.Errorf("kernel cannot list MPTCP connections (CONFIG_IN
 // subflows: it lacks CONFIG_INET_TCP_DIAG (OpenWrt: kmod-inet-diag). It is
 // compatible with errors.Is(err, os.ErrNotExist).
 var ErrNoTCPDiag = fmt.Errorf("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG, on OpenWrt kmod-inet-diag): %w", os.ErrNotExist)
+
+// ErrNoDestroy is returned when the kernel cannot end sockets: it lacks
+// CONFIG_INET_DIAG_DESTROY, as OpenWrt's do. It is compatible with errors.Is(err,
+// errors.ErrUnsupported).
+var ErrNoDestroy = fmt.Errorf("kernel cannot end sockets (CONFIG_INET_DIAG_DESTROY): %w", errors.ErrUnsupported)
 
 // Connection is an MPTCP connection that does not listen.
 type Connection struct {
@@ -45,10 +51,30 @@ type Connection struct {
 // lostSYNs is how many lost SYNs in a row make a join one that will fail.
 const lostSYNs = 2
 
+// Young reports whether the peer has not acknowledged anything yet. The kernel opens
+// and takes further subflows only after that (net/mptcp/options.c,
+// check_fully_established), however long it takes. Before Linux 6.5, a connection
+// that has lost its first subflow counts as none.
+func (c *Connection) Young() bool {
+	first := false
+	for i := range c.Subflows {
+		flags := c.Subflows[i].Flags
+		if flags&FullyEstablished != 0 {
+			return false
+		}
+		first = first || flags&(CapableLocal|CapableRemote) != 0
+	}
+	if c.MPTCP.Counted {
+		return c.MPTCP.BytesAcked == 0 && c.MPTCP.BytesReceived == 0
+	}
+	return first
+}
+
 // Lost reports whether the connection has lost its last subflow and none is on its
-// way. The kernel tells the application nothing, and makes no other by itself.
+// way. The kernel tells the application nothing, and makes no other by itself. A
+// young connection can be given none.
 func (c *Connection) Lost() bool {
-	if c.State != Established || c.Fallback {
+	if c.State != Established || c.Fallback || c.Young() {
 		return false
 	}
 	for i := range c.Subflows {
@@ -87,6 +113,17 @@ type MPTCPInfo struct {
 	BytesSent, BytesRetrans, BytesAcked, BytesReceived uint64
 }
 
+// Socket names the TCP socket of a subflow; the fields are those of Subflow. Sockets can
+// be compared with ==.
+type Socket struct {
+	Cookie        uint64
+	Local, Remote netip.AddrPort
+	IfIndex       int
+}
+
+// String is the filter by which ss finds the socket.
+func (s Socket) String() string { return fmt.Sprintf("src %s dst %s", s.Local, s.Remote) }
+
 // Subflow is a TCP socket that belongs to an MPTCP connection.
 type Subflow struct {
 	// Token is that of its Connection, and may be zero as that.
@@ -109,6 +146,11 @@ type Subflow struct {
 	Flags SubflowFlags
 	// TCP has the counters of the socket.
 	TCP TCPInfo
+}
+
+// Socket names the subflow's socket.
+func (s *Subflow) Socket() Socket {
+	return Socket{Cookie: s.Cookie, Local: s.Local, Remote: s.Remote, IfIndex: s.IfIndex}
 }
 
 // TCPInfo is a part of struct tcp_info (include/uapi/linux/tcp.h). What an old
