@@ -25,7 +25,8 @@ func BenchmarkEvent(b *testing.B) {
 		b.Run(fmt.Sprintf("main routes %d", routes), func(b *testing.B) {
 			l := newBenchLab(b, routes)
 			look := l.shell("ip -batch - >/dev/null 2>&1 <<'E'\n" + looks + "E\n")
-			hello := contender{"hello", nil, func() { l.must(l.command(l.hello())) }}
+			program := l.hello()
+			hello := contender{"hello", nil, func() { l.must(l.command(program)) }}
 			children := contender{"uci+ubus", nil, l.children}
 			l.must(l.mptcpctl("apply"))
 			b.Run("nothing to do", func(b *testing.B) {
@@ -92,8 +93,9 @@ func BenchmarkAddresses(b *testing.B) {
 // Go program that does nothing else.
 func BenchmarkStart(b *testing.B) {
 	l := newBuiltLab(b)
+	program := l.hello()
 	l.inTurns(b, contender{"version", nil, func() { l.must(l.mptcpctl("version")) }},
-		contender{"hello", nil, func() { l.must(l.command(l.hello())) }})
+		contender{"hello", nil, func() { l.must(l.command(program)) }})
 }
 
 // contender is a command, with what has to be done before it is measured.
@@ -152,14 +154,17 @@ func (l *builtLab) shell(script string) func() {
 	return func() { l.must(l.command("sh", "-e", "-c", script)) }
 }
 
-// hello builds a Go program that prints a word, once.
+// hello builds a Go program that prints a word.
 func (l *builtLab) hello() string {
-	program := filepath.Join(filepath.Dir(l.program), "hello")
-	if _, err := os.Stat(program); err == nil {
-		return program
-	}
+	return l.buildOf("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n")
+}
+
+// buildOf builds a program from its source.
+func (l *builtLab) buildOf(text string) string {
+	l.Helper()
+	program := filepath.Join(l.TempDir(), "program")
 	source := program + ".go"
-	l.must("", os.WriteFile(source, []byte("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hello\") }\n"), 0o644))
+	l.must("", os.WriteFile(source, []byte(text), 0o644))
 	build := exec.Command("go", "build", "-o", program, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()

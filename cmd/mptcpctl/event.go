@@ -7,24 +7,32 @@ import (
 	"strings"
 )
 
-// runEvent runs "hotplug" as the hook calls it, which is what costs a router most often:
-// without cobra, and without a handler of signals, which would take threads of its own.
-// A signal ends it at once, and the next run converges from wherever that was. A command
-// line that says anything else is not done, and left to cobra.
+// runEvent runs what netifd's hook and a run start, which is what costs a router most
+// often, without cobra: "hotplug", and "settle". Of these "hotplug" handles no signals
+// either, which would take threads of their own: a signal ends it at once, and the next
+// run converges from wherever that was. A command line that says anything else is not
+// done, and left to cobra.
 func runEvent(args []string, s streams) (code int, done bool) {
-	if len(args) < 2 || args[1] != "hotplug" {
+	if len(args) < 2 || args[1] != hotplugName && args[1] != settleName {
 		return 0, false
 	}
 	o := newOptions(s)
 	reload, ok := o.parseEvent(args[2:])
-	if !ok {
+	if !ok || reload && args[1] == settleName {
 		return 0, false
 	}
-	err := coded(o.hotplug(context.Background(), reload))
+	var err error
+	if args[1] == hotplugName {
+		err = o.hotplug(context.Background(), reload)
+	} else {
+		ctx, stop := untilSignal()
+		err = o.settle(ctx)
+		stop()
+	}
 	if err != nil {
 		o.warn(o.takeUnsaid())
 	}
-	return report(s.err, err), true
+	return report(s.err, coded(err)), true
 }
 
 // parseEvent sets the flags of an event. ok reports that there was nothing else, and

@@ -14,12 +14,15 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
-const reloadFlag = "reload"
+const (
+	hotplugName = "hotplug"
+	reloadFlag  = "reload"
+)
 
 func newHotplugCmd(o *options) *cobra.Command {
 	var reload bool
 	cmd := &cobra.Command{
-		Use:   "hotplug",
+		Use:   hotplugName,
 		Short: "Apply the configuration after a netifd event",
 		Long: `Called by /etc/hotplug.d/iface/30-mptcp. ACTION and INTERFACE in the environment
 only name the event in the log, since every run reads the whole state. Changes

@@ -17,12 +17,18 @@ func main() {
 	if code, done := runEvent(os.Args, streams{os.Stdin, os.Stdout, os.Stderr}); done {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The second one kills: what waits for a pipe does not see the end of ctx.
-	context.AfterFunc(ctx, stop)
+	ctx, stop := untilSignal()
 	code := run(ctx, os.Args, streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// untilSignal gives a context that ends with SIGINT and SIGTERM.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The second one kills: what waits for a pipe does not see the end of ctx.
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // run executes one command line and gives its exit code. Called by the name of the

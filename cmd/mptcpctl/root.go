@@ -60,8 +60,8 @@ type named struct {
 func commands() []named {
 	return []named{
 		{"apply", newApplyCmd}, {"connections", newConnectionsCmd}, {"counters", newCountersCmd}, {"doctor", newDoctorCmd},
-		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {"hotplug", newHotplugCmd}, {"iface", newIfaceCmd},
-		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"rpcd", newRpcdCmd}, {"settle", newSettleCmd},
+		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {hotplugName, newHotplugCmd}, {"iface", newIfaceCmd},
+		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"rpcd", newRpcdCmd}, {settleName, newSettleCmd},
 		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
 	}
 }

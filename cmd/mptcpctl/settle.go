@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"math"
 	"os"
 	"syscall"
@@ -13,16 +14,22 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
+const settleName = "settle"
+
 func newSettleCmd(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use:    "settle",
+		Use:    settleName,
 		Short:  "Finish what a run had to leave pending",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.runner.Settle(c.Context(), o.logRuns("settle"))
+			return o.settle(c.Context())
 		},
 	}
+}
+
+func (o *options) settle(ctx context.Context) error {
+	return o.runner.Settle(ctx, o.logRuns(settleName))
 }
 
 // startSettle starts it in a session of its own, without a terminal. What else this
@@ -35,10 +42,10 @@ func (o *options) startSettle() error {
 	}
 	defer null.Close()
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) // from Linux 5.11 on
-	args := []string{"mptcpctl", "settle", "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
+	args := []string{"mptcpctl", settleName, "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
 		"--ubus-socket", o.runner.UbusSocket, "--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
 	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
-		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Files: []*os.File{null, null, null}, Env: append(os.Environ(), "GOMAXPROCS=1"), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return mptcp.OfProc(err)

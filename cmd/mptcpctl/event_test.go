@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestTheEventsOwnCommandLine is understood as cobra understands it, or left to cobra.
+func TestTheEventsOwnCommandLine(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		nil, {"--reload"}, {"--config-dir", "/c", "--lock=/l"}, {"--state-dir=", "--lock-timeout", "7"}, {"--ubus-socket", "--lock"},
+		{"--syslog-socket=/s=t", "--lock", "/a", "--lock", "/b"}, {"--reload", "--lock-timeout=1m"},
+	} {
+		o := newOptions(streams{out: io.Discard, err: io.Discard})
+		reload, ok := o.parseEvent(args)
+		if !ok {
+			t.Errorf("%q: left to cobra", args)
+			continue
+		}
+		by := newOptions(streams{out: io.Discard, err: io.Discard})
+		c := newHotplugCmd(by)
+		for _, g := range by.globalFlags() {
+			c.Flags().Var(g.value, g.name, g.usage)
+		}
+		if err := c.ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		byCobra, err := c.Flags().GetBool(reloadFlag)
+		if err != nil || reload != byCobra {
+			t.Errorf("%q: reload %v, by cobra %v, error %v", args, reload, byCobra, err)
+		}
+		if o.runner.ConfigDir != by.runner.ConfigDir || o.runner.StateDir != by.runner.StateDir || o.runner.UbusSocket != by.runner.UbusSocket ||
+			o.runner.LockFile != by.runner.LockFile || o.runner.LockTimeout != by.runner.LockTimeout || o.syslog != by.syslog {
+			t.Errorf("%q: %+v, by cobra %+v", args, o, by)
+		}
+	}
+	for _, args := range [][]string{
+		{"--help"}, {"-h"}, {"now"}, {"--"}, {"--lock"}, {"--lock-timeout", "never"}, {"--reload=false"}, {"--no-such", "x"}, {"lock", "/l"}, {""},
+	} {
+		if _, ok := newOptions(streams{}).parseEvent(args); ok {
+			t.Errorf("%q is not left to cobra", args)
+		}
+	}
+}
+
+// TestAnEventIsOneProcess starts no other one, and no more threads than a Go program that
+// opens one netlink socket, whether there is nothing to do or everything. Its memory is at
+// most memoryAbove of that program's.
+func TestAnEventIsOneProcess(t *testing.T) {
+	t.Parallel()
+	l := newBuiltLab(t)
+	l.listenBus()
+	floor := l.buildOf(`package main
+
+import "syscall"
+
+func main() {
+	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW, syscall.NETLINK_ROUTE)
+	if err != nil || syscall.Close(fd) != nil {
+		panic(err)
+	}
+}
+`)
+	own := append([]string{l.program}, l.flags([]string{"hotplug"})...)
+	// A thread more or less may be needed when another process has the processor.
+	const runs = 20
+	least := func(args []string, before func()) (threads int) {
+		threads = 1000
+		for range runs {
+			before()
+			n, processes := l.traced(args)
+			if processes != 0 {
+				t.Errorf("%v has started %d processes", args[1:], processes)
+			}
+			threads = min(threads, n)
+		}
+		return threads
+	}
+	want := least([]string{floor}, func() {})
+	for what, before := range map[string]func(){
+		"two lines to set up": func() { l.must(l.mptcpctl("flush")) },
+		"nothing to do":       func() { l.must(l.mptcpctl("apply")) },
+	} {
+		if got := least(own, before); got > want {
+			t.Errorf("%s: %d threads, a program with one netlink socket %d", what, got, want)
+		}
+	}
+	// The counter counts: a shell starts one process, and a program in Go threads.
+	if n, processes := l.traced([]string{"/bin/sh", "-c", "/bin/true; :"}); n != 0 || processes != 1 {
+		t.Errorf("a shell that starts one program: %d threads, %d processes", n, processes)
+	}
+	if want == 0 {
+		t.Error("no thread of a program in Go was seen")
+	}
+	// GNU time tells the peak in pages as they are resident, which differ between runs.
+	peak := func(args []string) int {
+		most := 0
+		for range 5 {
+			most = max(most, l.peak(append([]string{"env", "GOMAXPROCS=1"}, args...)))
+		}
+		return most
+	}
+	if got, bare := peak(own), peak([]string{floor}); got > bare+memoryAbove {
+		t.Errorf("%d kB at most, a program with one netlink socket %d, want at most %d more", got, bare, memoryAbove)
+	}
+}
+
+// memoryAbove is what an event on two lines may take beyond a bare program, in kB.
+const memoryAbove = 1500
+
+// traced runs a program in the router and counts the threads and processes that it and
+// its children start.
+func (l *builtLab) traced(args []string) (threads, processes int) {
+	l.Helper()
+	cmd := l.Command(l.Context(), args[0])
+	// The thread that starts a process is the one that traces it, and waits for its own
+	// children alone.
+	l.must("", l.Router.Do(func() error {
+		null, err := syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(null)
+		pid, err := syscall.ForkExec(args[0], args, &syscall.ProcAttr{
+			Env: append(cmd.Environ(), "GOMAXPROCS=1"), Files: []uintptr{uintptr(null), uintptr(null), uintptr(null)},
+			Sys: &syscall.SysProcAttr{Ptrace: true},
+		})
+		if err != nil {
+			return err
+		}
+		for first := true; ; first = false {
+			var status syscall.WaitStatus
+			child, err := syscall.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+			switch {
+			case errors.Is(err, syscall.EINTR):
+				continue
+			case err != nil:
+				return err
+			case child == pid && (status.Exited() || status.Signaled()):
+				if status != 0 {
+					l.Errorf("%v: status %#x", args, status)
+				}
+				return nil
+			case !status.Stopped():
+				continue
+			}
+			if first {
+				const events = syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACEFORK | syscall.PTRACE_O_TRACEVFORK | unix.PTRACE_O_EXITKILL
+				if err := syscall.PtraceSetOptions(pid, events); err != nil {
+					return err
+				}
+			}
+			signal := 0
+			switch status.TrapCause() {
+			case syscall.PTRACE_EVENT_CLONE:
+				threads++
+			case syscall.PTRACE_EVENT_FORK, syscall.PTRACE_EVENT_VFORK:
+				processes++
+			default:
+				if s := status.StopSignal(); s != syscall.SIGTRAP && s != syscall.SIGSTOP {
+					signal = int(s)
+				}
+			}
+			if err := syscall.PtraceCont(child, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+	}))
+	return threads, processes
+}
