@@ -36,12 +36,17 @@ held.`,
 	f := root.PersistentFlags()
 	f.StringVar(&o.runner.ConfigDir, "config-dir", "/etc/config", "configuration `directory`")
 	f.StringVar(&o.runner.StateDir, "state-dir", "", "state `directory` (/var/state or /run/mptcpctl)")
+	f.StringVar(&o.runner.StagedDir, "staged-dir", "", "`directory` of uncommitted changes (/tmp/.uci)")
+	f.StringVar(&o.runner.OverrideDir, "override-dir", "", "`directory` of overrides (/var/run/uci)")
+	f.BoolVar(&o.runner.UCI, "uci", false, "ask the uci program for the configuration")
 	f.StringVar(&o.runner.UbusSocket, "ubus-socket", "", "`socket` of ubusd (/var/run/ubus/ubus.sock)")
 	f.StringVar(&o.runner.LockFile, "lock", "", "lock `file` (/run/mptcpctl/lock or in /var/lock)")
 	o.runner.LockTimeout = 30 * time.Second
 	f.Var((*durationFlag)(&o.runner.LockTimeout), "lock-timeout", "`time` to wait for the lock")
 	f.StringVar(&o.syslog, "syslog-socket", "/dev/log", "`socket` of the system log")
-	f.Lookup("syslog-socket").Hidden = true
+	for _, name := range []string{"staged-dir", "override-dir", "syslog-socket"} {
+		f.Lookup(name).Hidden = true
+	}
 	completeNothing(root, "lock-timeout")
 	for _, c := range commands() {
 		if c.name == asked {

@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"os"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,7 @@ func (o *options) startSettle() error {
 	defer null.Close()
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) // from Linux 5.11 on
 	args := []string{"mptcpctl", "settle", "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
+		"--staged-dir", o.runner.StagedDir, "--override-dir", o.runner.OverrideDir, "--uci=" + strconv.FormatBool(o.runner.UCI),
 		"--ubus-socket", o.runner.UbusSocket, "--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
 	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
