@@ -70,7 +70,7 @@ func (l *builtLab) mptcpctl(args ...string) (string, error) {
 }
 
 func (l *builtLab) flags(args []string) []string {
-	return append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(),
+	return append(args, "--config-dir", l.ConfigDir(), "--state-dir", l.StateDir(), "--staged-dir", l.StagedDir(),
 		"--lock", filepath.Join(l.LockDir(), "lock"), "--syslog-socket", "/nonexistent")
 }
 
