@@ -76,7 +76,7 @@ func (l *builtLab) flags(args []string) []string {
 	if l.bus != nil {
 		args = append(args, "--ubus-socket", l.bus.Path)
 	}
-	return l.oldFlags(args)
+	return l.oldFlags(append(args, "--staged-dir", l.StagedDir()))
 }
 
 // oldFlags are those that builds of earlier commits know too.

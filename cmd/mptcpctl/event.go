@@ -48,11 +48,21 @@ next:
 			continue
 		}
 		name, value, given := strings.Cut(word, "=")
-		if !given && len(args) > 0 {
-			value, args, given = args[0], args[1:], true
-		}
-		for _, f := range flags {
-			if dashes && given && f.name == name && f.value.Set(value) == nil {
+		for i := range flags {
+			f := &flags[i]
+			if !dashes || f.name != name {
+				continue
+			}
+			switch {
+			case given:
+			case f.alone():
+				value = switchedOn
+			case len(args) > 0:
+				value, args = args[0], args[1:]
+			default:
+				return false, false
+			}
+			if f.value.Set(value) == nil {
 				continue next
 			}
 		}

@@ -16,7 +16,7 @@ func TestTheEventsOwnCommandLine(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		nil, {"--reload"}, {"--config-dir", "/c", "--lock=/l"}, {"--state-dir=", "--lock-timeout", "7"}, {"--ubus-socket", "--lock"},
-		{"--syslog-socket=/s=t", "--lock", "/a", "--lock", "/b"}, {"--reload", "--lock-timeout=1m"},
+		{"--syslog-socket=/s=t", "--lock", "/a", "--lock", "/b"}, {"--reload", "--lock-timeout=1m"}, {"--uci", "--lock", "/l"}, {"--uci=false", "--staged-dir", "/s"}, {"--uci=true", "--override-dir=/o"},
 	} {
 		o := newOptions(streams{out: io.Discard, err: io.Discard})
 		reload, ok := o.parseEvent(args)
@@ -28,6 +28,9 @@ func TestTheEventsOwnCommandLine(t *testing.T) {
 		c := newHotplugCmd(by)
 		for _, g := range by.globalFlags() {
 			c.Flags().Var(g.value, g.name, g.usage)
+			if g.alone() {
+				c.Flags().Lookup(g.name).NoOptDefVal = switchedOn
+			}
 		}
 		if err := c.ParseFlags(args); err != nil {
 			t.Fatal(err)
@@ -36,13 +39,14 @@ func TestTheEventsOwnCommandLine(t *testing.T) {
 		if err != nil || reload != byCobra {
 			t.Errorf("%q: reload %v, by cobra %v, error %v", args, reload, byCobra, err)
 		}
-		if o.runner.ConfigDir != by.runner.ConfigDir || o.runner.StateDir != by.runner.StateDir || o.runner.UbusSocket != by.runner.UbusSocket ||
-			o.runner.LockFile != by.runner.LockFile || o.runner.LockTimeout != by.runner.LockTimeout || o.syslog != by.syslog {
-			t.Errorf("%q: %+v, by cobra %+v", args, o, by)
+		for i, g := range o.globalFlags() {
+			if got, want := g.value.String(), by.globalFlags()[i].value.String(); got != want {
+				t.Errorf("%q: --%s is %q, by cobra %q", args, g.name, got, want)
+			}
 		}
 	}
 	for _, args := range [][]string{
-		{"--help"}, {"-h"}, {"now"}, {"--"}, {"--lock"}, {"--lock-timeout", "never"}, {"--reload=false"}, {"--no-such", "x"}, {"lock", "/l"}, {""},
+		{"--help"}, {"-h"}, {"now"}, {"--"}, {"--lock"}, {"--lock-timeout", "never"}, {"--reload=false"}, {"--uci=maybe"}, {"--no-such", "x"}, {"lock", "/l"}, {""},
 	} {
 		if _, ok := newOptions(streams{}).parseEvent(args); ok {
 			t.Errorf("%q is not left to cobra", args)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -20,6 +21,25 @@ func (*textFlag) Type() string { return "string" }
 func (t *textFlag) Set(text string) error {
 	*t = textFlag(text)
 	return nil
+}
+
+// switchFlag is the value of a flag that is given alone, or as "--flag=false".
+type switchFlag bool
+
+// switchedOn is what a flag that is given alone sets.
+const switchedOn = "true"
+
+// String is a part of pflag.Value.
+func (s *switchFlag) String() string { return strconv.FormatBool(bool(*s)) }
+
+// Type is a part of pflag.Value.
+func (*switchFlag) Type() string { return "bool" }
+
+// Set is a part of pflag.Value.
+func (s *switchFlag) Set(text string) error {
+	on, err := strconv.ParseBool(text)
+	*s = switchFlag(on)
+	return err
 }
 
 // durationFlag is the value of a flag for a time: "5s", "1m30s", or a number of

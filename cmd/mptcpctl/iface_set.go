@@ -44,7 +44,7 @@ func (o *options) setIface(ctx context.Context, choice modeChoice) error {
 func (o *options) choose(ctx context.Context, choice *modeChoice) error {
 	cfg, err := o.runner.Config(ctx)
 	if errors.Is(err, uci.ErrState) && choice.reset {
-		if err := o.removeState(); err != nil {
+		if err := o.removeState(ctx); err != nil {
 			return err
 		}
 		cfg, err = o.runner.Config(ctx)
@@ -59,8 +59,8 @@ func (o *options) choose(ctx context.Context, choice *modeChoice) error {
 }
 
 // removeState removes what cannot be a file of runtime choices.
-func (o *options) removeState() error {
-	removed, err := o.runner.Source().RemoveState(reconcile.Package)
+func (o *options) removeState(ctx context.Context) error {
+	removed, err := o.runner.Source().RemoveState(ctx, reconcile.Package)
 	if removed != "" {
 		o.warn([]string{removed + " was not a file of runtime choices, and has been removed"})
 	}

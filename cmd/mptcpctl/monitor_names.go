@@ -11,7 +11,7 @@ import (
 )
 
 // refreshInterval is the shortest time between two readings of the names for an
-// unknown address that was looked up before, since reading runs uci and ubus.
+// unknown address that was looked up before, since reading asks netifd.
 const refreshInterval = time.Second
 
 // refresh reads the names again. If the configuration cannot be read, they are those

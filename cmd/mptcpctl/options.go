@@ -29,7 +29,8 @@ type options struct {
 }
 
 func newOptions(s streams) *options {
-	o := &options{streams: s, unsaid: new([]string)}
+	o := &options{streams: s, unsaid: new([]string), syslog: "/dev/log"}
+	o.runner.ConfigDir, o.runner.LockTimeout = "/etc/config", 30*time.Second
 	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
 	return o
 }
@@ -41,13 +42,21 @@ type globalFlag struct {
 	hidden      bool
 }
 
-// globalFlags are those flags; each has its default afterwards.
+// alone reports whether the flag needs no value.
+func (g *globalFlag) alone() bool {
+	_, is := g.value.(*switchFlag)
+	return is
+}
+
+// globalFlags are those flags.
 func (o *options) globalFlags() []globalFlag {
 	r := &o.runner
-	r.ConfigDir, r.LockTimeout, o.syslog = "/etc/config", 30*time.Second, "/dev/log"
 	return []globalFlag{
 		{"config-dir", "configuration `directory`", (*textFlag)(&r.ConfigDir), false},
 		{"state-dir", "state `directory` (/var/state or /run/mptcpctl)", (*textFlag)(&r.StateDir), false},
+		{"staged-dir", "`directory` of uncommitted changes (/tmp/.uci)", (*textFlag)(&r.StagedDir), true},
+		{"override-dir", "`directory` of overrides (/var/run/uci)", (*textFlag)(&r.OverrideDir), true},
+		{"uci", "ask the uci program for the configuration", (*switchFlag)(&r.UCI), false},
 		{"ubus-socket", "`socket` of ubusd (/var/run/ubus/ubus.sock)", (*textFlag)(&r.UbusSocket), false},
 		{"lock", "lock `file` (/run/mptcpctl/lock or in /var/lock)", (*textFlag)(&r.LockFile), false},
 		{"lock-timeout", "`time` to wait for the lock", (*durationFlag)(&r.LockTimeout), false},

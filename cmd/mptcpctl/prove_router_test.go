@@ -54,7 +54,7 @@ func (r *proofRouter) must(err error) {
 func (r *proofRouter) lock() string { return filepath.Join(r.LockDir(), "lock") }
 
 func (r *proofRouter) flags() []string {
-	return []string{"--config-dir", r.ConfigDir(), "--state-dir", r.StateDir(), "--lock", r.lock(), "--syslog-socket", "/nonexistent"}
+	return []string{"--config-dir", r.ConfigDir(), "--state-dir", r.StateDir(), "--staged-dir", r.StagedDir(), "--lock", r.lock(), "--syslog-socket", "/nonexistent"}
 }
 
 // start makes one run of the program.

@@ -34,7 +34,11 @@ held.`,
 	f := root.PersistentFlags()
 	for _, g := range o.globalFlags() {
 		f.Var(g.value, g.name, g.usage)
-		f.Lookup(g.name).Hidden = g.hidden
+		flag := f.Lookup(g.name)
+		flag.Hidden = g.hidden
+		if g.alone() {
+			flag.NoOptDefVal = switchedOn
+		}
 	}
 	completeNothing(root, "lock-timeout")
 	for _, c := range commands() {

@@ -112,7 +112,7 @@ func newWatchLab(t *testing.T) *netlab.Lab {
 
 // programIn is this program as mptcpctl on the lab's router.
 func programIn(lab *netlab.Lab, args ...string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", append(args, "--config-dir", lab.ConfigDir(), "--state-dir", lab.StateDir(),
+	cmd := exec.Command("/proc/self/exe", append(args, "--config-dir", lab.ConfigDir(), "--state-dir", lab.StateDir(), "--staged-dir", lab.StagedDir(),
 		"--lock", filepath.Join(lab.LockDir(), "lock"), "--syslog-socket", "/nonexistent")...)
 	cmd.Args[0] = "mptcpctl"
 	cmd.Env = []string{"PATH=" + lab.BinDir(), netlab.DirVariable + "=" + lab.Dir}

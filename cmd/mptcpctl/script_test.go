@@ -212,7 +212,7 @@ func (s *script) flags() []string {
 	// A machine may have a bus of its own.
 	bus := filepath.Join(s.dir, "ubus.sock")
 	return []string{
-		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--ubus-socket", bus, "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
+		"--config-dir", s.ConfigDir(), "--state-dir", s.StateDir(), "--staged-dir", s.StagedDir(), "--ubus-socket", bus, "--lock", s.lockPath(), "--syslog-socket", s.syslog.path,
 	}
 }
 

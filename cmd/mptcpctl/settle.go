@@ -42,8 +42,10 @@ func (o *options) startSettle() error {
 	}
 	defer null.Close()
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) // from Linux 5.11 on
-	args := []string{"mptcpctl", settleName, "--config-dir", o.runner.ConfigDir, "--state-dir", o.runner.StateDir,
-		"--ubus-socket", o.runner.UbusSocket, "--lock", o.runner.LockFile, "--lock-timeout", o.runner.LockTimeout.String(), "--syslog-socket", o.syslog}
+	args := []string{"mptcpctl", settleName}
+	for _, f := range o.globalFlags() {
+		args = append(args, "--"+f.name+"="+f.value.String())
+	}
 	process, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Files: []*os.File{null, null, null}, Env: append(os.Environ(), "GOMAXPROCS=1"), Sys: &syscall.SysProcAttr{Setsid: true},
 	})

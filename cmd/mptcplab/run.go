@@ -90,10 +90,10 @@ func newRunCmd() *cobra.Command {
 		Short: "Build a lab, run a program on its router, and take the lab down",
 		Long: `Builds a lab, runs a program on its router, and takes the lab down.
 
-The program finds stand-ins for OpenWrt's ubus and uci first on its PATH, and the
-lab's own /etc/config, /var/state, /var/lock and /run/mptcpctl: they are mounted
-in a mount namespace of its own, and nothing on this machine changes. Its exit
-code is that of mptcplab.`,
+The program finds stand-ins for OpenWrt's ubus and uci first on its PATH, mptcpctl
+there reads what this uci stages, and the lab has its own /etc/config, /var/state,
+/var/lock and /run/mptcpctl: they are mounted in a mount namespace of its own, and
+nothing on this machine changes. Its exit code is that of mptcplab.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return f.run(args) },
 	}
@@ -156,6 +156,9 @@ func (f *labFlags) inside(ctx context.Context, lab *netlab.Lab, args []string) (
 	if err := errors.Join(os.Setenv("PATH", path), os.Setenv(netlab.DirVariable, lab.Dir)); err != nil {
 		return err
 	}
+	if err := installProgram(lab); err != nil {
+		return err
+	}
 	if f.hooks != "" {
 		if err := f.boot(ctx, lab); err != nil {
 			return err
@@ -164,6 +167,21 @@ func (f *labFlags) inside(ctx context.Context, lab *netlab.Lab, args []string) (
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return lab.Router.Run(cmd)
+}
+
+// installProgram lets the mptcpctl on the PATH read what the lab's uci has staged, in
+// place of what this machine's has: nothing can be laid over /tmp, which has the lab's
+// own files.
+func installProgram(lab *netlab.Lab) error {
+	program, err := exec.LookPath("mptcpctl")
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\" --staged-dir '%s'\n", program, lab.StagedDir())
+	return os.WriteFile(filepath.Join(lab.BinDir(), "mptcpctl"), []byte(script), 0o755)
 }
 
 // boot runs the hotplug scripts for every interface, as netifd's start does.

@@ -249,6 +249,9 @@ func (l *Lab) ConfigDir() string { return filepath.Join(l.Dir, "config") }
 // StateDir stands for /var/state.
 func (l *Lab) StateDir() string { return filepath.Join(l.Dir, "state") }
 
+// StagedDir stands for /tmp/.uci. The stand-in for uci makes it.
+func (l *Lab) StagedDir() string { return filepath.Join(l.Dir, "uci") }
+
 // LockDir stands for /var/lock.
 func (l *Lab) LockDir() string { return filepath.Join(l.Dir, "lockdir") }
 

@@ -30,7 +30,8 @@ func UciMain() int {
 			fmt.Fprintln(os.Stderr, "uci:", err)
 			return 1
 		}
-		c.config, c.save = filepath.Join(dir, "config"), filepath.Join(dir, "uci")
+		l := Lab{Dir: dir}
+		c.config, c.save = l.ConfigDir(), l.StagedDir()
 	}
 	return c.main(os.Args[1:])
 }

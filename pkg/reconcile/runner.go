@@ -25,6 +25,12 @@ type Runner struct {
 	// StateDir is the directory of the runtime choices; empty: /var/state, or
 	// /run/mptcpctl where that is missing.
 	StateDir string
+	// StagedDir is the directory of uncommitted changes, OverrideDir that of files that are
+	// read in place of those in ConfigDir. Empty: those of uci with the default ConfigDir,
+	// else none. Without netifd neither is read.
+	StagedDir, OverrideDir string
+	// UCI has the uci program asked for the configuration.
+	UCI bool
 	// UbusSocket is the socket of ubusd; empty: where OpenWrt has it.
 	UbusSocket string
 	// LockFile is held by every run that changes something. The files of Settle and
@@ -52,7 +58,15 @@ func (r *Runner) Source() uci.Source {
 			state = "/run/mptcpctl"
 		}
 	}
-	return uci.Source{ConfigDir: r.ConfigDir, StateDir: state}
+	source := uci.Source{
+		ConfigDir: r.ConfigDir, StateDir: state, StagedDir: r.StagedDir, OverrideDir: r.OverrideDir,
+		Netifd: r.withNetifd(), Program: r.UCI,
+	}
+	if filepath.Clean(r.ConfigDir) == uci.DefaultConfigDir {
+		source.StagedDir = cmp.Or(r.StagedDir, uci.DefaultStagedDir)
+		source.OverrideDir = cmp.Or(r.OverrideDir, uci.DefaultOverrideDir)
+	}
+	return source
 }
 
 // ConfigFile is the path of the configuration, for messages.
@@ -67,9 +81,8 @@ func (r *Runner) Config(ctx context.Context) (config.Config, error) {
 
 // readPackage gives the sections too.
 func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, error) {
-	source := r.Source()
-	pkg, err := source.Read(ctx, Package)
-	if errors.Is(err, uci.ErrProgram) {
+	pkg, err := r.Source().Read(ctx, Package)
+	if errors.Is(err, uci.ErrProgram) || errors.Is(err, uci.ErrNoProgram) {
 		return nil, config.Config{}, err // it says nothing about the configuration
 	}
 	if err != nil {
@@ -77,7 +90,7 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	}
 	cfg, err := parseConfig(r.ConfigFile(), pkg)
 	if err == nil {
-		err = readSaved(ctx, source, pkg, &cfg)
+		noteSaved(pkg, &cfg)
 	}
 	if r.Warned != nil {
 		r.Warned(cfg.Warnings)

@@ -14,12 +14,26 @@ import (
 // /tmp/.uci/network) holds, in order, as libuci's delta.c does. A line that
 // cannot be read or applied changes nothing and is one warning; later lines still
 // count. Empty lines and comments are skipped silently.
-func ApplyDelta(p *Package, data []byte) []Warning {
+func ApplyDelta(p *Package, data []byte) []Warning { return applyDelta(p, data, false) }
+
+// addDelta applies the delta file at path. What it says about a section or an option
+// that is not there any more is passed over.
+func (p *Package) addDelta(path string, data []byte, runtime bool) {
+	for _, w := range applyDelta(p, data, runtime) {
+		if w.Text != errNotThis.Error() {
+			w.File = path
+			p.Warnings = append(p.Warnings, w)
+		}
+	}
+}
+
+func applyDelta(p *Package, data []byte, runtime bool) []Warning {
 	var warnings []Warning
 	d := delta{Package: p}
 	l := lexer{in: data}
 	for l.next() {
 		c, err := readChange(&l)
+		c.runtime = runtime
 		if err == nil {
 			err = d.apply(c)
 		}
@@ -48,6 +62,7 @@ type change struct {
 	pkg, section, option string
 	value                string
 	hasValue             bool
+	runtime              bool // it is a runtime choice
 }
 
 var (
@@ -198,9 +213,10 @@ func (s *Section) apply(c change) error {
 		o.Name = c.value
 	case opListAdd:
 		o.put(c.value, true)
+		o.Runtime = c.runtime
 	case opListDel:
 		if o.List {
-			o.Values = slices.DeleteFunc(o.Values, func(v string) bool { return v == c.value })
+			o.removeValue(c.value)
 		}
 	case opRemove:
 		if o.List && c.value != "" {
@@ -213,6 +229,7 @@ func (s *Section) apply(c change) error {
 			return nil
 		}
 		o.put(c.value, false)
+		o.Runtime = c.runtime
 	}
 	return nil
 }
@@ -225,10 +242,10 @@ func (s *Section) applyNew(c change) error {
 	case opListDel:
 		return nil
 	case opListAdd:
-		s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}, List: true})
+		s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}, List: true, Runtime: c.runtime})
 	default:
 		if c.value != "" {
-			s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}})
+			s.Options = append(s.Options, Option{Name: c.option, Values: []string{c.value}, Runtime: c.runtime})
 		}
 	}
 	return nil
@@ -243,9 +260,19 @@ func (o *Option) removeItem(number string) error {
 		return fmt.Errorf("%s is not the number of an item", quote(number))
 	}
 	if i < len(o.Values) && (!negative || i == 0) {
-		o.Values = append(o.Values[:i], o.Values[i+1:]...)
+		o.Values = append(o.Values[:i:i], o.Values[i+1:]...) // another package may have these values
 	}
 	return nil
+}
+
+func (o *Option) removeValue(value string) {
+	left := []string{} // it may be without any
+	for _, v := range o.Values {
+		if v != value {
+			left = append(left, v)
+		}
+	}
+	o.Values = left
 }
 
 // position reads a section's place as C's strtoul followed by a conversion to int

@@ -30,8 +30,15 @@ var (
 type Package struct {
 	Name     string
 	Sections []Section
-	// Warnings holds one entry for each line that could not be read.
+	// Warnings holds one entry for each line that could not be read, and for each file
+	// that was left out.
 	Warnings []Warning
+
+	// Saved is what the file alone says; nil: the same. Hidden is why the runtime choices
+	// are not in the package: the caller may not read them (fs.ErrPermission). Both are
+	// filled in by Read only.
+	Saved  *Package
+	Hidden error
 }
 
 // A Section is one "config TYPE 'NAME'" with its options in file order.
@@ -55,6 +62,8 @@ type Option struct {
 	Name   string
 	Values []string
 	List   bool
+	// Runtime says that a runtime choice has set it.
+	Runtime bool
 }
 
 // A Warning is about a line that was skipped. Line counts from 1; 0 means that
@@ -112,6 +121,23 @@ func (s Section) Values(option string) []string {
 		return nil
 	}
 	return s.Options[i].Values
+}
+
+// Runtime reports whether a runtime choice has set the option.
+func (s Section) Runtime(option string) bool {
+	i := s.index(option)
+	return i >= 0 && s.Options[i].Runtime
+}
+
+// clone copies a package, so that changes of a delta file to the one do not show in the
+// other: they replace values, and add some behind those of the copy.
+func (p *Package) clone() *Package {
+	c := *p
+	c.Sections = append([]Section(nil), p.Sections...)
+	for i := range c.Sections {
+		c.Sections[i].Options = append([]Option(nil), c.Sections[i].Options...)
+	}
+	return &c
 }
 
 // String returns the package in canonical form, byte for byte what

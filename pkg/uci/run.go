@@ -30,30 +30,23 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.buf.Write(p)
 }
 
-// ends keeps the beginning and the end of what is written to it. uci writes one line
-// for each unreadable one, and the one about an open quote comes last.
-type ends struct{ head, tail []byte }
+// head keeps the beginning of what is written to it. uci writes one line for each
+// unreadable one.
+type head []byte
 
-const endSize = 16 << 10
+const headSize = 16 << 10
 
-func (e *ends) Write(p []byte) (int, error) {
-	n := min(len(p), endSize-len(e.head))
-	e.head = append(e.head, p[:n]...)
-	e.tail = append(e.tail, p[n:]...)
-	if len(e.tail) > 2*endSize {
-		e.tail = append(e.tail[:0], e.tail[len(e.tail)-endSize:]...)
-	}
+func (h *head) Write(p []byte) (int, error) {
+	*h = append(*h, p[:min(len(p), headSize-len(*h))]...)
 	return len(p), nil
 }
 
-func (e *ends) String() string { return string(e.head) + string(e.tail) }
-
 // run executes a program and returns what it wrote.
-func run(ctx context.Context, path string, args []string) (stdout, stderr string, err error) {
+func run(ctx context.Context, path string, args []string) (stdout string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	var out capped
-	var written ends
+	var written head
 	process, err := child.Start(ctx, path, args, &out, &written)
 	if err == nil {
 		err = process.Wait()
@@ -63,15 +56,15 @@ func run(ctx context.Context, path string, args []string) (stdout, stderr string
 	case out.over:
 		err = ErrTooLarge
 	case err == nil:
-		return out.buf.String(), written.String(), nil
+		return out.buf.String(), nil
 	case ctx.Err() == context.DeadlineExceeded:
 		err = programError{fmt.Errorf("no answer within %v", runTimeout)}
 	case errors.Is(err, context.Canceled), process == nil, signalled:
 		err = programError{err}
 	default:
-		err = failure(err, written.String())
+		err = failure(err, string(written))
 	}
-	return "", "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
+	return "", fmt.Errorf("uci %s: %w", strings.Join(args, " "), err)
 }
 
 // programError is an ErrProgram with a text of its own.
@@ -81,10 +74,11 @@ func (programError) Is(target error) bool { return target == ErrProgram }
 
 func (e programError) Unwrap() error { return e.error }
 
-// failure adds the first line that is not about a skipped line of the file.
+// failure adds the first line that is not about a skipped line of the file, as "Parse
+// error (REASON) at line 3, byte 7" is (uci_get_errorstr in libuci.c).
 func failure(err error, stderr string) error {
 	for _, line := range child.Lines(stderr) {
-		if _, skipped := readWarning(line); !skipped {
+		if !strings.HasPrefix(line, "Parse error (") {
 			return fmt.Errorf("%w: %s", err, line)
 		}
 	}

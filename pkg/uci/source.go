@@ -6,26 +6,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mptcpctl/mptcpctl/pkg/child"
 )
 
-// DefaultConfigDir is where uci looks unless told otherwise (UCI_CONFDIR in
-// libuci's uci.h).
-const DefaultConfigDir = "/etc/config"
+// Where uci looks unless told otherwise (UCI_CONFDIR, UCI_SAVEDIR and UCI_CONF2DIR in
+// libuci's uci.h; the last one since 2025).
+const (
+	DefaultConfigDir   = "/etc/config"
+	DefaultStagedDir   = "/tmp/.uci"
+	DefaultOverrideDir = "/var/run/uci"
+)
 
 // Source is where configuration comes from. The zero value is DefaultConfigDir
-// without runtime choices.
+// without anything on top.
 type Source struct {
 	ConfigDir string // empty: DefaultConfigDir
 	StateDir  string // holds the runtime choices; empty: there are none
+
+	// Netifd says that netifd reads the same configuration, by libuci: what that makes of
+	// it counts, to the letter, with the changes that are staged in StagedDir and with a
+	// file in OverrideDir in place of that in ConfigDir. Either may be empty: none.
+	//
+	// Without it the options of a section whose first line cannot be read are left out;
+	// libuci gives them to the section before.
+	Netifd                 bool
+	StagedDir, OverrideDir string
+
+	// Program has Read ask the uci program.
+	Program bool
 }
 
 var (
@@ -39,322 +50,158 @@ var (
 
 	// ErrState says that what is in the place of the state file cannot be one.
 	ErrState = errors.New("not a file of runtime choices")
-
-	errReadState = errors.New("reading the runtime choices")
 )
 
-// Read returns the package with everything that is to be merged into it. With a uci
-// program on the PATH it executes exactly one process, which also adds the changes
-// that are staged in /tmp/.uci; without one it reads the file in ConfigDir and puts
-// the delta file in StateDir on top.
+// Read returns the package with everything that is to be merged into it, in the order of
+// "uci -P": the file in ConfigDir or OverrideDir, the staged changes, the runtime
+// choices. Each file is read once, and no process is started, unless Program is set.
 //
-// Without one, the options of a section whose first line cannot be read are left out;
-// uci, and so netifd, gives them to the section before.
+// Staged changes and overrides are read only if none but root and the caller can have
+// written them; else they are left out with a warning.
 //
 // The error wraps ErrTooLarge, ErrUnterminated, ErrInvalid (the name of the package),
-// fs.ErrNotExist (no such file), ErrState or ErrProgram; any other means that the
-// program failed, and carries the first line that it had to say about it.
+// fs.ErrNotExist (no such file), ErrState, ErrProgram or ErrNoProgram; any other means
+// that the program failed, and carries the first line that it had to say about it.
 func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
-	if err := errors.Join(checkPackage(pkg), s.checkState(pkg)); err != nil {
+	if err := checkPackage(pkg); err != nil {
 		return nil, err
 	}
-	p, err := s.export(ctx, pkg)
-	if errors.Is(err, ErrNoProgram) {
-		p, err = s.readFiles(ctx, pkg)
+	if s.Program {
+		return s.readProgram(ctx, pkg)
 	}
-	return p, s.about(pkg, err)
+	var warnings []Warning
+	override, err := s.readTrusted(ctx, s.OverrideDir, pkg, "the override is left out", &warnings)
+	if err != nil {
+		return nil, err
+	}
+	var p *Package
+	if override == nil {
+		p, err = s.Saved(ctx, pkg)
+	} else if p, err = s.parse(filepath.Join(s.OverrideDir, pkg), pkg, override); err == nil {
+		p.Saved = s.savedBelow(ctx, pkg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	staged, err := s.readTrusted(ctx, s.StagedDir, pkg, "staged changes are left out", &warnings)
+	if err != nil {
+		return nil, err
+	}
+	state, hidden, err := s.readState(ctx, pkg)
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = append(p.Warnings, warnings...)
+	p.Hidden = hidden
+	if p.Saved == nil && len(staged)+len(state) > 0 {
+		p.Saved = p.clone()
+	}
+	p.addDelta(filepath.Join(s.StagedDir, pkg), staged, false)
+	p.addDelta(s.statePath(pkg), state, true)
+	return p, nil
 }
 
-// about names the file that an error is about, unless that is a program, or the error
-// names the file of the state.
-func (s Source) about(pkg string, err error) error {
-	if err == nil || errors.Is(err, ErrProgram) || errors.Is(err, errReadState) {
-		return err
-	}
-	return fmt.Errorf("%s: %w", s.configPath(pkg), err)
-}
-
-// Saved returns what the file alone says, without staged changes and runtime
-// choices. It executes no process. The errors are those of Read.
+// Saved returns what the file in ConfigDir alone says. The errors are those of Read.
 func (s Source) Saved(ctx context.Context, pkg string) (*Package, error) {
 	if err := checkPackage(pkg); err != nil {
 		return nil, err
 	}
-	p, err := Source{ConfigDir: s.ConfigDir}.readFiles(ctx, pkg)
-	return p, s.about(pkg, err)
+	path := s.configPath(pkg)
+	data, err := readFile(ctx, unix.AT_FDCWD, path, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s.parse(path, pkg, data)
 }
 
-func (s Source) configDir() string {
+// savedBelow is what the file says that something else has replaced. It may be missing,
+// and cannot fail who does not read it.
+func (s *Source) savedBelow(ctx context.Context, pkg string) *Package {
+	p, err := s.Saved(ctx, pkg)
+	if err != nil {
+		p = &Package{Name: pkg}
+	}
+	return p
+}
+
+func (s *Source) parse(path, pkg string, data []byte) (*Package, error) {
+	p, err := parse(pkg, data, !s.Netifd)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+func (s *Source) configDir() string {
 	if s.ConfigDir == "" {
 		return DefaultConfigDir
 	}
 	return s.ConfigDir
 }
 
-func (s Source) configPath(pkg string) string { return filepath.Join(s.configDir(), pkg) }
+func (s *Source) configPath(pkg string) string { return filepath.Join(s.configDir(), pkg) }
 
-// export asks uci. The option -n keeps the names that libuci gives to anonymous
-// sections, which a second count would get wrong where a delta file removed one;
-// -q is not given, as it would silence the reason of a failure.
-func (s Source) export(ctx context.Context, pkg string) (*Package, error) {
-	args := []string{"-S", "-n"}
-	if s.StateDir != "" {
-		args = append(args, "-P", s.StateDir)
+// readTrusted reads the file of a package in a directory, if none but root and the
+// caller can have written it. Of anything else in its place there is a warning, which
+// begins with leftOut. data is nil then, and where there is nothing.
+func (s *Source) readTrusted(ctx context.Context, dir, pkg, leftOut string, warnings *[]Warning) (data []byte, err error) {
+	if dir == "" || !s.Netifd {
+		return nil, nil
 	}
-	stdout, stderr, err := s.uci(ctx, append(args, "export", pkg)...)
-	if err != nil {
-		if _, missing := os.Stat(s.configPath(pkg)); errors.Is(missing, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w (%w)", err, fs.ErrNotExist)
+	path := dir
+	fd, err := open(unix.AT_FDCWD, dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if err == nil {
+		defer unix.Close(fd)
+		if _, err = check(fd, unix.S_IFDIR, true); err == nil {
+			path = filepath.Join(dir, pkg)
+			data, err = readFile(ctx, fd, pkg, unfollowed|trusted|locked)
 		}
-		return nil, err
 	}
-	p, err := Parse(pkg, []byte(stdout))
-	if err != nil {
-		return nil, fmt.Errorf("output of uci export: %w", err)
+	switch err {
+	case nil:
+		return data, nil
+	case unix.ENOENT:
+		return nil, nil
+	case context.Canceled, context.DeadlineExceeded:
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	for i := range p.Sections {
-		p.Sections[i].Anonymous = madeUp(p.Sections[i])
-		p.Sections[i].Line = 0
-	}
-	var own []Warning
-	for _, line := range child.Lines(stderr) {
-		w, ok := readWarning(line)
-		if ok && strings.HasPrefix(w.Text, warningOpenQuote) {
-			return nil, fmt.Errorf("line %d: %w", w.Line, ErrUnterminated)
-		}
-		if !ok {
-			continue
-		}
-		if len(p.Warnings) == 0 {
-			if file, err := s.Saved(ctx, pkg); err == nil {
-				own = file.Warnings
-			}
-		}
-		// Both are in the order of the lines. Those of uci do not name the section.
-		for len(own) > 0 && own[0].Line < w.Line {
-			own = own[1:]
-		}
-		if len(own) > 0 && own[0].Line == w.Line {
-			w.Text = own[0].Text
-		}
-		p.Warnings = append(p.Warnings, w)
-	}
-	return p, nil
+	*warnings = append(*warnings, Warning{File: path, Text: leftOut + ": " + err.Error()})
+	return nil, nil
 }
 
-// What uci -S writes to its stderr for each line that it cannot read, while it goes
-// on: "Parse error (REASON) at line 3, byte 7" (uci_get_errorstr in libuci.c).
-const (
-	warningStart     = "Parse error ("
-	warningLine      = ") at line "
-	warningOpenQuote = "EOF with unterminated"
-)
-
-func readWarning(line string) (Warning, bool) {
-	reason, ok := strings.CutPrefix(line, warningStart)
-	if !ok {
-		return Warning{}, false
-	}
-	reason, place, ok := strings.Cut(reason, warningLine)
-	if !ok {
-		return Warning{}, false
-	}
-	number, _, _ := strings.Cut(place, ",")
-	n, err := strconv.Atoi(number)
-	return Warning{Line: n, Text: reason}, err == nil
-}
-
-// readFiles does what uci would, without staged changes: they need uci to be made.
-func (s Source) readFiles(ctx context.Context, pkg string) (*Package, error) {
-	f, err := openRegular(s.configPath(pkg))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := readAll(f)
-	if err != nil {
-		return nil, err
-	}
-	_, netifd := child.LookPath("uci")
-	p, err := parse(pkg, data, !netifd)
-	if err != nil {
-		return nil, err
-	}
+// readState reads the runtime choices; data is nil where there are none. hidden is why
+// the caller may not read them, which uci passes over too.
+func (s *Source) readState(ctx context.Context, pkg string) (data []byte, hidden, err error) {
 	if s.StateDir == "" {
-		return p, nil
-	}
-	if err := s.addState(ctx, p); !errors.Is(err, fs.ErrPermission) {
-		return p, err
-	}
-	return p, nil // as uci does; Chosen tells
-}
-
-// openRegular opens a file to be read. A pipe would be waited for, under the lock of a
-// run.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotRegular
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// Chosen returns the runtime choices alone: the sections of p with no options but
-// those. The error wraps fs.ErrPermission for who may not read them, whom Read gives
-// the configuration without.
-func (s Source) Chosen(ctx context.Context, p *Package) (*Package, error) {
-	chosen := &Package{Name: p.Name}
-	if s.StateDir == "" {
-		return chosen, nil
-	}
-	for _, section := range p.Sections {
-		section.Options = nil
-		chosen.Sections = append(chosen.Sections, section)
-	}
-	err := s.addState(ctx, chosen)
-	warnings := chosen.Warnings
-	chosen.Warnings = nil
-	for _, w := range warnings {
-		if w.Text != errNotThis.Error() { // what takes an option away finds none here
-			chosen.Warnings = append(chosen.Warnings, w)
-		}
-	}
-	return chosen, err
-}
-
-// addState puts the runtime choices on top.
-func (s Source) addState(ctx context.Context, p *Package) error {
-	path := s.statePath(p.Name)
-	f, err := openLocked(ctx, path, os.O_RDONLY, unix.LOCK_SH)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("%w: %w", errReadState, err)
-	}
-	defer f.Close()
-	data, err := readAll(f)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", errReadState, path, err)
-	}
-	for _, w := range ApplyDelta(p, data) {
-		w.File = path
-		p.Warnings = append(p.Warnings, w)
-	}
-	return nil
-}
-
-// checkState refuses a state file that would end a reader badly: uci waits for the
-// other end of a pipe.
-func (s Source) checkState(pkg string) error {
-	if s.StateDir == "" {
-		return nil
+		return nil, nil, nil
 	}
 	path := s.statePath(pkg)
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, unix.ENOTDIR):
-		return fmt.Errorf("%s: %w: %w", path, ErrState, unix.ENOTDIR)
-	case err != nil: // there is none, or it may not be read
-		return nil
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s: %w: a symbolic link", path, ErrState)
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: %w: not a regular file", path, ErrState)
-	case info.Size() > MaxSize:
-		return fmt.Errorf("%s: %w: %w", path, ErrState, ErrTooLarge)
+	data, err = readFile(ctx, unix.AT_FDCWD, path, unfollowed|locked)
+	switch err {
+	case nil:
+		return data, nil, nil
+	case unix.ENOENT:
+		return nil, nil, nil
+	case unix.EACCES, unix.EPERM:
+		return nil, fmt.Errorf("%s: %w", path, err), nil
+	case errSymlink, errNotRegular, ErrTooLarge, unix.ENOTDIR:
+		return nil, nil, fmt.Errorf("%s: %w: %w", path, ErrState, err)
 	}
-	return nil
+	return nil, nil, fmt.Errorf("reading the runtime choices: %s: %w", path, err)
 }
 
 // RemoveState removes what is in the place of the state file and cannot be one (ErrState).
 // removed is its path, empty where there was nothing to remove.
-func (s Source) RemoveState(pkg string) (removed string, err error) {
+func (s Source) RemoveState(ctx context.Context, pkg string) (removed string, err error) {
 	if err := checkPackage(pkg); err != nil {
 		return "", err
 	}
-	bad := s.checkState(pkg)
-	if bad == nil {
+	_, _, bad := s.readState(ctx, pkg)
+	if !errors.Is(bad, ErrState) {
 		return "", nil
 	}
 	if err := os.Remove(s.statePath(pkg)); err != nil {
 		return "", fmt.Errorf("%w; %w", bad, err)
 	}
 	return s.statePath(pkg), nil
-}
-
-// Changes lists the changes to the package that have been staged and not
-// committed, each as uci prints it: network.wan.proto='dhcp'. Without a uci program
-// the error is ErrNoProgram.
-func (s Source) Changes(ctx context.Context, pkg string) ([]string, error) {
-	if err := checkPackage(pkg); err != nil {
-		return nil, err
-	}
-	stdout, _, err := s.uci(ctx, "changes", pkg)
-	if err != nil {
-		return nil, err
-	}
-	return splitChanges(stdout), nil
-}
-
-// splitChanges splits at newlines, but not at those in quoted values.
-func splitChanges(text string) []string {
-	var changes []string
-	quoted, start := false, 0
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '\\' && !quoted:
-			i++
-		case text[i] == '\'':
-			quoted = !quoted
-		case text[i] == '\n' && !quoted:
-			if i > start {
-				changes = append(changes, text[start:i])
-			}
-			start = i + 1
-		}
-	}
-	if start < len(text) {
-		changes = append(changes, text[start:])
-	}
-	return changes
-}
-
-// Commit sets an option for good: uci set and uci commit. The commit takes along
-// whatever else is staged in the package, so ask Changes first. Both run in strict
-// mode, since committing a file with unreadable lines would remove those. If the
-// commit fails, the set is taken back, even if ctx has ended.
-func (s Source) Commit(ctx context.Context, pkg, section, option, value string) error {
-	if err := errors.Join(checkSetting(pkg, section, option), checkValue(value)); err != nil {
-		return err
-	}
-	name := pkg + "." + section + "." + option
-	if _, _, err := s.uci(ctx, "set", name+"="+value); err != nil {
-		return err
-	}
-	if _, _, err := s.uci(ctx, "commit", pkg); err != nil {
-		_, _, undo := s.uci(context.Background(), "revert", name)
-		return errors.Join(err, undo)
-	}
-	return nil
-}
-
-// uci executes the program with the given arguments. Options come first, because
-// musl's getopt stops at the command.
-func (s Source) uci(ctx context.Context, args ...string) (stdout, stderr string, err error) {
-	path, found := child.LookPath("uci")
-	if !found {
-		return "", "", ErrNoProgram
-	}
-	if dir := s.configDir(); dir != DefaultConfigDir {
-		args = append([]string{"-c", dir}, args...)
-	}
-	return run(ctx, path, args)
 }

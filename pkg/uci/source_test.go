@@ -30,7 +30,7 @@ config rule
 // source returns a Source on fresh directories, with the given files in them.
 func source(t *testing.T, config, state string) Source {
 	t.Helper()
-	s := Source{ConfigDir: t.TempDir(), StateDir: t.TempDir()}
+	s := Source{ConfigDir: t.TempDir(), StateDir: t.TempDir(), Netifd: true}
 	if config != "" {
 		write(t, filepath.Join(s.ConfigDir, "network"), config)
 	}
@@ -54,29 +54,43 @@ func withoutUCI(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 }
 
-// eachWay runs a test with and without a uci program: both read the same.
-func eachWay(t *testing.T, test func(t *testing.T)) {
+// eachWay runs a test on a Source that asks the uci program and on one that reads the
+// files: both read the same.
+func eachWay(t *testing.T, test func(t *testing.T, source func(config, state string) Source)) {
 	t.Helper()
-	t.Run("with uci", func(t *testing.T) { withUCI(t); test(t) })
-	t.Run("without uci", func(t *testing.T) { withoutUCI(t); test(t) })
+	way := func(program bool) func(config, state string) Source {
+		return func(config, state string) Source {
+			s := source(t, config, state)
+			s.Program = program
+			return s
+		}
+	}
+	t.Run("by uci", func(t *testing.T) { withUCI(t); test(t, way(true)) })
+	t.Run("by the files", func(t *testing.T) { withoutUCI(t); test(t, way(false)) })
 }
 
 func TestReadMergesTheRuntimeChoices(t *testing.T) {
-	eachWay(t, func(t *testing.T) {
-		s := source(t, twoLines, "network.wan2.multipath='on'\nnetwork.wan2.multipath='backup'\n")
+	eachWay(t, func(t *testing.T, source func(config, state string) Source) {
+		s := source(twoLines, "network.wan2.multipath='on'\nnetwork.wan2.multipath='backup'\n")
 		p, err := s.Read(t.Context(), "network")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range p.Sections {
-			p.Sections[i].Line = 0
+		for _, p := range []*Package{p, p.Saved} {
+			for i := range p.Sections {
+				p.Sections[i].Line = 0
+			}
 		}
 		dhcp := Option{Name: "proto", Values: []string{"dhcp"}}
-		want := &Package{Name: "network", Sections: []Section{
-			{Type: "interface", Name: "wan", Options: []Option{dhcp}},
-			{Type: "interface", Name: "wan2", Options: []Option{dhcp, {Name: "multipath", Values: []string{"backup"}}}},
-			{Type: "rule", Name: "cfg0392bd", Anonymous: true, Options: []Option{{Name: "name", Values: []string{"r"}}}},
-		}}
+		wan := Section{Type: "interface", Name: "wan", Options: []Option{dhcp}}
+		rule := Section{Type: "rule", Name: "cfg0392bd", Anonymous: true, Options: []Option{{Name: "name", Values: []string{"r"}}}}
+		want := &Package{
+			Name: "network",
+			Sections: []Section{
+				wan, {Type: "interface", Name: "wan2", Options: []Option{dhcp, {Name: "multipath", Values: []string{"backup"}, Runtime: true}}}, rule,
+			},
+			Saved: &Package{Name: "network", Sections: []Section{wan, {Type: "interface", Name: "wan2", Options: []Option{dhcp}}, rule}},
+		}
 		if diff := cmp.Diff(want, p); diff != "" {
 			t.Errorf("package (-want +got):\n%s", diff)
 		}
@@ -84,8 +98,8 @@ func TestReadMergesTheRuntimeChoices(t *testing.T) {
 }
 
 func TestReadKeepsMadeUpNamesWhenASectionIsRemoved(t *testing.T) {
-	eachWay(t, func(t *testing.T) {
-		s := source(t, "config rule\nconfig rule\n\toption a 'b'\n", "-network.cfg0192bd\n")
+	eachWay(t, func(t *testing.T, source func(config, state string) Source) {
+		s := source("config rule\nconfig rule\n\toption a 'b'\n", "-network.cfg0192bd\n")
 		p, err := s.Read(t.Context(), "network")
 		if err != nil {
 			t.Fatal(err)
@@ -109,8 +123,8 @@ func TestReadFails(t *testing.T) {
 		{"with a package that is an option", twoLines, "-f", ErrInvalid, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			eachWay(t, func(t *testing.T) {
-				s := source(t, test.config, "")
+			eachWay(t, func(t *testing.T, source func(config, state string) Source) {
+				s := source(test.config, "")
 				_, err := s.Read(t.Context(), test.pkg)
 				if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) {
 					t.Errorf("error %v, want %v with %q", err, test.want, test.text)
@@ -121,8 +135,8 @@ func TestReadFails(t *testing.T) {
 }
 
 func TestReadWarnsOfLinesThatCannotBeRead(t *testing.T) {
-	eachWay(t, func(t *testing.T) {
-		s := source(t, "foo\n"+twoLines+"bar\n", "")
+	eachWay(t, func(t *testing.T, source func(config, state string) Source) {
+		s := source("foo\n"+twoLines+"bar\n", "")
 		p, err := s.Read(t.Context(), "network")
 		if err != nil {
 			t.Fatal(err)
@@ -137,35 +151,37 @@ func TestReadWarnsOfLinesThatCannotBeRead(t *testing.T) {
 	})
 }
 
-func TestReadWithoutUCIWarnsOfTheStateFilesLines(t *testing.T) {
-	withoutUCI(t)
-	s := source(t, twoLines, "garbage\nnetwork.wan.a='1'\n")
-	p, err := s.Read(t.Context(), "network")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Warning{{File: filepath.Join(s.StateDir, "network"), Line: 1, Text: `"garbage" is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION`}}
-	if diff := cmp.Diff(want, p.Warnings); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
+// TestReadWarnsOfTheStateFilesLines has also a line about a section that is gone, as
+// every event of netifd leaves some (/etc/hotplug.d/iface/00-netstate).
+func TestReadWarnsOfTheStateFilesLines(t *testing.T) {
+	eachWay(t, func(t *testing.T, source func(config, state string) Source) {
+		s := source(twoLines, "garbage\nnetwork.wan.a='1'\nnetwork.gone.up='1'\n-network.wan.b\n")
+		p, err := s.Read(t.Context(), "network")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []Warning{{File: filepath.Join(s.StateDir, "network"), Line: 1, Text: `"garbage" is not PACKAGE.SECTION or PACKAGE.SECTION.OPTION`}}
+		if diff := cmp.Diff(want, p.Warnings); diff != "" {
+			t.Errorf("warnings (-want +got):\n%s", diff)
+		}
+	})
 }
 
-// TestTheNameOfASectionThatCannotBeReadIsTold has uci say only in which line it is.
+// TestTheNameOfASectionThatCannotBeReadIsTold by uci too, which says only in which line
+// it is.
 func TestTheNameOfASectionThatCannotBeReadIsTold(t *testing.T) {
-	for name, want := range map[string]string{"with uci": "count for the one before it, \"wan\"", "without uci": "are left out"} {
+	const behind = "count for the one before it, \"wan\""
+	for name, want := range map[string]string{"by uci": behind, "with netifd": behind, "without netifd": "are left out"} {
 		t.Run(name, func(t *testing.T) {
-			if name == "with uci" {
-				withUCI(t)
-			} else {
-				withoutUCI(t)
-			}
+			withUCI(t)
 			s := source(t, "config interface 'wan'\n\nconfig interface 'br-ex'\n\toption multipath 'on'\n", "")
+			s.Netifd, s.Program = name != "without netifd", name == "by uci"
 			for _, read := range []func(context.Context, string) (*Package, error){s.Read, s.Saved} {
 				p, err := read(t.Context(), "network")
 				if err != nil || len(p.Sections) != 1 {
 					t.Fatalf("%+v, error %v", p, err)
 				}
-				if got, there := p.Sections[0].Get("multipath"); there != (name == "with uci") {
+				if got, there := p.Sections[0].Get("multipath"); there != s.Netifd {
 					t.Errorf("wan has multipath %q", got)
 				}
 				if len(p.Warnings) != 1 || p.Warnings[0].Line != 3 || !strings.Contains(p.Warnings[0].Text, `"br-ex"`) || !strings.HasSuffix(p.Warnings[0].Text, want) {
@@ -177,13 +193,13 @@ func TestTheNameOfASectionThatCannotBeReadIsTold(t *testing.T) {
 }
 
 func TestWhatCannotBeAStateFileIsNamedAndRemoved(t *testing.T) {
-	eachWay(t, func(t *testing.T) {
+	eachWay(t, func(t *testing.T, source func(config, state string) Source) {
 		for name, bad := range map[string]func(path string) error{
 			"a symbolic link":    func(path string) error { return os.Symlink("target", path) },
 			"not a regular file": func(path string) error { return unix.Mkfifo(path, 0o600) },
 			"larger than 1 MiB":  func(path string) error { return os.WriteFile(path, make([]byte, MaxSize+1), 0o600) },
 		} {
-			s := source(t, twoLines, "")
+			s := source(twoLines, "")
 			path := s.statePath("network")
 			write(t, filepath.Join(s.StateDir, "target"), "untouched\n")
 			if err := bad(path); err != nil {
@@ -193,7 +209,7 @@ func TestWhatCannotBeAStateFileIsNamedAndRemoved(t *testing.T) {
 			if want := path + ": not a file of runtime choices: " + name; !errors.Is(err, ErrState) || err.Error() != want {
 				t.Errorf("%s: error %v, want %s", name, err, want)
 			}
-			if removed, err := s.RemoveState("network"); err != nil || removed != path {
+			if removed, err := s.RemoveState(t.Context(), "network"); err != nil || removed != path {
 				t.Errorf("%s: removed is %q, error %v", name, removed, err)
 			}
 			if _, err := s.Read(t.Context(), "network"); err != nil {
@@ -203,17 +219,29 @@ func TestWhatCannotBeAStateFileIsNamedAndRemoved(t *testing.T) {
 				t.Errorf("the target holds %q", got)
 			}
 		}
-		s := source(t, twoLines, "network.wan.multipath='on'\n")
-		if removed, err := s.RemoveState("network"); err != nil || removed != "" {
+		s := source(twoLines, "network.wan.multipath='on'\n")
+		if removed, err := s.RemoveState(t.Context(), "network"); err != nil || removed != "" {
 			t.Errorf("a good file: removed is %q, error %v", removed, err)
 		}
 		read(t, s.statePath("network"))
 	})
 }
 
-func TestReadIsOneProcess(t *testing.T) {
+func TestReadStartsNoProcess(t *testing.T) {
+	log := withUCI(t)
+	s := source(t, twoLines, "network.wan.multipath='on'\n")
+	if _, err := s.Read(t.Context(), "network"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(log); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("uci was called: %q", noted(t, log))
+	}
+}
+
+func TestReadByTheProgramIsOneProcess(t *testing.T) {
 	log := withUCI(t)
 	s := source(t, twoLines, "")
+	s.Program = true
 	if _, err := s.Read(t.Context(), "network"); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +279,9 @@ func TestUCIThatMisbehavesIsAnError(t *testing.T) {
 				time.AfterFunc(100*time.Millisecond, cancel)
 				ctx = short
 			}
-			_, err := source(t, twoLines, "").Read(ctx, "network")
+			s := source(t, twoLines, "")
+			s.Program = true
+			_, err := s.Read(ctx, "network")
 			if err == nil || !strings.Contains(err.Error(), test.text) || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v with %q", err, test.want, test.text)
 			}
@@ -262,6 +292,7 @@ func TestUCIThatMisbehavesIsAnError(t *testing.T) {
 func TestAnOpenQuoteIsFoundAfterManyOtherWarnings(t *testing.T) {
 	withUCI(t)
 	s := source(t, strings.Repeat("x\n", MaxSize/32)+"config rule 'r\n", "")
+	s.Program = true
 	if _, err := s.Read(t.Context(), "network"); !errors.Is(err, ErrUnterminated) {
 		t.Errorf("error %v, want %v", err, ErrUnterminated)
 	}
@@ -333,5 +364,10 @@ func TestPermanentChangesNeedUCI(t *testing.T) {
 	}
 	if err := (Source{}).Commit(t.Context(), "network", "wan", "a", "b"); !errors.Is(err, ErrNoProgram) {
 		t.Errorf("Commit: error %v, want %v", err, ErrNoProgram)
+	}
+	s := source(t, twoLines, "")
+	s.Program = true
+	if _, err := s.Read(t.Context(), "network"); !errors.Is(err, ErrNoProgram) {
+		t.Errorf("Read: error %v, want %v", err, ErrNoProgram)
 	}
 }

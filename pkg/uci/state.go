@@ -7,14 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,10 +22,8 @@ const (
 	stateMode = 0o600
 	// stateDirMode is what OpenWrt gives /var/state.
 	stateDirMode = 0o755
-	// lockWait bounds the wait for other writers of a state file. libuci holds its
-	// lock for one write.
-	lockWait = 5 * time.Second
-	lockPoll = 10 * time.Millisecond
+	// typicalState is the size in bytes of most state files.
+	typicalState = 4 << 10
 	// maxState is the size in bytes from which on a state file is tidied up.
 	maxState = 64 << 10
 )
@@ -55,7 +51,7 @@ func (s Source) SetState(ctx context.Context, pkg, section, option, value string
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	return editState(ctx, s.statePath(pkg), os.O_RDWR|os.O_CREATE, func(old []byte) []byte {
+	return editState(ctx, s.statePath(pkg), os.O_CREATE, func(old []byte) []byte {
 		return withChoice(old, pkg, section, option, line)
 	})
 }
@@ -70,7 +66,7 @@ func (s Source) UnsetState(ctx context.Context, pkg, section, option string) err
 	if s.StateDir == "" {
 		return nil
 	}
-	err := editState(ctx, s.statePath(pkg), os.O_RDWR, func(old []byte) []byte {
+	err := editState(ctx, s.statePath(pkg), 0, func(old []byte) []byte {
 		return withoutChoice(old, pkg, section, option)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +75,7 @@ func (s Source) UnsetState(ctx context.Context, pkg, section, option string) err
 	return err
 }
 
-func (s Source) statePath(pkg string) string { return filepath.Join(s.StateDir, pkg) }
+func (s *Source) statePath(pkg string) string { return filepath.Join(s.StateDir, pkg) }
 
 // withChoice is what becomes of a state file by one more line, about that option.
 func withChoice(old []byte, pkg, section, option, line string) []byte {
@@ -158,12 +154,12 @@ func lastOnes(lines []stateLine, pkg, section, option string) []stateLine {
 
 // editState edits a file under its lock, in place.
 func editState(ctx context.Context, path string, flags int, edit func([]byte) []byte) error {
-	f, err := openLocked(ctx, path, flags, unix.LOCK_EX)
+	f, err := openLocked(ctx, path, flags)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	old, err := readAll(f)
+	old, err := readAll(int(f.Fd()), typicalState)
 	if err == nil {
 		err = overwrite(f, old, edit(old))
 	}
@@ -195,21 +191,19 @@ func overwrite(f *os.File, old, content []byte) error {
 	return errors.Join(f.Truncate(size), f.Sync())
 }
 
-// openLocked opens a regular file, and no symbolic link, and locks it as
+// openLocked opens a regular file, and no symbolic link, to write to it, and locks it as
 // uci_open_stream in libuci's util.c does. Who waited may hold the lock of a file
 // that was removed or replaced meanwhile; then it opens the new one.
-func openLocked(ctx context.Context, path string, flags, how int) (*os.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
+func openLocked(ctx context.Context, path string, flags int) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, stateMode)
+		f, err := os.OpenFile(path, os.O_RDWR|flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, stateMode)
 		if errors.Is(err, unix.ELOOP) {
 			return nil, fmt.Errorf("%s is a symbolic link, which is not followed: %w", path, err)
 		}
 		if err != nil {
 			return nil, err
 		}
-		current, err := lock(ctx, f, how)
+		current, err := lock(ctx, f)
 		if err == nil && current {
 			return f, nil
 		}
@@ -219,10 +213,8 @@ func openLocked(ctx context.Context, path string, flags, how int) (*os.File, err
 	}
 }
 
-var errNotRegular = errors.New("not a regular file")
-
 // lock waits for the lock and reports whether f is still the file of its name.
-func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
+func lock(ctx context.Context, f *os.File) (current bool, err error) {
 	opened, err := f.Stat()
 	if err != nil {
 		return false, err
@@ -231,35 +223,15 @@ func lock(ctx context.Context, f *os.File, how int) (current bool, err error) {
 		return false, errNotRegular
 	}
 	// What is appended must not end up in a file that is known by another name.
-	if st, ok := opened.Sys().(*syscall.Stat_t); ok && how == unix.LOCK_EX && st.Nlink > 1 {
+	if st, ok := opened.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
 		return false, errors.New("the file has more than one link")
 	}
-	for {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return false, err
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(lockPoll):
-		}
+	if err := flock(ctx, int(f.Fd()), unix.LOCK_EX); err != nil {
+		return false, err
 	}
 	named, err := os.Lstat(f.Name())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil && os.SameFile(opened, named), err
-}
-
-// readAll reads a whole file, but not more than MaxSize.
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
-	if err == nil && len(data) > MaxSize {
-		err = ErrTooLarge
-	}
-	return data, err
 }

@@ -225,7 +225,7 @@ func TestStateWaitsForTheLock(t *testing.T) {
 	withoutUCI(t)
 	const before = "network.wan.multipath='on'\n"
 	s := source(t, twoLines, before)
-	holder, err := openLocked(t.Context(), s.statePath("network"), os.O_RDWR, unix.LOCK_EX)
+	holder, err := openLocked(t.Context(), s.statePath("network"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package uci
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	errNotRegular = errors.New("not a regular file")
+	errSymlink    = errors.New("a symbolic link")
+	errUntrusted  = errors.New("users other than root and this one may write to it")
+)
+
+// How a file is read.
+const (
+	unfollowed = 1 << iota // a symbolic link is an error
+	trusted                // what others than root and the caller may write to is one
+	locked                 // under a shared lock, as libuci does
+)
+
+// readFile reads a regular file whole, but not more than MaxSize, with as few calls as
+// there can be: package os would try to have it polled. A relative path is one in dir,
+// which is unix.AT_FDCWD or a descriptor. A pipe would be waited for, under the lock of
+// a run: it is an error.
+func readFile(ctx context.Context, dir int, path string, how int) ([]byte, error) {
+	flags := unix.O_RDONLY | unix.O_NONBLOCK
+	if how&unfollowed != 0 {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := open(dir, path, flags)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	size, err := check(fd, unix.S_IFREG, how&trusted != 0)
+	if err != nil {
+		return nil, err
+	}
+	if how&locked != 0 {
+		if err := flock(ctx, fd, unix.LOCK_SH); err != nil {
+			return nil, err
+		}
+	}
+	return readAll(fd, size)
+}
+
+// open opens what is there. Its errors are errno values, but for errSymlink.
+func open(dir int, path string, flags int) (fd int, err error) {
+	for {
+		fd, err = unix.Openat(dir, path, flags|unix.O_CLOEXEC, 0)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.ELOOP && flags&unix.O_NOFOLLOW != 0:
+			err = errSymlink
+		case err == unix.ENXIO: // a socket
+			err = errNotRegular
+		}
+		return fd, err
+	}
+}
+
+// check refuses what is of another kind and, if asked to, what others than root and the
+// caller may write to. It returns the size.
+func check(fd int, kind uint32, trust bool) (size int64, err error) {
+	var st unix.Stat_t
+	switch err := unix.Fstat(fd, &st); {
+	case err != nil:
+		return 0, err
+	case st.Mode&unix.S_IFMT != kind:
+		return 0, errNotRegular
+	case trust && (st.Mode&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid()):
+		return 0, errUntrusted
+	}
+	return st.Size, nil
+}
+
+// readAll reads to the end, but not more than MaxSize. size is what is expected.
+func readAll(fd int, size int64) ([]byte, error) {
+	if size > MaxSize {
+		return nil, ErrTooLarge
+	}
+	for data := make([]byte, 0, size+1); ; {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil || n == 0:
+			return data, err
+		}
+		if data = data[:len(data)+n]; len(data) > MaxSize {
+			return nil, ErrTooLarge
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+const (
+	// lockWait bounds the wait for another who holds the lock of a file. libuci holds it
+	// for one read or write.
+	lockWait = 5 * time.Second
+	lockPoll = 10 * time.Millisecond
+)
+
+// flock waits for the lock of a file.
+func flock(ctx context.Context, fd, how int) error {
+	for deadline := time.Now().Add(lockWait); ; {
+		err := unix.Flock(fd, how|unix.LOCK_NB)
+		switch {
+		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case time.Now().After(deadline):
+			return context.DeadlineExceeded
+		}
+		time.Sleep(lockPoll)
+	}
+}
