@@ -33,8 +33,10 @@ help: ## show the targets
 
 build: bin/mptcpctl ## build bin/mptcpctl
 
+# Benchmarks build it somewhere else, as it is shipped: OUT names the file.
+OUT ?= bin/mptcpctl
 bin/mptcpctl: FORCE
-	$(LEAN) go build $(SMALL) -o $@ ./cmd/mptcpctl
+	$(LEAN) go build $(SMALL) -o $(OUT) ./cmd/mptcpctl
 
 bin/mptcplab: FORCE
 	go build -trimpath -o $@ ./cmd/mptcplab

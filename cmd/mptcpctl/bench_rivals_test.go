@@ -59,13 +59,12 @@ func (l *builtLab) oldEvent(before func()) contender {
 func (l *builtLab) builtAt(commit string) string {
 	l.Helper()
 	dir := l.TempDir()
-	program := filepath.Join(dir, "mptcpctl")
 	for _, command := range []string{
 		"git -C ../.. archive --prefix=source/ " + commit + " | tar -x -C " + dir,
-		"cd " + dir + "/source && CGO_ENABLED=0 go build -trimpath -gcflags=all=-l -ldflags='-s -w' -o " + program + " ./cmd/mptcpctl",
+		"make -s -C " + dir + "/source bin/mptcpctl",
 	} {
 		text, err := exec.Command("sh", "-e", "-c", command).CombinedOutput()
 		l.must(string(text), err)
 	}
-	return program
+	return filepath.Join(dir, "source", "bin", "mptcpctl")
 }

@@ -41,9 +41,7 @@ func newBuiltLabOf(tb testing.TB, lines []netlab.LineConfig) *builtLab {
 	l.must("", err)
 	l.must("", lab.InstallTools(self))
 	l.must("", lab.WriteConfig())
-	build := exec.Command("go", "build", "-trimpath", "-gcflags=all=-l", "-ldflags=-s -w", "-o", l.program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	text, err := build.CombinedOutput()
+	text, err := exec.Command("make", "-s", "-C", "../..", "bin/mptcpctl", "OUT="+l.program).CombinedOutput()
 	l.must(string(text), err)
 	return l
 }

@@ -37,12 +37,12 @@ func Sysctl(key string) (value string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	b, err := readWhole(path)
+	text, err := readWhole(path)
 	err = mptcp.OfProc(err)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
-	return strings.TrimSpace(string(b)), err == nil, err
+	return strings.TrimSpace(text), err == nil, err
 }
 
 // maxSetting is more than any setting is long.
@@ -51,18 +51,18 @@ const maxSetting = 4096
 // readWhole reads a setting, which the kernel gives in one piece: open, read and
 // close. os.ReadFile would make nine system calls of that, since it wants to be
 // told when the file changes.
-func readWhole(path string) ([]byte, error) {
+func readWhole(path string) (string, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return "", &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
-	b := make([]byte, maxSetting)
-	n, err := unix.Read(fd, b)
+	var b [maxSetting]byte
+	n, err := unix.Read(fd, b[:])
 	if err != nil {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		return "", &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	return b[:n], nil
+	return string(b[:n]), nil
 }
 
 // Sysctls reads settings by their keys, as Sysctl does; those that the kernel lacks are

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -92,17 +91,14 @@ func (l *Lock) read() (hint, error) {
 	if err != nil {
 		return hint{}, fmt.Errorf("lock file: %w", err)
 	}
-	return parseHint(string(data)), nil
+	return parseHint(data), nil
 }
 
 // content is what the lock file begins with, up to maxHint bytes.
-func (l *Lock) content() ([]byte, error) {
-	data := make([]byte, maxHint)
-	n, err := l.f.ReadAt(data, 0)
-	if err == io.EOF { // the file is shorter
-		err = nil
-	}
-	return data[:n], err
+func (l *Lock) content() (string, error) {
+	var data [maxHint]byte
+	n, err := unix.Pread(int(l.f.Fd()), data[:], 0)
+	return string(data[:max(n, 0)]), os.NewSyscallError("pread", err)
 }
 
 // parseHint reads the hint; what it cannot read counts as lost.

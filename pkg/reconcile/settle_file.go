@@ -104,7 +104,7 @@ func (l *Lock) takeCall() (c settleCall, err error) {
 		return c, nil
 	}
 	now := sinceBoot()
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(data) {
 		name := strings.TrimSuffix(line, "\n")
 		event, called := strings.CutPrefix(name, settleEvent)
 		gone, rescue := strings.CutPrefix(name, settleRescue)

@@ -72,7 +72,7 @@ func (v Value) Items() iter.Seq2[string, Value] {
 		for rest := v.data; len(rest) > 0; {
 			a, after, _ := cut(rest) // it was checked
 			name, item, _ := a.item()
-			if !yield(name, item) {
+			if !yield(string(name), item) {
 				return
 			}
 			rest = after
@@ -83,10 +83,15 @@ func (v Value) Items() iter.Seq2[string, Value] {
 // Get is the first item of that name in a table; one that does not exist is the zero
 // Value.
 func (v Value) Get(name string) Value {
-	for n, item := range v.Items() {
-		if n == name && v.typ == Table {
+	if v.typ != Table {
+		return Value{}
+	}
+	for rest := v.data; len(rest) > 0; {
+		a, after, _ := cut(rest) // it was checked
+		if n, item, _ := a.item(); string(n) == name {
 			return item
 		}
+		rest = after
 	}
 	return Value{}
 }
@@ -128,25 +133,31 @@ func padded(size int) int { return (size + attrAlign - 1) &^ (attrAlign - 1) }
 
 // item reads an extended attribute: 16 bits of length of the name, the name, a NUL, and
 // after padding the value (struct blobmsg_hdr in blobmsg.h).
-func (a attr) item() (name string, v Value, err error) {
+func (a attr) item() (name []byte, v Value, err error) {
 	if !a.extended || len(a.data) < 2 {
-		return "", v, fmt.Errorf("%w: an item without name", ErrProtocol)
+		return nil, v, fmt.Errorf("%w: an item without name", ErrProtocol)
 	}
 	size := int(binary.BigEndian.Uint16(a.data))
 	begin := padded(2 + size + 1)
 	if begin > len(a.data) || a.data[2+size] != 0 {
-		return "", v, fmt.Errorf("%w: the name of an item is longer than the item", ErrProtocol)
+		return nil, v, fmt.Errorf("%w: the name of an item is longer than the item", ErrProtocol)
 	}
-	return string(a.data[2 : 2+size]), Value{Type(a.id), a.data[begin:]}, nil
+	return a.data[2 : 2+size], Value{Type(a.id), a.data[begin:]}, nil
 }
 
 // maxDepth bounds how deep tables and lists may be in each other. netifd needs six.
 const maxDepth = 32
 
+// sizes are the bytes of the types that have always as many.
+var sizes = [...]int{Int64: 8, Int32: 4, Int16: 2, Int8: 1, Double: 8}
+
 // check reports what is wrong with a value and all that is in it, so that reading it
 // cannot fail. The length of the message bounds how many items there are.
 func (v Value) check(depth int) error {
-	size := map[Type]int{Int64: 8, Int32: 4, Int16: 2, Int8: 1, Double: 8}[v.typ]
+	size := 0
+	if int(v.typ) < len(sizes) {
+		size = sizes[v.typ]
+	}
 	switch {
 	case v.typ == String:
 		if len(v.data) == 0 || v.data[len(v.data)-1] != 0 {
