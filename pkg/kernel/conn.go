@@ -23,7 +23,7 @@ const (
 
 	// maxBatches bounds what is read of one answer: some ten million routes, of
 	// which a kernel that knows no filter sends all. maxObjects bounds what is
-	// kept of one: some 4 MB, while a plan is made of them.
+	// kept of a family's: some 4 MB, while a plan is made of them.
 	maxBatches = 1 << 16
 	maxObjects = 10_000
 )
@@ -83,6 +83,10 @@ func dump[T any](c *conn, typ uint16, body []byte, more *int, decode func([]byte
 // begin, and then keep with every object and whether there is room for one more; keep
 // returns whether the object counts.
 func (c *conn) dump(typ uint16, body []byte, more *int, begin func(), keep func(b []byte, room bool) (bool, error)) error {
+	most := maxObjects
+	if body[0] == unix.AF_UNSPEC { // the family is the first field of every header
+		most *= len(plan.Families)
+	}
 	err := errInterrupted
 	for n := 0; n < maxDumps && errors.Is(err, errInterrupted); n++ {
 		begin()
@@ -91,11 +95,11 @@ func (c *conn) dump(typ uint16, body []byte, more *int, begin func(), keep func(
 			*more = 0
 		}
 		err = c.execute(typ, netlink.Dump, body, func(b []byte) error {
-			ok, err := keep(b, count < maxObjects)
+			ok, err := keep(b, count < most)
 			switch {
 			case !ok || err != nil:
 				return err
-			case count < maxObjects:
+			case count < most:
 				count++
 			case more == nil:
 				return errTooMany
