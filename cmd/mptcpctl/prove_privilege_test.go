@@ -192,10 +192,10 @@ func TestWatchGivesUpWhatItDoesNotNeed(t *testing.T) {
 	r := newProofRouter(t, "master", "on")
 	r.program = newBuiltLab(t).program // as it is shipped, without cgo
 	said := filepath.Join(r.Dir, "children")
-	real := filepath.Join(r.Dir, "real", "uci") // the stand-in goes by its name
+	real := filepath.Join(r.Dir, "real", "ubus") // the stand-in goes by its name
 	r.must(os.Mkdir(filepath.Dir(real), 0o755))
-	r.must(os.Rename(filepath.Join(r.BinDir(), "uci"), real))
-	r.must(os.WriteFile(filepath.Join(r.BinDir(), "uci"), []byte("#!/bin/sh\ncat /proc/self/status >> "+said+"\nexec "+real+" \"$@\"\n"), 0o755))
+	r.must(os.Rename(filepath.Join(r.BinDir(), "ubus"), real))
+	r.must(os.WriteFile(filepath.Join(r.BinDir(), "ubus"), []byte("#!/bin/sh\ncat /proc/self/status >> "+said+"\nexec "+real+" \"$@\"\n"), 0o755))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := r.start(ctx, "watch")
@@ -271,8 +271,6 @@ func TestFilesLeadNowhereElse(t *testing.T) {
 				return
 			}
 			r := newProofRouter(t, "master", "on")
-			// Without uci, whose own way with the state file is not ours to test.
-			r.must(os.Remove(filepath.Join(r.BinDir(), "uci")))
 			r.must(errors.Join(os.Chmod(r.LockDir(), 0o1777), os.Chmod(r.StateDir(), 0o1777)))
 			_, err := r.Unplug("wan2")
 			r.must(err)

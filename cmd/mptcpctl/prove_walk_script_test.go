@@ -75,7 +75,7 @@ func cmdWalk(ts *testscript.TestScript, neg bool, args []string) {
 	case "still":
 		s.walkStill(ts)
 	case "watch":
-		s.start(ts, false, 2, []string{"watch"})
+		s.start(ts, false, []string{"watch"})
 	case "hold":
 		s.walkHold(ts)
 	case "settled":

@@ -16,7 +16,7 @@ import (
 // cmdWatch starts mptcpctl watch and returns when that has read configuration and
 // netifd once.
 func cmdWatch(ts *testscript.TestScript, neg bool, args []string) {
-	of(ts).start(ts, neg, 2, append([]string{"watch"}, args...))
+	of(ts).start(ts, neg, append([]string{"watch"}, args...))
 }
 
 // cmdIdle waits until the program that stays has used no processor time for a

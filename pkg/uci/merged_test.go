@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -91,8 +92,13 @@ func TestReadMergesWhatThisMachinesUciMerges(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := merged(t)
-	for range 1000 {
+	for range 2000 {
 		layers := randomLayers(all)
+		// libuci removes an item of a list by a number that it has not set (uci_delete in
+		// list.c, where sscanf of blanks gives EOF).
+		if blank := regexp.MustCompile(`=['"\\]*\s`); blank.Match(layers["staged"]) || blank.Match(layers["state"]) {
+			continue
+		}
 		s := layers.source(t)
 		cmd := exec.Command(program, "-S", "-n", "-c", s.ConfigDir, "-C", s.OverrideDir, "-t", s.StagedDir, "-P", s.StateDir, "export", "network")
 		want, failed := cmd.Output()
