@@ -29,15 +29,11 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if healing.Differing > 0 {
-		if err := o.endDiffering(ctx, healing, name); err != nil || len(healing.WithoutSubflow) == 0 {
-			return err
-		}
-	}
-	if len(healing.WithoutSubflow) == 0 {
+	lacking := len(healing.WithoutSubflow) > 0
+	if !lacking && healing.Differing == 0 {
 		return o.printf("%s: nothing to heal: no connection over another line lacks a subflow here\n", name)
 	}
-	if healing.Interrupted > 0 {
+	if lacking && healing.Interrupted > 0 {
 		if err := o.confirm(ctx, healing, name, yes); err != nil {
 			return err
 		}
@@ -47,15 +43,10 @@ func (o *options) healIface(ctx context.Context, name string, yes bool) error {
 	if err := errors.Join(err, outcome.Problems, o.printf("%s", planText(outcome.Done))); err != nil {
 		return err
 	}
+	if !lacking {
+		return o.printf("%s: subflows that differ from the line's mode are ended in the background: %d\n", name, healing.Differing)
+	}
 	return o.reportHealed(ctx, healing, name)
-}
-
-// endDiffering has settle end the subflows that have not heard of the line's mode.
-func (o *options) endDiffering(ctx context.Context, healing *reconcile.Healing, name string) error {
-	outcome, err := o.runner.Run(ctx, reconcile.Request{Flags: true})
-	o.warn(outcome.Warnings)
-	return errors.Join(err, o.printf("%s%s: subflows that differ from the line's mode are ended in the background: %d\n",
-		planText(outcome.Done), name, healing.Differing))
 }
 
 // confirm asks before live subflows are interrupted.

@@ -99,6 +99,7 @@ func (s *stage) set(p passage) {
 	s.check(s.editConfig(func(string) string { return s.config }))
 	s.play("run flush")
 	s.check(s.Router.Sysctl("net.mptcp.enabled", "1"))
+	s.check(s.Router.Run(exec.Command("ip", "mptcp", "limits", "set", "add_addr_accepted", "0"))) // flush leaves it
 	for _, step := range append(p.from[:len(p.from):len(p.from)], p.to...) {
 		s.play(step)
 	}

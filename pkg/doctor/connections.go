@@ -25,7 +25,7 @@ func (e *examination) connections() {
 		for i := range e.Connections {
 			switch c := &e.Connections[i]; {
 			case !e.lacksSubflow(c, l):
-			case slices.Contains(e.Vain[l.Name], c.Token):
+			case e.inVain(l, c):
 				vain++
 			default:
 				missing++
@@ -41,106 +41,93 @@ func (e *examination) connections() {
 	}
 }
 
+// InVain names a connection and a line for Facts.Vain.
+func InVain(line string, token uint32) string { return fmt.Sprintf("%s:%08x", line, token) }
+
+func (e *examination) inVain(l *plan.LineUse, c *sockdiag.Connection) bool {
+	return slices.Contains(e.Vain, InVain(l.Name, c.Token))
+}
+
 // oneLine finds connections that use several addresses of their server, and all of
 // them over one line: to an address that a server announces, the kernel leaves the
 // choice of the line to the routes, unless the endpoints are laminar.
 func (e *examination) oneLine() {
-	gains := false // a line by an announced address only
-	for i := range e.Connections {
-		gains = gains || e.gainsLine(&e.Connections[i])
+	var fix []string
+	switch g := &e.Config.Globals; {
+	case g.Fullmesh, e.State.Laminar && g.Laminar:
+	case e.State.Laminar:
+		fix = modeSetting("globals.mptcp_laminar=1")
+	case e.State.Limits.AddAddrAccepted > 0 && !e.gainsLine():
+		fix = modeSetting("globals.mptcp_add_addr_accepted=0")
 	}
 	for _, l := range e.participants() {
 		n := 0
 		for i := range e.Connections {
-			if c := &e.Connections[i]; e.usesOnly(c, l) && e.lacksOther(c, l) {
+			c, lacks := &e.Connections[i], false
+			if !e.usesOnly(c, l) {
+				continue
+			}
+			for _, other := range e.participants() {
+				lacks = lacks || other.Name != l.Name && e.lacksSubflow(c, other)
+			}
+			if lacks {
 				n++
 			}
 		}
-		if n == 0 {
-			continue
+		if n > 0 {
+			e.add(OneLine, l.Name, fmt.Sprintf("connections that reach several addresses of their server over this line alone: %d", n), fix...)
 		}
-		var fix []string
-		switch g := &e.Config.Globals; {
-		case g.Fullmesh, e.State.Laminar && g.Laminar:
-		case e.State.Laminar:
-			fix = modeSetting("globals.mptcp_laminar=1")
-		case e.State.Limits.AddAddrAccepted > 0 && !gains:
-			fix = modeSetting("globals.mptcp_add_addr_accepted=0")
-		}
-		e.add(OneLine, l.Name, fmt.Sprintf("connections that reach several addresses of their server over this line alone: %d", n), fix...)
 	}
 }
 
-// usesOnly reports whether a connection has several subflows, all over one line, to
-// several addresses.
+// usesOnly reports whether a connection has subflows to its first address and to
+// others, all over one line.
 func (e *examination) usesOnly(c *sockdiag.Connection, l *plan.LineUse) bool {
-	var remotes []netip.Addr
+	var first, others bool
 	for i := range c.Subflows {
-		s := &c.Subflows[i]
-		if !alive(*s) {
-			continue
-		}
-		if !l.Use[plan.FamilyOf(s.Local.Addr())].Holds(s.Local.Addr()) {
-			return false
-		}
-		if !slices.Contains(remotes, s.Remote.Addr()) {
-			remotes = append(remotes, s.Remote.Addr())
+		if s := &c.Subflows[i]; alive(s) {
+			if local := s.Local.Addr(); !l.Use[plan.FamilyOf(local)].Holds(local) {
+				return false
+			}
+			same := s.Remote.Addr() == c.Remote.Addr()
+			first, others = first || same, others || !same
 		}
 	}
-	return len(remotes) > 1
-}
-
-// lacksOther reports whether a connection could use another line.
-func (e *examination) lacksOther(c *sockdiag.Connection, l *plan.LineUse) bool {
-	return slices.ContainsFunc(e.participants(), func(other *plan.LineUse) bool { return other.Name != l.Name && e.lacksSubflow(c, other) })
+	return first && others
 }
 
 // gainsLine reports whether a connection uses a local address for nothing but addresses
 // that its peer announces.
-func (e *examination) gainsLine(c *sockdiag.Connection) bool {
-	first := func(addr netip.Addr) bool {
-		return slices.ContainsFunc(c.Subflows, func(s sockdiag.Subflow) bool { return alive(s) && s.RemoteID == 0 && s.Local.Addr() == addr })
+func (e *examination) gainsLine() (gains bool) {
+	for i := range e.Connections {
+		subflows := e.Connections[i].Subflows
+		for j := range subflows {
+			s := &subflows[j]
+			only := s.RemoteID != 0 && alive(s)
+			for k := range subflows {
+				first := &subflows[k]
+				only = only && (first.RemoteID != 0 || first.Local.Addr() != s.Local.Addr() || !alive(first))
+			}
+			gains = gains || only
+		}
 	}
-	return slices.ContainsFunc(c.Subflows, func(s sockdiag.Subflow) bool { return alive(s) && s.RemoteID != 0 && !first(s.Local.Addr()) })
+	return gains
 }
 
 // priorities finds subflows that are backup where their endpoint is none, or the
 // reverse. What has no other subflow that works is left as it is.
 func (e *examination) priorities() {
+	differ := make(map[string]int)
+	for i := range e.Connections {
+		for _, op := range e.Result.EndDiffering(&e.State, e.Connections[i].Subflows) {
+			differ[op.Interface]++
+		}
+	}
 	for _, l := range e.participants() {
-		differ, mendable := 0, false
-		for i := range e.Connections {
-			n, other := e.differing(&e.Connections[i], l)
-			differ += n
-			mendable = mendable || n > 0 && other
-		}
-		var fix []string
-		if mendable {
-			fix = []string{"mptcpctl iface " + l.Name + " heal"}
-		}
-		if differ > 0 {
-			e.add(BackupDiffers, l.Name, fmt.Sprintf("subflows that are backup and should not be, or the other way round: %d", differ), fix...)
+		if n := differ[l.Name]; n > 0 {
+			e.add(BackupDiffers, l.Name, fmt.Sprintf("subflows that are backup and should not be, or the other way round: %d", n), "mptcpctl iface "+l.Name+" heal")
 		}
 	}
-}
-
-// differing counts the subflows of a connection over a line that differ from the
-// endpoint, and says whether another subflow works.
-func (e *examination) differing(c *sockdiag.Connection, l *plan.LineUse) (n int, other bool) {
-	for i := range c.Subflows {
-		s := &c.Subflows[i]
-		if c.Fallback || s.State != sockdiag.Established || s.Flags&sockdiag.FullyEstablished == 0 {
-			continue
-		}
-		local := s.Local.Addr()
-		switch u := &l.Use[plan.FamilyOf(local)]; {
-		case !e.Result.Differs(local, s.Flags&sockdiag.BackupLocal != 0):
-			other = true
-		case u.Holds(local):
-			n++
-		}
-	}
-	return n, other
 }
 
 // lostConnections finds connections over lines that have no subflow left.
@@ -173,7 +160,7 @@ func (e *examination) rejoin(c *sockdiag.Connection) []string {
 		}
 	}
 	for _, l := range e.participants() {
-		if by := e.joinAddr(l, f); by.IsValid() && by != local && !slices.Contains(e.Vain[l.Name], c.Token) {
+		if by := e.joinAddr(l, f); by.IsValid() && by != local && !e.inVain(l, c) {
 			return []string{"mptcpctl iface " + l.Name + " heal"}
 		}
 	}
@@ -201,8 +188,8 @@ func (e *examination) lacksSubflow(c *sockdiag.Connection, l *plan.LineUse) bool
 	if !by.IsValid() || !e.multipath(c) {
 		return false
 	}
-	for _, s := range c.Subflows {
-		if alive(s) && s.Local.Addr() == by {
+	for i := range c.Subflows {
+		if s := &c.Subflows[i]; alive(s) && s.Local.Addr() == by {
 			return false
 		}
 	}
@@ -223,7 +210,8 @@ func (e *examination) multipath(c *sockdiag.Connection) bool {
 	}
 	var opened, byLine bool
 	living := uint32(0)
-	for _, s := range c.Subflows {
+	for i := range c.Subflows {
+		s := &c.Subflows[i]
 		opened = opened || s.Flags&(sockdiag.CapableLocal|sockdiag.JoinLocal) != 0
 		if alive(s) {
 			living++
@@ -234,6 +222,6 @@ func (e *examination) multipath(c *sockdiag.Connection) bool {
 }
 
 // alive reports whether a subflow works, or is about to.
-func alive(s sockdiag.Subflow) bool {
+func alive(s *sockdiag.Subflow) bool {
 	return s.State == sockdiag.Established || s.State == sockdiag.SynSent || s.State == sockdiag.SynRecv
 }

@@ -50,9 +50,9 @@ type Facts struct {
 	// Connections are the MPTCP connections that are older than a moment, so
 	// that their joins had time.
 	Connections []sockdiag.Connection
-	// Vain are the tokens of connections that healing a line has not helped, by the UCI
-	// name of the line.
-	Vain map[string][]uint32
+	// Vain are the connections that healing a line has not helped, each as InVain names
+	// it.
+	Vain []string
 	// Processes are the names of those that run here and for which Manager
 	// is true.
 	Processes []string

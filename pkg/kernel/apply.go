@@ -5,6 +5,8 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"time"
 
 	"github.com/mdlayher/netlink"
 
@@ -100,9 +102,8 @@ func (k *Kernel) apply(op plan.Op) error {
 		return writeSysctl(op.Sysctl.Key, op.Sysctl.Value)
 	case plan.ObjectLimits, plan.ObjectEndpoint:
 		return k.applyMPTCP(op)
-	}
-	if op.Object == plan.ObjectSubflow && op.Action == plan.Delete {
-		return sockdiag.Destroy(op.Subflow)
+	case plan.ObjectSubflow:
+		return sockdiag.Destroy(op.Subflow.Socket)
 	}
 	return fmt.Errorf("no such operation: %w", errors.ErrUnsupported)
 }
@@ -116,13 +117,38 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 	case op.Object == plan.ObjectLimits:
 		return setLimits(pm, op.Limits)
 	case op.Action == plan.Add:
+		if wait := time.Until(k.AddAfter); wait > 0 && hearsLate(op.Endpoint.Addr) {
+			time.Sleep(wait)
+		}
 		return putEndpoint(pm, op.Endpoint)
 	case op.Action == plan.Change:
 		return pm.SetFlags(op.Endpoint.ID, op.Endpoint.Flags)
 	case op.Endpoint.ID == 0:
 		return pm.DeleteZero(op.Endpoint.Addr)
 	}
+	k.AddAfter = time.Now().Add(Hearing)
 	return deleteEndpoint(pm, op.Endpoint)
+}
+
+// Hearing is how long peers are given to hear that an address is gone (RM_ADDR, RFC 8684
+// section 3.4.2), which goes over another line: they close what they find under its id
+// then. The subflows from a connection's first address all have the id 0, whatever that of
+// the endpoint is (net/mptcp/pm.c, mptcp_pm_get_local_id), so that one which is opened
+// before would be closed, for good.
+const Hearing = time.Second
+
+// hearsLate reports whether that can happen to a connection, as far as is known.
+func hearsLate(addr netip.Addr) bool {
+	late := false
+	err := sockdiag.Each(func(c sockdiag.Connection) error {
+		for i := range c.Subflows {
+			if s := &c.Subflows[i]; c.Local.Addr() == addr && s.Local.Addr() != addr && s.State == sockdiag.Established && !s.Stalled() {
+				late = true
+			}
+		}
+		return nil
+	})
+	return late || err != nil
 }
 
 func setLimits(pm *mptcp.Client, l mptcp.Limits) error {

@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,9 @@ type Kernel struct {
 	route *conn
 	// pm is opened when it is first needed.
 	pm *mptcp.Client
+	// AddAfter is when peers have heard of the endpoint that was deleted last. Apply
+	// sets it; who knows of a deletion by another process sets it before.
+	AddAfter time.Time
 	// before is called before each operation that is tried, with its place; an
 	// error that it returns is the operation's. Tests let operations fail by it.
 	before func(i int) error

@@ -4,7 +4,6 @@ package plan
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
@@ -16,48 +15,37 @@ import (
 // announces addresses, with fullmesh, and where an endpoint was added after others had
 // been used.
 
-// lineEndpoint is the managed endpoint of a line that has the address, or nil.
-func (r *Result) lineEndpoint(addr netip.Addr) *EndpointUse {
+// differs reports whether a subflow is backup and its endpoint is not, or the other way
+// round, and the name of the line. A connection that fell back to TCP has nothing to tell.
+func (r *Result) differs(f *sockdiag.Subflow) (name string, differs bool) {
 	for i := range r.Endpoints {
-		if e := &r.Endpoints[i]; e.opensSubflows() && e.Addr == addr {
-			return e
+		if e := &r.Endpoints[i]; e.opensSubflows() && e.Addr == f.Local.Addr() {
+			return e.Interface, (f.Flags&sockdiag.BackupLocal != 0) != (e.Flags&mptcp.FlagBackup != 0)
 		}
 	}
-	return nil
+	return "", false
 }
 
-// Differs reports whether a subflow with this local address, which this host has made
-// backup or not, differs from its endpoint.
-func (r *Result) Differs(local netip.Addr, backup bool) bool {
-	e := r.lineEndpoint(local)
-	return e != nil && backup != (e.Flags&mptcp.FlagBackup != 0)
-}
-
-// EndDiffering ends subflows of the state that differ from their endpoints. Result is a
+// EndDiffering ends those of the subflows that differ from their endpoints. Result is a
 // plan with nothing to do about endpoints. A connection keeps what differs while it has
-// nothing else that works. Of the sockets only the cookies are filled in.
-func (r *Result) EndDiffering(s *State) []Op {
+// nothing else that works, and before its first data.
+func (r *Result) EndDiffering(s *State, subflows []sockdiag.Subflow) (ops []Op) {
+	const grown = sockdiag.FullyEstablished
 	works := make(map[uint32]bool)
-	for i := range s.Subflows {
-		if f := &s.Subflows[i]; !f.Stalled && !f.Young && s.carrier(f.Local) && !r.Differs(f.Local, f.Backup) {
+	for i := range subflows {
+		f := &subflows[i]
+		if _, differs := r.differs(f); !differs && f.State == sockdiag.Established && f.Flags&grown != 0 && !f.Stalled() && s.carrier(f.Local.Addr()) {
 			works[f.Token] = true
 		}
 	}
-	var ops []Op
-	for i := range s.Subflows {
-		f := &s.Subflows[i]
-		if f.Plain || f.Young || !works[f.Token] || !r.Differs(f.Local, f.Backup) {
-			continue
+	for i := range subflows {
+		f := &subflows[i]
+		if name, differs := r.differs(f); differs && works[f.Token] && f.State == sockdiag.Established && f.Flags&grown != 0 {
+			ops = append(ops, Op{
+				Action: Delete, Object: ObjectSubflow, Subflow: f, Interface: name,
+				Reason: fmt.Sprintf("the kernel has told another subflow of connection %08x of the mode", f.Token),
+			})
 		}
-		e := r.lineEndpoint(f.Local)
-		mode := "no backup"
-		if e.Flags&mptcp.FlagBackup != 0 {
-			mode = "backup"
-		}
-		ops = append(ops, Op{
-			Action: Delete, Object: ObjectSubflow, Subflow: sockdiag.Socket{Cookie: f.Cookie}, Interface: e.Interface,
-			Reason: fmt.Sprintf("the kernel told another subflow of connection %08x that the line is %s", f.Token, mode),
-		})
 	}
 	return ops
 }

@@ -86,8 +86,8 @@ type endpointPlan struct {
 	retired []mptcp.Endpoint // deleted after the adds
 	kept    []mptcp.Endpoint // the last ones of a family without usable line
 	added   []mptcp.Endpoint
-	// exchanged are the deletions of endpoints whose fixed flags change, by address:
-	// each comes just before its add.
+	// exchanged are the endpoints that come back with a new id, by address: each is
+	// deleted just before its add.
 	exchanged map[netip.Addr]mptcp.Endpoint
 	// laminarWaits says that laminar is wanted, and not written yet.
 	laminarWaits bool
@@ -288,19 +288,14 @@ func (e *endpointPlan) match() {
 		switch {
 		case there == nil:
 			e.adds = append(e.adds, w)
-		case (e.flagsOf(there)^w.flags)&^changeable != 0 && !w.tentative:
+		case (e.flagsOf(there)^w.flags)&^changeable == 0 && !e.renew(w, *there):
+			e.matched[there.ID] = w
+		case w.tentative: // its joins, which are tried once, would all fail
+			w.line.Use[w.f].NoEndpoint = tentativeAddress
+			e.clear, e.later = append(e.clear, *there), append(e.later, w)
+		default:
 			e.exchanged[w.addr] = *there
 			e.adds = append(e.adds, w)
-		case (e.flagsOf(there)^w.flags)&^changeable != 0, e.renew(w, *there):
-			e.clear = append(e.clear, *there)
-			if w.tentative { // its joins, which are tried once, would all fail
-				w.line.Use[w.f].NoEndpoint = tentativeAddress
-				e.later = append(e.later, w)
-			} else {
-				e.adds = append(e.adds, w)
-			}
-		default:
-			e.matched[there.ID] = w
 		}
 	}
 }

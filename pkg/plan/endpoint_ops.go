@@ -10,6 +10,8 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
+const comesBack = "comes back with a new id"
+
 // emit turns the decisions into operations.
 func (e *endpointPlan) emit() {
 	for _, there := range e.State.Endpoints {
@@ -32,7 +34,7 @@ func (e *endpointPlan) emit() {
 		reason := "replaced by a new endpoint"
 		again := func(w wantedEndpoint) bool { return w.addr == there.Addr }
 		if slices.ContainsFunc(e.adds, again) || slices.ContainsFunc(e.later, again) {
-			reason = "comes back with a new id"
+			reason = comesBack
 		}
 		e.delete(phaseEndpointClear, there, reason)
 	}
@@ -45,7 +47,7 @@ func (e *endpointPlan) emit() {
 			continue
 		}
 		// One line after the other: a connection keeps its other lines meanwhile.
-		id := e.delete(phaseEndpoint, old, "comes back with a new id")
+		id := e.delete(phaseEndpoint, old, comesBack)
 		if exchanged >= 0 {
 			e.draft.require(id, exchanged)
 		}
@@ -148,6 +150,7 @@ func (e *endpointPlan) nextID(w wantedEndpoint) uint8 {
 		used[there.ID] = true
 	}
 	if len(used) == mptcp.MaxID { // one that is deleted first is the only choice
+		delete(used, e.exchanged[w.addr].ID)
 		for _, there := range e.clear {
 			delete(used, there.ID)
 		}

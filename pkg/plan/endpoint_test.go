@@ -382,8 +382,8 @@ func TestReturnBeforeAnyRunHasSeenTheLossRenews(t *testing.T) {
 	s.up(2)
 	wantLines(t, mptcpLines(s.settled()), `
 		- ip mptcp endpoint delete id 1
-		- ip mptcp endpoint delete id 2
 		+ ip mptcp endpoint add 10.0.1.2 dev eth1 id 3 subflow
+		- ip mptcp endpoint delete id 2
 		+ ip mptcp endpoint add 10.0.2.2 dev eth2 id 4 subflow
 	`)
 }

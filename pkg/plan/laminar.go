@@ -26,7 +26,7 @@ func (e *endpointPlan) wantsLaminar() bool {
 
 // flagsOf are the flags with which an endpoint was added, as far as is known.
 func (e *endpointPlan) flagsOf(there *mptcp.Endpoint) mptcp.Flags {
-	if slices.Contains(e.Laminar, there.ID) {
+	if slices.Contains(e.Laminar, uint32(there.ID)) {
 		return there.Flags | mptcp.FlagLaminar
 	}
 	return there.Flags
@@ -39,47 +39,33 @@ func (e *endpointPlan) flagsOf(there *mptcp.Endpoint) mptcp.Flags {
 // kernel cannot list subflows, it waits until the endpoints are added again.
 func (e *endpointPlan) chooseLaminar() {
 	laminar, waits := e.wantsLaminar(), false
-	for i := range e.wanted {
-		w := &e.wanted[i]
-		there := e.find(w.addr, w.line.Use[w.f].Device.Index)
-		if there == nil || w.flags&mptcp.FlagSubflow == 0 || there.Flags&mptcp.FlagSubflow == 0 || laminar == (e.flagsOf(there)&mptcp.FlagLaminar != 0) || e.renew(*w, *there) {
-			continue
+	there := make([]*mptcp.Endpoint, len(e.wanted))
+	for i, w := range e.wanted {
+		there[i] = e.find(w.addr, w.line.Use[w.f].Device.Index)
+		if t := there[i]; t != nil && w.flags&t.Flags&mptcp.FlagSubflow != 0 && laminar != (e.flagsOf(t)&mptcp.FlagLaminar != 0) && !e.renew(w, *t) {
+			waits = e.used(*t) || waits || !e.State.SubflowsKnown
 		}
-		if e.used(*there) || !e.State.SubflowsKnown {
-			waits = true
-		}
+	}
+	if waits {
+		e.result.Warnings = append(e.result.Warnings, "laminar is changed when no connection has a subflow over a line, at the next boot at the latest: the change would cut them")
 	}
 	e.laminarWaits = laminar && waits
-	if waits && e.State.SubflowsKnown {
-		e.result.Warnings = append(e.result.Warnings, "laminar is changed when no connection has a subflow over a line, which the change would cut")
-	} else if waits {
-		e.result.Warnings = append(e.result.Warnings, "laminar is changed at the next boot: the kernel cannot list the subflows that the change would cut")
-	}
 	for i := range e.wanted {
-		w := &e.wanted[i]
-		if w.flags&mptcp.FlagSubflow == 0 {
-			continue
+		set, w := laminar != waits, &e.wanted[i]
+		if waits && there[i] != nil {
+			set = e.flagsOf(there[i])&mptcp.FlagLaminar != 0
 		}
-		there, set := e.find(w.addr, w.line.Use[w.f].Device.Index), laminar != waits
-		if waits && there != nil {
-			set = e.flagsOf(there)&mptcp.FlagLaminar != 0
-		}
-		if set {
+		if set && w.flags&mptcp.FlagSubflow != 0 {
 			w.flags |= mptcp.FlagLaminar
 		}
 	}
 }
 
-// rememberLaminar notes the ids that are given with the flag, or have it already.
+// rememberLaminar notes the ids of the endpoints that have the flag after the plan.
 func (e *endpointPlan) rememberLaminar() {
-	for _, there := range e.State.Endpoints {
-		if e.own[there.ID] && slices.Contains(e.Laminar, there.ID) {
-			e.result.Laminar = append(e.result.Laminar, there.ID)
-		}
-	}
-	for _, added := range e.added {
-		if added.Flags&mptcp.FlagLaminar != 0 {
-			e.result.Laminar = append(e.result.Laminar, added.ID)
+	for _, there := range e.endpointsAfter() {
+		if there.Flags&mptcp.FlagLaminar != 0 {
+			e.result.Laminar = append(e.result.Laminar, uint32(there.ID))
 		}
 	}
 }

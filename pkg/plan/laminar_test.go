@@ -129,7 +129,7 @@ func TestLaminarThatIsNotShown(t *testing.T) {
 	for i := range s.state.Endpoints {
 		s.state.Endpoints[i].Flags &^= mptcp.FlagLaminar
 	}
-	if again := s.make(); len(again.Ops) != 0 || !slices.Equal(again.Laminar, []uint8{1, 2}) {
+	if again := s.make(); len(again.Ops) != 0 || !slices.Equal(again.Laminar, []uint32{1, 2}) {
 		t.Errorf("a second plan: %v, remembered %v", again.Ops, again.Laminar)
 	}
 	// Where that was lost, once more.

@@ -22,7 +22,7 @@ type Input struct {
 	LastID uint8
 	// Laminar are ids that were given with the laminar flag: some kernels show nothing
 	// of it.
-	Laminar []uint8
+	Laminar []uint32
 	// FormerLimit is the limit of subflows that a run which may have been killed had
 	// lowered for a moment (Rescue); 0: none.
 	FormerLimit uint32
@@ -65,7 +65,7 @@ type Result struct {
 	// LastID is the endpoint id to remember.
 	LastID uint8
 	// Laminar are the endpoint ids to remember: Input.Laminar after the plan.
-	Laminar []uint8
+	Laminar []uint32
 	// Tables are the tables that hold managed routes after the plan.
 	Tables []uint32
 	// NeedSubflows asks for another call with State.Subflows filled in.

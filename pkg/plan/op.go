@@ -51,7 +51,7 @@ type Op struct {
 	// Endpoint with id 0 is no endpoint, but an address of which the peers of
 	// connections are told once more that it is gone (mptcp.Client.DeleteZero).
 	Endpoint mptcp.Endpoint
-	Subflow  sockdiag.Socket
+	Subflow  *sockdiag.Subflow
 	// Device is the name for Endpoint.IfIndex, as far as it is known.
 	Device string
 
@@ -104,7 +104,7 @@ func (o Op) Command() string {
 	case ObjectEndpoint:
 		return o.endpointCommand()
 	case ObjectSubflow:
-		return "ss -K " + o.Subflow.String()
+		return fmt.Sprintf("ss -K src %s dst %s", o.Subflow.Local, o.Subflow.Remote)
 	}
 	return ""
 }

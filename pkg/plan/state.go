@@ -102,11 +102,7 @@ type Address struct {
 // Subflow is one established subflow of an MPTCP connection.
 type Subflow struct {
 	Token uint32
-	// Cookie names its socket (sockdiag.Socket).
-	Cookie uint64
-	Local  netip.Addr
-	// Backup says that this host asked the peer to treat it as backup.
-	Backup bool
+	Local netip.Addr
 	// Opened says that this host opened it, Plain that it carries plain TCP, to
 	// which its connection fell back: such a connection gets no other.
 	Opened, Plain bool

@@ -18,10 +18,7 @@ import (
 // seen without it is there all the same. The kernel stays open as long as the facts
 // are used.
 func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
-	f := &doctor.Facts{Router: k, Vain: make(map[string][]uint32)}
-	for _, v := range r.peekHint().vain {
-		f.Vain[v.line] = append(f.Vain[v.line], v.token)
-	}
+	f := &doctor.Facts{Router: k, Vain: r.peekHint().vain}
 	o, failed := r.Observe(ctx, k, Request{})
 	if failed == nil {
 		f.Config, f.Result, f.State = &o.Config, o.Result, o.State

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -54,7 +55,11 @@ func (r *Runner) PlanHealing(ctx context.Context, name string) (*Healing, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, op := range o.Result.EndDiffering(&o.State) {
+	all, err := wholeSubflows()
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range o.Result.EndDiffering(&o.State, all) {
 		if op.Interface == name {
 			h.Differing++
 		}
@@ -71,11 +76,16 @@ func (r *Runner) PlanHealing(ctx context.Context, name string) (*Healing, error)
 	return h, err
 }
 
-// Heal renews the endpoints. Live subflows are interrupted only if that is said;
-// where there is one in spite of that, the error is ErrNotHealed.
+// Heal renews the endpoints, if a connection lacks a subflow. Live subflows are
+// interrupted only if that is said; where there is one in spite of that, the error is
+// ErrNotHealed. Settle ends those that differ from the line's mode.
 func (r *Runner) Heal(ctx context.Context, h *Healing, interrupt bool) (Outcome, error) {
 	h.interrupt = interrupt
-	return r.Run(ctx, Request{heal: h})
+	req := Request{flags: h.Differing > 0}
+	if len(h.WithoutSubflow) > 0 {
+		req.heal = h
+	}
+	return r.Run(ctx, req)
 }
 
 // Await waits until every connection that lacked a subflow has one, for five seconds
@@ -99,35 +109,24 @@ func (h *Healing) Await(ctx context.Context) (back, alive int, err error) {
 	}
 }
 
-// RememberVain notes the connections that have no subflow over the line after Await.
-// Those that were noted before and are gone are forgotten.
+// RememberVain notes the connections that have no subflow over the line after Await, for
+// doctor. The last ones that were noted count.
 func (r *Runner) RememberVain(ctx context.Context, h *Healing) error {
 	lock, err := r.Lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	alive := make(map[uint32]bool)
-	if err := sockdiag.Each(func(c sockdiag.Connection) error { alive[c.Token] = true; return nil }); err != nil {
-		return err
-	}
-	old, err := lock.read()
-	if err != nil {
-		return err
-	}
-	next := old
-	next.vain = nil
-	for _, token := range h.without {
-		next.vain = append(next.vain, vain{h.name, token})
-	}
-	for _, v := range old.vain {
-		if !slices.Contains(next.vain, v) {
-			next.vain = append(next.vain, v)
+	return lock.change(func(old *hint) {
+		var all []string
+		for _, token := range h.without {
+			if connection := doctor.InVain(h.name, token); !slices.Contains(old.vain, connection) {
+				all = append(all, connection)
+			}
 		}
-	}
-	next.vain = slices.DeleteFunc(next.vain, func(v vain) bool { return !alive[v.token] })
-	next.vain = next.vain[:min(len(next.vain), maxVain)]
-	return lock.write(old, next)
+		all = append(all, old.vain...)
+		old.vain = all[:min(len(all), maxVain)]
+	})
 }
 
 // listConnections fills in the subflows, and the connections that have none, as far as

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,18 +21,19 @@ import (
 )
 
 // hint is the content of the lock file: "ID TABLE TABLE ...", "limit=LIMIT" where one
-// has been lowered for a moment, "flags" while subflows may differ from the flags of
-// their endpoints, "laminar=ID" for each endpoint that was given this flag, the kernel's
-// bounds where they have been met, as "endpoints=COUNT" and "most=LIMIT" behind
-// "kernel=RELEASE", and "vain=LINE:TOKEN" for each connection that healing a line has
-// not helped.
+// has been lowered for a moment, "flags=1" while subflows may differ from the flags of
+// their endpoints, "removed=TIME" of the last deletion of an endpoint, "laminar=ID" for
+// each endpoint that was given this flag, "vain=LINE:TOKEN" for each connection that
+// healing a line has not helped, and the kernel's bounds where they have been met, as
+// "endpoints=COUNT" and "most=LIMIT" behind "kernel=RELEASE".
 type hint struct {
 	lastID  uint8
 	tables  []uint32
 	limit   uint32 // of subflows; 0: not lowered
 	flags   bool
-	laminar []uint8
-	vain    []vain
+	removed uint32 // in removedUnit, as sinceBoot
+	laminar []uint32
+	vain    []string
 	bounds  bounds
 	known   bool
 	hidden  bool // from a user who may not read it
@@ -40,7 +41,8 @@ type hint struct {
 
 const (
 	hintLimit     = "limit="
-	hintFlags     = "flags"
+	hintFlags     = "flags="
+	hintRemoved   = "removed="
 	hintLaminar   = "laminar="
 	hintVain      = "vain="
 	hintKernel    = "kernel="
@@ -48,12 +50,8 @@ const (
 	hintMost      = "most="
 )
 
-// vain is a connection, by its token, to which a new endpoint of a line has given no
-// subflow.
-type vain struct {
-	line  string
-	token uint32
-}
+// removedUnit is that of hint.removed, which so lasts for 13 years.
+const removedUnit = time.Second / 10
 
 // bounds are what the running kernel has refused to go beyond; 0: not met yet.
 type bounds struct {
@@ -119,17 +117,8 @@ func parseHint(text string) hint {
 			current = release == kernel.Release()
 			continue
 		}
-		if field == hintFlags {
-			h.flags = true
-			continue
-		}
-		if word, ok := strings.CutPrefix(field, hintVain); ok {
-			line, token, _ := strings.Cut(word, ":")
-			number, err := strconv.ParseUint(token, 16, 32)
-			if err != nil {
-				return hint{}
-			}
-			h.vain = append(h.vain, vain{line, uint32(number)})
+		if connection, ok := strings.CutPrefix(field, hintVain); ok {
+			h.vain = append(h.vain, connection)
 			continue
 		}
 		at := strings.IndexByte(field, '=') + 1
@@ -143,7 +132,11 @@ func parseHint(text string) hint {
 		case hintLimit:
 			h.limit = n
 		case hintLaminar:
-			h.laminar = append(h.laminar, uint8(n))
+			h.laminar = append(h.laminar, n)
+		case hintFlags:
+			h.flags = true
+		case hintRemoved:
+			h.removed = n
 		case hintEndpoints:
 			h.bounds.endpoints = int(min(n, mptcp.MaxID))
 		case hintMost:
@@ -158,41 +151,57 @@ func parseHint(text string) hint {
 	return h
 }
 
-// write replaces the hint where it differs from the old one.
-func (l *Lock) write(old, h hint) error {
-	if old.known && old.lastID == h.lastID && old.limit == h.limit && old.flags == h.flags && old.bounds == h.bounds &&
-		slices.Equal(old.tables, h.tables) && slices.Equal(old.laminar, h.laminar) && slices.Equal(old.vain, h.vain) {
-		return nil
-	}
+// text is the hint as the lock file has it.
+func (h *hint) text() string {
 	text := strconv.Itoa(int(h.lastID))
+	put := func(word string, n uint32) {
+		if n != 0 {
+			text += " " + word + strconv.FormatUint(uint64(n), 10)
+		}
+	}
 	for _, table := range h.tables {
-		text += " " + strconv.FormatUint(uint64(table), 10)
+		put("", table)
 	}
-	if h.limit != 0 {
-		text += " " + hintLimit + strconv.FormatUint(uint64(h.limit), 10)
-	}
+	put(hintLimit, h.limit)
 	if h.flags {
-		text += " " + hintFlags
+		put(hintFlags, 1)
 	}
+	put(hintRemoved, h.removed)
 	for _, id := range h.laminar {
-		text += " " + hintLaminar + strconv.Itoa(int(id))
+		put(hintLaminar, id)
 	}
-	for _, v := range h.vain {
-		text += " " + hintVain + v.line + ":" + strconv.FormatUint(uint64(v.token), 16)
+	for _, connection := range h.vain {
+		text += " " + hintVain + connection
 	}
 	if h.bounds != (bounds{}) {
 		text += " " + hintKernel + kernel.Release()
 	}
-	if n := h.bounds.endpoints; n != 0 {
-		text += " " + hintEndpoints + strconv.Itoa(n)
+	put(hintEndpoints, uint32(h.bounds.endpoints))
+	put(hintMost, h.bounds.limit)
+	return text + "\n"
+}
+
+// change edits the hint.
+func (l *Lock) change(edit func(*hint)) error {
+	old, err := l.read()
+	if err != nil {
+		return err
 	}
-	if n := h.bounds.limit; n != 0 {
-		text += " " + hintMost + strconv.FormatUint(uint64(n), 10)
+	next := old
+	edit(&next)
+	return l.write(old, next)
+}
+
+// write replaces the hint where it differs from the old one.
+func (l *Lock) write(old, h hint) error {
+	text := h.text()
+	if old.known && old.text() == text {
+		return nil
 	}
 	if err := l.f.Truncate(0); err != nil {
 		return fmt.Errorf("lock file: %w", err)
 	}
-	if _, err := l.f.WriteAt([]byte(text+"\n"), 0); err != nil {
+	if _, err := l.f.WriteAt([]byte(text), 0); err != nil {
 		return fmt.Errorf("lock file: %w", err)
 	}
 	return nil

@@ -21,9 +21,6 @@ type Request struct {
 	Subflows func() (all []plan.Subflow, known bool, err error)
 	// ListSubflows fills in State.Subflows also where the plan does not depend on them.
 	ListSubflows bool
-	// Flags has settle look for subflows that differ from the flags of their endpoints,
-	// as after a change of these.
-	Flags bool
 	// Reloaded says that the configuration was changed for all programs, so that netifd
 	// may read it only after this run: Settle then looks on until nothing changes.
 	Reloaded bool
@@ -33,6 +30,7 @@ type Request struct {
 	search   bool   // for managed routes in all tables
 	settling bool
 	heal     *Healing
+	flags    bool // settle looks for subflows that differ from the flags of their endpoints
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 }

@@ -44,7 +44,7 @@ func (r *rescue) looks() bool { return time.Now().Before(r.until) }
 // carries, after a run that had nothing to do about endpoints.
 func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	now := time.Now()
-	if !s.rescue.looks() || now.Before(s.rescue.look) || slices.ContainsFunc(r.Result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectEndpoint }) {
+	if !s.rescue.looks() || now.Before(s.rescue.look) || touchesEndpoints(r.Result.Ops) {
 		return nil
 	}
 	s.rescue.look = now.Add(settleInterval - settleDebounce) // notifications come at any time

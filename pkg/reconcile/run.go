@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -131,13 +132,19 @@ func (o *Observation) pass(k *kernel.Kernel, lock *Lock, req Request) (_ Outcome
 	outcome := Outcome{Result: o.Result, Warnings: o.Result.Warnings, Problems: o.Problems()}
 	// Before the first operation, so that a killed run has left its traces.
 	next := hint{
-		lastID: o.Result.LastID, tables: o.Result.Tables, laminar: o.Result.Laminar, vain: old.vain, bounds: req.hint.bounds, known: true,
+		lastID: o.Result.LastID, tables: o.Result.Tables, laminar: o.Result.Laminar, removed: old.removed, vain: old.vain, bounds: req.hint.bounds, known: true,
 	}
-	if slices.ContainsFunc(o.Result.Ops, func(op plan.Op) bool { return op.Object == plan.ObjectLimits }) {
-		next.limit = old.limit // until a run has found nothing to put back
+	for i := range o.Result.Ops {
+		switch op := &o.Result.Ops[i]; {
+		case op.Object == plan.ObjectLimits:
+			next.limit = old.limit // until a run has found nothing to put back
+		case op.Object == plan.ObjectEndpoint && op.Action == plan.Delete && op.Endpoint.ID != 0:
+			next.removed = uint32(sinceBoot() / removedUnit)
+		}
 	}
+	k.AddAfter = time.Now().Add(time.Duration(old.removed+1)*removedUnit + kernel.Hearing - sinceBoot())
 	if o.Config.Globals.Multipath {
-		next.flags = old.flags || (req.Flags || changesFlags(o.Result.Ops)) && mayBeConnected()
+		next.flags = old.flags || (req.flags || changesFlags(o.Result.Ops)) && mayBeConnected()
 	}
 	outcome.flags = next.flags
 	if err := lock.write(old, next); err != nil {

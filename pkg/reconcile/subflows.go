@@ -13,11 +13,6 @@ import (
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
-// stalled is how many retransmission timeouts in a row make a path a dead one. A
-// single one is a burst of losses; the kernel's own verdict, which it does
-// not report, takes four (net.mptcp.stale_loss_cnt).
-const stalled = 2
-
 // Subflows lists the established MPTCP subflows of the calling thread's
 // namespace. A connection that fell back to TCP and that one side has
 // closed still carries data: its subflow is one of them. known is false when the
@@ -34,11 +29,10 @@ func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known b
 		// Without a token it is plain TCP that never tried MPTCP.
 		if s.Token != 0 && (plain || s.State == sockdiag.Established) {
 			subflows = append(subflows, plan.Subflow{
-				Token: s.Token, Cookie: s.Cookie, Local: s.Local.Addr(), Plain: plain,
-				Backup:  s.Flags&sockdiag.BackupLocal != 0,
+				Token: s.Token, Local: s.Local.Addr(), Plain: plain,
 				Opened:  s.Flags&(sockdiag.CapableLocal|sockdiag.JoinLocal) != 0,
 				Young:   s.Flags&sockdiag.FullyEstablished == 0,
-				Stalled: s.TCP.Timeouts >= stalled,
+				Stalled: s.Stalled(),
 			})
 		}
 		return nil
@@ -50,6 +44,12 @@ func SubflowsSeen(see func(*sockdiag.Subflow)) (subflows []plan.Subflow, known b
 		return nil, false, err
 	}
 	return subflows, true, nil
+}
+
+// wholeSubflows are Subflows with all that the kernel says of them.
+func wholeSubflows() (all []sockdiag.Subflow, err error) {
+	_, _, err = SubflowsSeen(func(s *sockdiag.Subflow) { all = append(all, *s) })
+	return all, err
 }
 
 // connected reports whether the calling thread's namespace is known to have an

@@ -34,7 +34,7 @@ func (c *codec) snapshot(s *Snapshot) {
 	c.flag("hint_known", &s.HintKnown)
 	c.uint8("last_id", &s.LastID)
 	c.list("tables", len(s.Tables), func(n int) { s.Tables = make([]uint32, n) }, func(i int) { c.uint32("table", &s.Tables[i]) })
-	c.list("laminar_ids", len(s.Laminar), func(n int) { s.Laminar = make([]uint8, n) }, func(i int) { c.uint8("id", &s.Laminar[i]) })
+	c.list("laminar_ids", len(s.Laminar), func(n int) { s.Laminar = make([]uint32, n) }, func(i int) { c.uint32("id", &s.Laminar[i]) })
 	c.flag("privileged", &s.Privileged)
 }
 
@@ -123,9 +123,7 @@ func (c *codec) state(s *plan.State) {
 	c.settings("sysctls", &s.Sysctls)
 	c.list("subflows", len(s.Subflows), func(n int) { s.Subflows = make([]plan.Subflow, n) }, func(i int) {
 		c.uint32("token", &s.Subflows[i].Token)
-		s.Subflows[i].Cookie = uint64(c.number("cookie", int64(s.Subflows[i].Cookie), 0, math.MaxInt64))
 		c.addr("local", &s.Subflows[i].Local, true)
-		c.flag("backup", &s.Subflows[i].Backup)
 		c.flag("opened", &s.Subflows[i].Opened)
 		c.flag("plain", &s.Subflows[i].Plain)
 		c.flag("young", &s.Subflows[i].Young)

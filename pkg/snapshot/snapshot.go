@@ -50,7 +50,7 @@ type Snapshot struct {
 	HintKnown bool
 	LastID    uint8
 	Tables    []uint32
-	Laminar   []uint8
+	Laminar   []uint32
 	// Privileged says that the maker had CAP_NET_ADMIN, without which kernels
 	// before 6.15 list no subflow.
 	Privileged bool

@@ -5,7 +5,6 @@ package sockdiag
 import (
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"os"
 	"testing"
 
@@ -22,26 +21,26 @@ func TestDestroyEndsOneSubflow(t *testing.T) {
 			p := newPair(t)
 			client, server := p.dial(at[0], at[2])
 			p.add(0, map[uint8]string{2: at[1]})
-			joined := func(c Connection) (s Socket) {
+			joined := func(c Connection) (s Subflow) {
 				for _, f := range c.Subflows {
 					if f.Local.Addr().String() == at[1] && f.Flags&FullyEstablished != 0 {
-						s = f.Socket()
+						s = f
 					}
 				}
 				return s
 			}
-			target := joined(p.client.await("a second subflow", func(c Connection) bool { return joined(c) != Socket{} }))
-			wrong := target
-			wrong.Cookie++
+			target := joined(p.client.await("a second subflow", func(c Connection) bool { return joined(c).Cookie != 0 }))
+			wrong := target.Socket
+			wrong[len(wrong)-1]++ // its cookie
 			p.client.do(func() error { return Destroy(wrong) })
-			if got := joined(p.client.connections()[0]); got != target {
+			if got := joined(p.client.connections()[0]); got.Cookie != target.Cookie {
 				t.Fatalf("after ending another one with its addresses: %v, want %v", got, target)
 			}
-			p.client.do(func() error { return Destroy(target) })
-			p.client.await("the end of the second subflow", func(c Connection) bool { return len(c.Subflows) == 1 && joined(c) == Socket{} })
+			p.client.do(func() error { return Destroy(target.Socket) })
+			p.client.await("the end of the second subflow", func(c Connection) bool { return len(c.Subflows) == 1 && joined(c).Cookie == 0 })
 			transfer(t, client, server, 100_000)
 			transfer(t, server, client, 100_000)
-			p.client.do(func() error { return Destroy(target) }) // what is gone is no failure
+			p.client.do(func() error { return Destroy(target.Socket) }) // what is gone is no failure
 		})
 	}
 }
@@ -61,7 +60,7 @@ func TestDestroyWhereTheKernelCannot(t *testing.T) {
 			}
 		})
 		k := &kernel{s}
-		err := k.destroy(Socket{Local: netip.MustParseAddrPort("10.0.1.2:1"), Remote: netip.MustParseAddrPort("10.99.0.2:2")})
+		err := k.destroy(Socket{unix.AF_INET})
 		if !errors.Is(err, want) {
 			t.Errorf("%v: %v, want %v", errno, err, want)
 		}

@@ -7,7 +7,7 @@
 //	connections, err := sockdiag.Connections()                      // all at once
 //	tokens, err := sockdiag.EstablishedTokens()                     // which connections use an address
 //	err = sockdiag.Subflows(func(s sockdiag.Subflow) error { ... }, sockdiag.Established)
-//	err = sockdiag.Destroy(s.Socket())                              // ends a subflow
+//	err = sockdiag.Destroy(s.Socket)                                // ends a subflow
 //
 // No listing needs a privilege from Linux 6.15 on; before, the kernel tells only who
 // has CAP_NET_ADMIN which TCP sockets are subflows (tcp_diag_get_aux in

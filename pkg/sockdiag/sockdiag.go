@@ -113,16 +113,9 @@ type MPTCPInfo struct {
 	BytesSent, BytesRetrans, BytesAcked, BytesReceived uint64
 }
 
-// Socket names the TCP socket of a subflow; the fields are those of Subflow. Sockets can
-// be compared with ==.
-type Socket struct {
-	Cookie        uint64
-	Local, Remote netip.AddrPort
-	IfIndex       int
-}
-
-// String is the filter by which ss finds the socket.
-func (s Socket) String() string { return fmt.Sprintf("src %s dst %s", s.Local, s.Remote) }
+// Socket is the name of a socket as the kernel gives it: its family, and struct
+// inet_diag_sockid (include/uapi/linux/inet_diag.h).
+type Socket [1 + idLen]byte
 
 // Subflow is a TCP socket that belongs to an MPTCP connection.
 type Subflow struct {
@@ -137,6 +130,8 @@ type Subflow struct {
 	// IfIndex is the index of the interface to which the socket is bound, which
 	// is that of its endpoint. Zero: to none, routing chooses.
 	IfIndex int
+	// Socket names it for Destroy.
+	Socket Socket
 	// State is the TCP state.
 	State State
 	// LocalID and RemoteID are the address ids (RFC 8684 section 3.2). Zero is
@@ -148,10 +143,14 @@ type Subflow struct {
 	TCP TCPInfo
 }
 
-// Socket names the subflow's socket.
-func (s *Subflow) Socket() Socket {
-	return Socket{Cookie: s.Cookie, Local: s.Local, Remote: s.Remote, IfIndex: s.IfIndex}
-}
+// deadTimeouts is how many retransmission timeouts in a row make a path a dead one. A
+// single one is a burst of losses; the kernel's own verdict, which it does
+// not report, takes four (net.mptcp.stale_loss_cnt).
+const deadTimeouts = 2
+
+// Stalled reports whether the peer leaves one retransmission after the other without an
+// answer.
+func (s *Subflow) Stalled() bool { return s.TCP.Timeouts >= deadTimeouts }
 
 // TCPInfo is a part of struct tcp_info (include/uapi/linux/tcp.h). What an old
 // kernel does not tell is zero.

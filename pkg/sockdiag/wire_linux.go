@@ -17,10 +17,13 @@ const (
 	sockDiagByFamily = 20
 
 	reqLen          = 56 // struct inet_diag_req_v2
+	reqID           = 8  // its id
 	reqCookie       = 48 // its id.idiag_cookie
 	reqAttrProtocol = 3  // INET_DIAG_REQ_PROTOCOL
 
 	msgLen      = 72 // struct inet_diag_msg
+	msgID       = 4  // its id
+	idLen       = 48 // struct inet_diag_sockid
 	attrInfo    = 2  // INET_DIAG_INFO
 	attrUlpInfo = 19 // INET_DIAG_ULP_INFO
 
@@ -69,8 +72,10 @@ func encodeLookup(token uint32) []byte {
 
 // inetMsg is the part of struct inet_diag_msg that all protocols share.
 type inetMsg struct {
-	Socket
-	state State
+	local, remote netip.AddrPort
+	state         State
+	ifIndex       int
+	cookie        uint64
 }
 
 // decodeMsg reads the fixed part of a reply and returns its attributes.
@@ -90,12 +95,13 @@ func decodeMsg(b []byte) (inetMsg, []byte, error) {
 		a, _ := netip.AddrFromSlice(addr)
 		return netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(port))
 	}
-	return inetMsg{state: State(b[1]), Socket: Socket{
-		Local:   addrPort(b[8:8+size], b[4:]),
-		Remote:  addrPort(b[24:24+size], b[6:]),
-		IfIndex: int(binary.NativeEndian.Uint32(b[40:])),
-		Cookie:  uint64(binary.NativeEndian.Uint32(b[44:])) | uint64(binary.NativeEndian.Uint32(b[48:]))<<32,
-	}}, b[msgLen:], nil
+	return inetMsg{
+		local:   addrPort(b[8:8+size], b[4:]),
+		remote:  addrPort(b[24:24+size], b[6:]),
+		state:   State(b[1]),
+		ifIndex: int(binary.NativeEndian.Uint32(b[40:])),
+		cookie:  uint64(binary.NativeEndian.Uint32(b[44:])) | uint64(binary.NativeEndian.Uint32(b[48:]))<<32,
+	}, b[msgLen:], nil
 }
 
 // nextAttribute takes the first attribute (struct nlattr) off b. The library's
@@ -136,8 +142,8 @@ func decodeConnection(b []byte) (Connection, error) {
 	}
 	return Connection{
 		Token:    info.u32(12),
-		Local:    m.Local,
-		Remote:   m.Remote,
+		Local:    m.local,
+		Remote:   m.remote,
 		State:    m.state,
 		Fallback: info.u32(8)&infoFallback != 0,
 		MPTCP:    decodeMPTCPInfo(info),
@@ -189,7 +195,9 @@ func decodeSubflow(b []byte) (s Subflow, found bool, err error) {
 		}
 		attrs = rest
 	}
-	s.Cookie, s.Local, s.Remote, s.IfIndex, s.State = m.Cookie, m.Local, m.Remote, m.IfIndex, m.state
+	s.Socket[0] = b[0]
+	copy(s.Socket[1:], b[msgID:])
+	s.Cookie, s.Local, s.Remote, s.IfIndex, s.State = m.cookie, m.local, m.remote, m.ifIndex, m.state
 	if found {
 		s.TCP = decodeTCPInfo(info)
 	}

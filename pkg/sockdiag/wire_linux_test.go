@@ -3,6 +3,7 @@
 package sockdiag
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -138,6 +139,10 @@ func TestDecodeSubflow(t *testing.T) {
 			if ok != tt.ok {
 				t.Fatalf("is a subflow: %v, want %v", ok, tt.ok)
 			}
+			if ok && (got.Socket[0] != tt.in[0] || !bytes.Equal(got.Socket[1:], tt.in[msgID:msgID+idLen])) {
+				t.Errorf("its name is %x, in %x", got.Socket, tt.in)
+			}
+			got.Socket = Socket{}
 			if ok && got != tt.want {
 				t.Errorf("subflow (-want +got):\n%s", cmp.Diff(tt.want, got, comparable))
 			}
