@@ -46,23 +46,6 @@ func BenchmarkEvent(b *testing.B) {
 const looks = "link show dev eth1\nlink show dev eth2\naddress show\nrule show\nroute show table 4\nroute show table 5\n" +
 	"mptcp endpoint show\nmptcp limits show\n"
 
-// BenchmarkLines is an event with nothing to do, by the number of lines.
-func BenchmarkLines(b *testing.B) {
-	for _, n := range []int{2, 8, 64, 250} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			lines := []netlab.LineConfig{{Multipath: "master"}}
-			for len(lines) < n {
-				lines = append(lines, netlab.LineConfig{Multipath: "on"})
-			}
-			l := newBuiltLabOf(b, lines)
-			l.inC()
-			l.listenBus()
-			l.must(l.mptcpctl("apply"))
-			l.inTurns(b, l.event(nil), l.oldEvent(nil), contender{"uci+ubus", nil, l.children})
-		})
-	}
-}
-
 // BenchmarkAddresses is an event on two lines, by the number of addresses that
 // each has.
 func BenchmarkAddresses(b *testing.B) {
@@ -117,9 +100,9 @@ func (l *builtLab) inTurns(b *testing.B, ours contender, rivals ...contender) {
 			if c.before != nil {
 				c.before()
 			}
-			start, before := time.Now(), l.spent
+			start, before := time.Now(), l.spent.Load()
 			c.run()
-			took, spent := time.Since(start).Seconds(), (l.spent - before).Seconds()
+			took, spent := time.Since(start).Seconds(), float64(l.spent.Load()-before)/1e9
 			if i == 0 {
 				ours, oursSpent = took, spent
 			}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/vishvananda/netlink"
 
@@ -24,8 +24,8 @@ type builtLab struct {
 	testing.TB
 	*netlab.Lab
 	program string
-	bus     *netlab.Bus   // nil: ubus is asked
-	spent   time.Duration // processor time of the commands so far
+	bus     *netlab.Bus  // nil: ubus is asked
+	spent   atomic.Int64 // processor time of the commands so far, in ns
 }
 
 func newBuiltLab(tb testing.TB) *builtLab {
@@ -109,7 +109,7 @@ func (l *builtLab) commandWith(env, name string, args ...string) (string, error)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := l.Router.Run(cmd)
 	if cmd.ProcessState != nil {
-		l.spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		l.spent.Add(int64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()))
 	}
 	return out.String(), err
 }
