@@ -52,7 +52,7 @@ func write(far *os.File, batch []byte) bool {
 
 // tooMany answers with more routes than are kept, and ends.
 func tooMany(seq uint32, far *os.File) {
-	for n := 0; n <= maxObjects; n += 100 {
+	for n := 0; n <= 2*maxObjects; n += 100 { // as much as two families
 		write(far, batchOfRoutes(seq, 100))
 	}
 	write(far, answerOf(unix.NLMSG_DONE, seq, make([]byte, 4)))
