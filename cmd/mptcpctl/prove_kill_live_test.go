@@ -41,6 +41,8 @@ var livePassages = []livePassage{
 	{passage{"modes change", nil, []string{"option wan1 multipath backup", "option wan2 multipath master"}}, lines12, lines12, lines12},
 	{passage{"the mode of a line with two subflows changes", []string{offFirst}, []string{"run iface wan1 --reset", "option wan1 multipath backup"}}, lines12, lines12, "10.0.2.2"},
 	{passage{"a line is healed", nil, []string{"cut 10.0.1.2", "act iface wan1 heal"}}, lines12, lines12, "10.0.2.2"},
+	// As after an upgrade: endpoints that are not laminar yet.
+	{passage{"announced addresses are accepted", nil, []string{"option globals mptcp_add_addr_accepted 2"}}, lines12, lines12, lines12},
 	{passage{"tables change", nil, []string{"shift"}}, lines12, lines12, lines12},
 	{passage{"a renewal changes an address", nil, []string{"fault address wan2 10.0.2.77/24"}}, lines12, "10.0.1.2 10.0.2.77", "10.0.1.2"},
 	{passage{"a metric changes", nil, []string{"fault metric wan2 7"}}, lines12, lines12, lines12},
