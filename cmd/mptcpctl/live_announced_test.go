@@ -22,7 +22,9 @@ func TestEveryLineCarriesItsShareToAnyServer(t *testing.T) {
 		both         bool
 	}{
 		{"one address", false, false, []string{accepted}, true},
+		{"one address, without laminar", false, false, []string{accepted, "mptcp_laminar=0"}, true},
 		{"two addresses", true, false, []string{accepted}, true},
+		{"two addresses, without laminar", true, false, []string{accepted, "mptcp_laminar=0"}, true},
 		{"the second alone, announced addresses accepted", true, true, []string{accepted}, laminar},
 		{"the second alone, announced addresses not accepted", true, true, nil, true},
 		{"the second alone, without laminar", true, true, []string{accepted, "mptcp_laminar=0"}, false},

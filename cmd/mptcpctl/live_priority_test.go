@@ -212,8 +212,7 @@ func refuseDestroy(listener int) (refused int, err error) {
 		case err != nil || ready[0].Revents&unix.POLLIN == 0:
 			return refused, err
 		}
-		calls := 0
-		err = answer(listener, 0, &calls, func(_ int, call *seccompNotif) (unix.Errno, bool) {
+		err = answer(listener, func(_ int, call *seccompNotif) (unix.Errno, bool) {
 			if call.destroys() {
 				refused++
 				return unix.EOPNOTSUPP, false

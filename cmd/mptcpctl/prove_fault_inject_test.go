@@ -89,7 +89,12 @@ func (s *script) obstructed(o obstacle, args ...string) (code int, printed strin
 	if err := s.Router.Start(cmd); err != nil {
 		return 0, "", 0, err
 	}
-	calls, err = attend(cmd.Process.Pid, o)
+	after := s.afterwards
+	if after == nil {
+		after = func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }
+	}
+	s.hungUp = make(chan struct{})
+	calls, err = attend(cmd.Process.Pid, o, after, s.hungUp)
 	if err != nil {
 		err = errors.Join(err, cmd.Process.Kill())
 	}
@@ -97,8 +102,16 @@ func (s *script) obstructed(o obstacle, args ...string) (code int, printed strin
 	return cmd.ProcessState.ExitCode(), out.String(), calls, err
 }
 
-// attend answers for a process until it has ended.
-func attend(pid int, o obstacle) (calls int, err error) {
+// attend answers for a process until it has ended, and afterwards for what that has
+// started, until those have ended too.
+func attend(pid int, o, afterwards obstacle, hungUp chan<- struct{}) (calls int, err error) {
+	counting := func(place int, call *seccompNotif) (unix.Errno, bool) {
+		if tgid(call.PID) != pid {
+			return afterwards(place, call)
+		}
+		calls++
+		return o(calls-1, call)
+	}
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return 0, err
@@ -118,11 +131,11 @@ func attend(pid int, o obstacle) (calls int, err error) {
 		}
 		switch {
 		case ready[0].Revents&unix.POLLIN != 0:
-			if err := answer(listener, pid, &calls, o); err != nil {
+			if err := answer(listener, counting); err != nil {
 				return calls, errors.Join(err, unix.Close(listener))
 			}
 		case ready[1].Revents != 0:
-			go letPass(listener)
+			go attendRest(listener, afterwards, hungUp)
 			return calls, nil
 		}
 	}
@@ -141,17 +154,17 @@ func listenerOf(pidfd int) (int, error) {
 	}
 }
 
-// letPass answers for what a process has started before it ended: settle is under the
+// attendRest answers for what a process has started before it ended: settle is under the
 // same filter, and would wait while it holds the lock. The listener hangs up with
 // the last of them.
-func letPass(listener int) {
+func attendRest(listener int, o obstacle, hungUp chan<- struct{}) {
+	defer close(hungUp)
 	defer unix.Close(listener)
-	nothing := func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }
-	for calls := 0; ; {
+	for {
 		ready := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
 		_, err := unix.Poll(ready, -1)
 		if err == nil && ready[0].Revents&unix.POLLIN != 0 {
-			err = answer(listener, 0, &calls, nothing)
+			err = answer(listener, o)
 		} else if err == nil {
 			return
 		}
@@ -161,16 +174,15 @@ func letPass(listener int) {
 	}
 }
 
-func answer(listener, pid int, calls *int, o obstacle) error {
+func answer(listener int, o obstacle) error {
 	var n seccompNotif
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), notifReceive, uintptr(unsafe.Pointer(&n))); errno != 0 {
 		return ignoreGone(errno)
 	}
 	reply := seccompReply{ID: n.ID, Flags: notifContinue}
 	if slices.Contains(netlinkCalls, uint32(n.Nr)) {
-		fails, kills := o(*calls, &n)
-		*calls++
-		if kills {
+		fails, kills := o(0, &n)
+		if pid := tgid(n.PID); kills && pid > 0 {
 			return unix.Kill(pid, unix.SIGKILL)
 		}
 		if fails != 0 {
@@ -179,6 +191,16 @@ func answer(listener, pid int, calls *int, o obstacle) error {
 	}
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), notifSend, uintptr(unsafe.Pointer(&reply)))
 	return ignoreGone(errno)
+}
+
+// tgid is the process of a thread; 0: it is gone.
+func tgid(thread uint32) (pid int) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
+	if err == nil {
+		_, after, _ := strings.Cut(string(status), "\nTgid:")
+		_, _ = fmt.Sscan(after, &pid)
+	}
+	return pid
 }
 
 // ignoreGone: the process ended, or a signal took the call back.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -38,6 +40,9 @@ var livePassages = []livePassage{
 	{passage{"the primary lines are lost", nil, []string{"fault unplug wan1", "fault unplug wan2"}}, lines12, "10.0.3.2", ""},
 	{passage{"modes change", nil, []string{"option wan1 multipath backup", "option wan2 multipath master"}}, lines12, lines12, lines12},
 	{passage{"the mode of a line with two subflows changes", []string{offFirst}, []string{"run iface wan1 --reset", "option wan1 multipath backup"}}, lines12, lines12, "10.0.2.2"},
+	{passage{"a line is healed", nil, []string{"cut 10.0.1.2", "act iface wan1 heal"}}, lines12, lines12, "10.0.2.2"},
+	// As after an upgrade: endpoints that are not laminar yet.
+	{passage{"announced addresses are accepted", nil, []string{"option globals mptcp_add_addr_accepted 2"}}, lines12, lines12, lines12},
 	{passage{"tables change", nil, []string{"shift"}}, lines12, lines12, lines12},
 	{passage{"a renewal changes an address", nil, []string{"fault address wan2 10.0.2.77/24"}}, lines12, "10.0.1.2 10.0.2.77", "10.0.1.2"},
 	{passage{"a metric changes", nil, []string{"fault metric wan2 7"}}, lines12, lines12, lines12},
@@ -60,10 +65,92 @@ func TestProveKillUnderAConnection(t *testing.T) {
 					s := newLiveStage(t, p)
 					s.kill(at, messages)
 					s.run("apply")
+					s.run(s.act...)
 					s.lives()
 				})
 			}
 		})
+	}
+}
+
+// TestProveKillOfSettle kills settle at every third netlink message while it ends the subflows
+// that have not heard of a changed mode, or renews their endpoint where the kernel can
+// end none: after one more run the connection is as if it had come to its end.
+func TestProveKillOfSettle(t *testing.T) {
+	t.Parallel()
+	p := livePassages[slices.IndexFunc(livePassages, func(p livePassage) bool { return slices.Contains(p.from, offFirst) })]
+	for name, answer := range map[string]unix.Errno{"ended": 0, "renewed": unix.EOPNOTSUPP} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			undisturbed := newLiveStage(t, p)
+			messages := undisturbed.settles(-1, answer)
+			undisturbed.lives()
+			for at := 0; at < messages; at += 3 * stride() {
+				t.Run(fmt.Sprintf("killed at message %d of %d", at, messages), func(t *testing.T) {
+					t.Parallel()
+					s := newLiveStage(t, p)
+					s.settles(at, answer)
+					s.run("apply")
+					s.lives()
+				})
+			}
+		})
+	}
+}
+
+// TestProveEveryEndOfASubflowFails lets the first message that ends a subflow fail.
+func TestProveEveryEndOfASubflowFails(t *testing.T) {
+	t.Parallel()
+	p := livePassages[slices.IndexFunc(livePassages, func(p livePassage) bool { return slices.Contains(p.from, offFirst) })]
+	for i, errno := range sendErrnos {
+		if !longProof() && i%7 != 0 {
+			continue
+		}
+		t.Run(errno.Error(), func(t *testing.T) {
+			t.Parallel()
+			s := newLiveStage(t, p)
+			failed := false
+			s.afterwards = func(_ int, call *seccompNotif) (unix.Errno, bool) {
+				if failed || !call.destroys() {
+					return 0, false
+				}
+				failed = true
+				return errno, false
+			}
+			s.whole()
+			s.lives()
+			s.ended()
+			if !failed {
+				t.Error("no subflow was ended")
+			}
+		})
+	}
+}
+
+// settles lets a run come to its end, and kills the settle that it has left behind at a
+// message; -1: at none. It returns how many messages that had. What ends a socket gets
+// the answer; 0: that of the kernel.
+func (s *liveStage) settles(at int, answer unix.Errno) (messages int) {
+	s.Helper()
+	s.afterwards = func(_ int, call *seccompNotif) (unix.Errno, bool) {
+		messages++
+		if answer != 0 && call.destroys() {
+			return answer, false
+		}
+		return 0, messages == at+1
+	}
+	s.whole()
+	s.ended()
+	return messages
+}
+
+// ended waits until no process is left in the lab but the ends of the connection.
+func (s *liveStage) ended() {
+	s.Helper()
+	select {
+	case <-s.hungUp:
+	case <-time.After(commandTimeout):
+		s.Fatal("settle goes on")
 	}
 }
 

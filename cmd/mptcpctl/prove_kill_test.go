@@ -48,7 +48,8 @@ var passages = []passage{
 type stage struct {
 	*testing.T
 	*script
-	config string // the configuration at first
+	config string   // the configuration at first
+	act    []string // the run that is disturbed
 }
 
 // stageLines are enough for every operation that there is.
@@ -64,7 +65,7 @@ func newStage(t *testing.T, lines string) *stage {
 	if err := os.Mkdir(config.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{T: t, script: &script{dir: config.Dir}}
+	s := &stage{T: t, script: &script{dir: config.Dir}, act: []string{"apply"}}
 	s.syslog, err = newScriptLog(s.dir)
 	s.check(err)
 	s.Lab, err = netlab.New(config)
@@ -117,6 +118,10 @@ func (s *stage) play(step string) {
 		s.check(s.editConfig(func(text string) string { return setOption(text, words[1], words[2], strings.Join(words[3:], " ")) }))
 	case "fault":
 		s.check(s.walkFault(words[1:]))
+	case "cut": // the subflows of an address
+		s.check(s.Router.Run(exec.Command("ss", "-K", "src", words[1])))
+	case "act":
+		s.act = words[1:]
 	case "shift":
 		s.check(s.editConfig(shiftSections))
 	}
@@ -206,7 +211,7 @@ func (s *stage) undisturbed(p passage) (world string, messages int) {
 // whole lets a run come to its end, and counts its messages.
 func (s *stage) whole() int {
 	s.Helper()
-	code, printed, messages, err := s.obstructed(func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }, "apply")
+	code, printed, messages, err := s.obstructed(func(int, *seccompNotif) (unix.Errno, bool) { return 0, false }, s.act...)
 	s.check(err)
 	if code != 0 || printed == "" {
 		s.Fatalf("exit code %d\n%s", code, printed)
@@ -218,7 +223,7 @@ func (s *stage) whole() int {
 // reply that is late is asked for twice, so that there are a few more or less.
 func (s *stage) kill(at, messages int) {
 	s.Helper()
-	code, printed, _, err := s.obstructed(func(place int, _ *seccompNotif) (unix.Errno, bool) { return 0, place == at }, "apply")
+	code, printed, _, err := s.obstructed(func(place int, _ *seccompNotif) (unix.Errno, bool) { return 0, place == at }, s.act...)
 	s.check(err)
 	if code != -1 && (code != 0 || at <= messages*9/10) {
 		s.Fatalf("message %d of %d: not killed: %d\n%s", at, messages, code, printed)

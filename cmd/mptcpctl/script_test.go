@@ -155,6 +155,10 @@ type script struct {
 	checker    checker
 	since      walkSince
 	seen       []dumpedLink // by the last run of a walk
+	// afterwards is in the way of what an obstructed run leaves behind; nil: nothing is.
+	// hungUp is closed when all of that has ended.
+	afterwards obstacle
+	hungUp     chan struct{}
 }
 
 type scriptKey struct{}

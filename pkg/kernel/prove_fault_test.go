@@ -13,6 +13,7 @@ import (
 
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // errnos are what the kernel can answer to an operation.
@@ -46,6 +47,7 @@ func everyKind(r *router) (before, ops []plan.Op) {
 		addEndpoint(fresh),
 		{Action: plan.Delete, Object: plan.ObjectEndpoint, Endpoint: gone},
 		delRule(oldRule), delRule(oldList), delRoute(old),
+		{Action: plan.Delete, Object: plan.ObjectSubflow, Subflow: &sockdiag.Subflow{Socket: sockdiag.Socket{unix.AF_INET}}}, // one that is gone
 	}
 	return before, ops
 }

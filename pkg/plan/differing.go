@@ -3,8 +3,6 @@
 package plan
 
 import (
-	"fmt"
-
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -43,7 +41,7 @@ func (r *Result) EndDiffering(s *State, subflows []sockdiag.Subflow) (ops []Op) 
 		if name, differs := r.differs(f); differs && works[f.Token] && f.State == sockdiag.Established && f.Flags&grown != 0 {
 			ops = append(ops, Op{
 				Action: Delete, Object: ObjectSubflow, Subflow: f, Interface: name,
-				Reason: fmt.Sprintf("the kernel has told another subflow of connection %08x of the mode", f.Token),
+				Reason: "the kernel has told another subflow of the connection of the mode",
 			})
 		}
 	}

@@ -38,25 +38,30 @@ func (e *endpointPlan) flagsOf(there *mptcp.Endpoint) mptcp.Flags {
 // laminar and others not, the others open nothing to announced addresses. Where the
 // kernel cannot list subflows, it waits until the endpoints are added again.
 func (e *endpointPlan) chooseLaminar() {
-	laminar, waits := e.wantsLaminar(), false
-	there := make([]*mptcp.Endpoint, len(e.wanted))
-	for i, w := range e.wanted {
-		there[i] = e.find(w.addr, w.line.Use[w.f].Device.Index)
-		if t := there[i]; t != nil && w.flags&t.Flags&mptcp.FlagSubflow != 0 && laminar != (e.flagsOf(t)&mptcp.FlagLaminar != 0) && !e.renew(w, *t) {
-			waits = e.used(*t) || waits || !e.State.SubflowsKnown
+	flag, waits := mptcp.Flags(0), false
+	if e.wantsLaminar() {
+		flag = mptcp.FlagLaminar
+	}
+	for i := range e.State.Endpoints {
+		there := &e.State.Endpoints[i]
+		if e.own[there.ID] && there.Flags&mptcp.FlagSubflow != 0 && e.flagsOf(there)&mptcp.FlagLaminar != flag {
+			waits = e.used(*there) || waits || !e.State.SubflowsKnown
 		}
 	}
 	if waits {
 		e.result.Warnings = append(e.result.Warnings, "laminar is changed when no connection has a subflow over a line, at the next boot at the latest: the change would cut them")
+		e.laminarWaits = flag != 0
+		flag ^= mptcp.FlagLaminar
 	}
-	e.laminarWaits = laminar && waits
 	for i := range e.wanted {
-		set, w := laminar != waits, &e.wanted[i]
-		if waits && there[i] != nil {
-			set = e.flagsOf(there[i])&mptcp.FlagLaminar != 0
+		w := &e.wanted[i]
+		if w.flags&mptcp.FlagSubflow == 0 {
+			continue
 		}
-		if set && w.flags&mptcp.FlagSubflow != 0 {
-			w.flags |= mptcp.FlagLaminar
+		if there := e.find(w.addr, w.line.Use[w.f].Device.Index); waits && there != nil {
+			w.flags |= e.flagsOf(there) & mptcp.FlagLaminar
+		} else {
+			w.flags |= flag
 		}
 	}
 }

@@ -56,9 +56,13 @@ func (s *settler) lookAtFlags(lock *Lock, r *Outcome) error {
 			return err
 		}
 	}
-	if s.flags.renew && s.flags.heals(ops) {
-		s.flags.until = now.Add(flagLooks)
-		return nil
+	for i := range ops {
+		if name := ops[i].Interface; s.flags.renew && !slices.Contains(s.flags.renewed, name) {
+			// The next run renews its endpoints, as heal does. The new subflows have the new flags.
+			s.flags.heal, s.flags.renewed = &Healing{name: name, interrupt: true}, append(s.flags.renewed, name)
+			s.flags.until = now.Add(flagLooks)
+			return nil
+		}
 	}
 	if (s.flags.renew || len(ops) == 0) && now.After(s.flags.until) {
 		s.flags = flagWatch{}
@@ -69,21 +73,4 @@ func (s *settler) lookAtFlags(lock *Lock, r *Outcome) error {
 
 func touchesEndpoints(ops []plan.Op) bool {
 	return slices.ContainsFunc(ops, func(op plan.Op) bool { return op.Object == plan.ObjectEndpoint })
-}
-
-// heals has the next run renew the endpoints of a line, in the families in which its
-// subflows differ, as heal does. The new subflows have the new flags.
-func (w *flagWatch) heals(differing []plan.Op) bool {
-	w.heal = nil
-	for i := range differing {
-		op := &differing[i]
-		if w.heal == nil && !slices.Contains(w.renewed, op.Interface) {
-			w.renewed = append(w.renewed, op.Interface)
-			w.heal = &Healing{name: op.Interface, interrupt: true, spares: [2]bool{true, true}}
-		}
-		if w.heal != nil && w.heal.name == op.Interface {
-			w.heal.spares[plan.FamilyOf(op.Subflow.Local.Addr())] = false
-		}
-	}
-	return w.heal != nil
 }
