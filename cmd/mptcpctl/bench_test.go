@@ -155,7 +155,7 @@ func (l *builtLab) hello() string {
 	return program
 }
 
-// children runs what an event asks beside the kernel, one after the other.
+// children runs what others ask beside the kernel, one after the other.
 func (l *builtLab) children() {
 	l.must(l.command("uci", uciArgs(l)...))
 	l.must(l.command("ubus", ubusArgs...))
