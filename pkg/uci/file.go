@@ -108,24 +108,23 @@ func readAll(fd int, size int64) ([]byte, error) {
 }
 
 const (
-	// lockWait bounds the wait for another who holds the lock of a file. libuci holds it
-	// for one read or write.
-	lockWait = 5 * time.Second
-	lockPoll = 10 * time.Millisecond
+	// How long another is waited for who holds the lock of a file, 5 s in all. libuci
+	// holds it for one read or write.
+	lockTries = 500
+	lockPoll  = 10 * time.Millisecond
 )
 
 // flock waits for the lock of a file.
 func flock(ctx context.Context, fd, how int) error {
-	for deadline := time.Now().Add(lockWait); ; {
+	for range lockTries {
 		err := unix.Flock(fd, how|unix.LOCK_NB)
-		switch {
-		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
 			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case time.Now().After(deadline):
-			return context.DeadlineExceeded
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		time.Sleep(lockPoll)
 	}
+	return context.DeadlineExceeded
 }
