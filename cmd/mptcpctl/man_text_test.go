@@ -13,8 +13,11 @@ and has no port; all others are left alone.
 
 On OpenWrt, netifd calls "mptcpctl hotplug" for every event of an interface, and
 the init script calls "mptcpctl apply" at boot and after changes to the
-configuration. Without netifd, "mptcpctl watch" does this instead. Without uci, the
-configuration file is read directly.
+configuration. Without netifd, "mptcpctl watch" does this instead.
+
+Where netifd is, the configuration includes what "uci set" has written and "uci commit"
+has not taken yet, and a file of /var/run/uci is read in its place. Both are left out,
+with a warning, if other users may write to them.
 
 The options of the configuration are described in mptcpctl-network(5).`
 
@@ -38,6 +41,8 @@ with 0 or 1.`
 
 var manFiles = [][2]string{
 	{"/etc/config/network", "The configuration; see mptcpctl-network(5)."},
+	{"/tmp/.uci/network", "Uncommitted changes of the configuration, where netifd is."},
+	{"/var/run/uci/network", "Where it exists, it is read in place of the configuration, where netifd is."},
 	{"/var/state/network", "The modes that were set with \"mptcpctl iface NAME MODE\", until the next reboot. Where /var/state does not exist, it is /run/mptcpctl/network."},
 	{"/var/lock/mptcpctl.lock", "Held by every run that changes the kernel. It contains the last endpoint id and the tables that were used. Without netifd, it is /run/mptcpctl/lock."},
 	{"/var/run/mptcpctl", "The files of the background processes. Without netifd, it is /run/mptcpctl. Only root may write to it; mptcpctl creates it where it is missing."},
@@ -48,7 +53,7 @@ var manFiles = [][2]string{
 
 var manEnvironment = [][2]string{
 	{"ACTION, INTERFACE", "The netifd event (\"mptcpctl hotplug\"). They are written to the log and have no other effect."},
-	{"PATH", "Where uci, ubus and, for \"mptcpctl doctor\", nft are searched for."},
+	{"PATH", "Where ubus, uci (--uci, and --save of \"mptcpctl iface\") and, for \"mptcpctl doctor\", nft are searched for."},
 }
 
 // manDetails is what the page of a command says beyond its help.

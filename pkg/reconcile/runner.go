@@ -58,15 +58,14 @@ func (r *Runner) Source() uci.Source {
 			state = "/run/mptcpctl"
 		}
 	}
-	source := uci.Source{
-		ConfigDir: r.ConfigDir, StateDir: state, StagedDir: r.StagedDir, OverrideDir: r.OverrideDir,
+	staged, override := r.StagedDir, r.OverrideDir
+	if filepath.Clean(r.ConfigDir) == uci.DefaultConfigDir {
+		staged, override = cmp.Or(staged, uci.DefaultStagedDir), cmp.Or(override, uci.DefaultOverrideDir)
+	}
+	return uci.Source{
+		ConfigDir: r.ConfigDir, StateDir: state, StagedDir: staged, OverrideDir: override,
 		Netifd: r.withNetifd(), Program: r.UCI,
 	}
-	if filepath.Clean(r.ConfigDir) == uci.DefaultConfigDir {
-		source.StagedDir = cmp.Or(r.StagedDir, uci.DefaultStagedDir)
-		source.OverrideDir = cmp.Or(r.OverrideDir, uci.DefaultOverrideDir)
-	}
-	return source
 }
 
 // ConfigFile is the path of the configuration, for messages.

@@ -241,3 +241,26 @@ func TestThereIsOneWatch(t *testing.T) {
 		t.Errorf("the other one: %v; %d runs", other, runs)
 	}
 }
+
+// TestTheSourceHasTheDirectoriesOfUciByDefaultOnly tells when staged changes and
+// overrides are looked for.
+func TestTheSourceHasTheDirectoriesOfUciByDefaultOnly(t *testing.T) {
+	for name, test := range map[string]struct {
+		runner           Runner
+		staged, override string
+	}{
+		"the default":                 {Runner{ConfigDir: "/etc/config"}, "/tmp/.uci", "/var/run/uci"},
+		"the default, with a slash":   {Runner{ConfigDir: "/etc/config/"}, "/tmp/.uci", "/var/run/uci"},
+		"others for the default":      {Runner{ConfigDir: "/etc/config", StagedDir: "/a", OverrideDir: "/b"}, "/a", "/b"},
+		"another configuration":       {Runner{ConfigDir: "/c"}, "", ""},
+		"others, named":               {Runner{ConfigDir: "/c", StagedDir: "/a", OverrideDir: "/b"}, "/a", "/b"},
+		"one of them, and no default": {Runner{ConfigDir: "/c", StagedDir: "/a"}, "/a", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := test.runner.Source()
+			if s.StagedDir != test.staged || s.OverrideDir != test.override {
+				t.Errorf("staged changes in %q, overrides in %q, want %q and %q", s.StagedDir, s.OverrideDir, test.staged, test.override)
+			}
+		})
+	}
+}

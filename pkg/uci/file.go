@@ -81,47 +81,50 @@ func check(fd int, kind uint32, trust bool) (size int64, err error) {
 	return st.Size, nil
 }
 
-// readAll reads to the end, but not more than MaxSize. size is what is expected.
+// readAll reads a regular file to its end, but not more than MaxSize. size is what is
+// expected: where it has not grown meanwhile, one call is enough, which gets fewer bytes
+// than it asks for.
 func readAll(fd int, size int64) ([]byte, error) {
 	if size > MaxSize {
 		return nil, ErrTooLarge
 	}
 	for data := make([]byte, 0, size+1); ; {
 		n, err := unix.Read(fd, data[len(data):cap(data)])
-		switch {
-		case err == unix.EINTR:
+		if err == unix.EINTR {
 			continue
-		case err != nil || n == 0:
-			return data, err
 		}
-		if data = data[:len(data)+n]; len(data) > MaxSize {
+		if err != nil {
+			return nil, err
+		}
+		data = data[:len(data)+n]
+		switch {
+		case len(data) > MaxSize:
 			return nil, ErrTooLarge
+		case len(data) < cap(data):
+			return data, nil
 		}
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
+		data = append(data, 0)[:len(data)]
 	}
 }
 
 const (
-	// lockWait bounds the wait for another who holds the lock of a file. libuci holds it
-	// for one read or write.
-	lockWait = 5 * time.Second
-	lockPoll = 10 * time.Millisecond
+	// How long another is waited for who holds the lock of a file, 5 s in all. libuci
+	// holds it for one read or write.
+	lockTries = 500
+	lockPoll  = 10 * time.Millisecond
 )
 
 // flock waits for the lock of a file.
 func flock(ctx context.Context, fd, how int) error {
-	for deadline := time.Now().Add(lockWait); ; {
+	for range lockTries {
 		err := unix.Flock(fd, how|unix.LOCK_NB)
-		switch {
-		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
 			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case time.Now().After(deadline):
-			return context.DeadlineExceeded
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		time.Sleep(lockPoll)
 	}
+	return context.DeadlineExceeded
 }

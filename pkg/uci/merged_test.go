@@ -91,12 +91,12 @@ func TestReadMergesWhatThisMachinesUciMerges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := merged(t)
+	all, blank := merged(t), regexp.MustCompile(`=['"\\]*\s`)
 	for range 2000 {
 		layers := randomLayers(all)
 		// libuci removes an item of a list by a number that it has not set (uci_delete in
 		// list.c, where sscanf of blanks gives EOF).
-		if blank := regexp.MustCompile(`=['"\\]*\s`); blank.Match(layers["staged"]) || blank.Match(layers["state"]) {
+		if blank.Match(layers["staged"]) || blank.Match(layers["state"]) {
 			continue
 		}
 		s := layers.source(t)
@@ -224,7 +224,7 @@ func TestWhatOthersMayHaveWrittenIsLeftOut(t *testing.T) {
 					if test.inDir {
 						path = dir
 					}
-					leftOut := map[string]string{"staged": "staged changes are left out: ", "override": "the override is left out: "}[layer]
+					leftOut := map[string]string{"staged": "uncommitted changes are left out: ", "override": "the override is left out: "}[layer]
 					want = []Warning{{File: path, Text: leftOut + test.what}}
 				}
 				if diff := cmp.Diff(want, p.Warnings); diff != "" {

@@ -34,8 +34,8 @@ type watched struct {
 
 // Notifications wakes whoever waits for a change of the file of a package. Changes that
 // come together give one value. While the file is missing or empty, as when an editor is
-// about to save it, there is none. Staged changes and runtime choices are not noticed.
-// The channel is closed when ctx ends, or when inotify fails.
+// about to save it, there is none. Overrides, staged changes and runtime choices are not
+// noticed. The channel is closed when ctx ends, or when inotify fails.
 func (s Source) Notifications(ctx context.Context, pkg string) (<-chan struct{}, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {

@@ -44,14 +44,14 @@ func (s *Source) readProgram(ctx context.Context, pkg string) (*Package, error) 
 		saved = &Package{Name: pkg}
 	}
 	p.Warnings, p.Saved, p.Hidden = saved.Warnings, saved, hidden
-	chosen := Package{Name: pkg}
+	chosen := p.clone()
 	for i := range p.Sections {
 		section := &p.Sections[i]
 		section.Anonymous, section.Line = madeUp(*section), 0
-		chosen.Sections = append(chosen.Sections, Section{Type: section.Type, Name: section.Name})
+		chosen.Sections[i].Options = nil
 	}
 	chosen.addDelta(s.statePath(pkg), state, true)
-	p.Warnings = append(p.Warnings, chosen.Warnings...)
+	p.Warnings = chosen.Warnings
 	for _, section := range p.Sections {
 		by, _ := chosen.Section(section.Name)
 		for i := range section.Options {

@@ -83,7 +83,7 @@ func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	staged, err := s.readTrusted(ctx, s.StagedDir, pkg, "staged changes are left out", &warnings)
+	staged, err := s.readTrusted(ctx, s.StagedDir, pkg, "uncommitted changes are left out", &warnings)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (s *Source) readTrusted(ctx context.Context, dir, pkg, leftOut string, warn
 	case unix.ENOENT:
 		return nil, nil
 	case context.Canceled, context.DeadlineExceeded:
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: waiting for the lock: %w", path, err)
 	}
 	*warnings = append(*warnings, Warning{File: path, Text: leftOut + ": " + err.Error()})
 	return nil, nil
