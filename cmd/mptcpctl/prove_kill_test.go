@@ -75,6 +75,14 @@ func newStage(t *testing.T, lines string) *stage {
 			t.Error(err)
 		}
 	})
+	// As on a router, netifd is asked by the bus: its messages fail and kill too.
+	s.bus, err = s.ListenBus(filepath.Join(s.dir, "ubus.sock"))
+	s.check(err)
+	t.Cleanup(func() {
+		if err := s.bus.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	self, err := os.Executable()
 	s.check(err)
 	s.check(s.InstallTools(self))

@@ -137,8 +137,7 @@ func (s *Socket) Ask(typ, flags uint16, body []byte) (seq uint32, err error) {
 // Send sends a whole message to the kernel, which is where an unconnected socket sends
 // to (netlink_sendmsg in net/netlink/af_netlink.c).
 func (s *Socket) Send(message []byte) error {
-	_, err := unix.Write(s.fd, message)
-	return os.NewSyscallError("send", err)
+	return os.NewSyscallError("send", unix.Send(s.fd, message, 0))
 }
 
 // Receive waits for one batch; the next call overwrites it. One that is longer than

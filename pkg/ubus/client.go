@@ -271,7 +271,7 @@ func (c *Client) send(typ uint8, peer uint32, body []byte) error {
 	b := binary.BigEndian.AppendUint16([]byte{0, typ}, c.seq)
 	b = binary.BigEndian.AppendUint32(b, peer)
 	for b = appendAttr(b, 0, body); len(b) > 0; {
-		n, err := c.whenReady(unix.POLLOUT, func() (int, error) { return unix.Write(c.fd, b) })
+		n, err := c.whenReady(unix.POLLOUT, func() (int, error) { return unix.SendmsgN(c.fd, b, nil, nil, unix.MSG_NOSIGNAL) })
 		if err != nil {
 			return err
 		}
@@ -284,7 +284,10 @@ func (c *Client) send(typ uint8, peer uint32, body []byte) error {
 type reader struct{ *Client }
 
 func (r reader) Read(b []byte) (int, error) {
-	n, err := r.whenReady(unix.POLLIN, func() (int, error) { return unix.Read(r.fd, b) })
+	n, err := r.whenReady(unix.POLLIN, func() (int, error) {
+		n, _, err := unix.Recvfrom(r.fd, b, 0)
+		return n, err
+	})
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
