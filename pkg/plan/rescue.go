@@ -32,8 +32,11 @@ type WithoutSubflow struct {
 
 // MayNeedRescue reports whether the plan deletes endpoints by which connections may have
 // their last subflow, and leaves another one of the family by which they can be
-// given one.
+// given one; or whether a line is back without a new endpoint.
 func (r *Result) MayNeedRescue() bool {
+	if r.unrenewed {
+		return true
+	}
 	var cut, left [2]bool
 	gone := make(map[uint8]bool)
 	for _, op := range r.Ops {

@@ -30,6 +30,9 @@ type State struct {
 	// goes beyond: mptcp.MaxID and mptcp.MaxLimit.
 	MaxEndpoints int
 	MaxLimit     uint32
+	// GapResetsJoin says that the kernel resets a join while its connection has bytes
+	// that come after missing ones.
+	GapResetsJoin bool
 	// Sysctls holds the values that were asked for, by key; a setting that
 	// this kernel lacks is absent.
 	Sysctls map[string]string

@@ -36,6 +36,7 @@ type settler struct {
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers map[string]bool
 	rescue   rescue
+	joins    joins
 	look     look // after a reload
 }
 
@@ -114,7 +115,7 @@ func (s *settler) onceLocked(ctx context.Context) (outcome Outcome, done bool, e
 	if err == nil {
 		err = s.lookAfter(lock, &outcome)
 	}
-	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.look.goesOn()
+	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.joins.wanted || s.look.goesOn()
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
@@ -136,7 +137,7 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if called.event > s.event {
-		s.event, s.seen = called.event, nil
+		s.event, s.seen, s.joins = called.event, nil, joins{}
 	}
 	for _, name := range called.carriers {
 		s.carriers[name] = true
@@ -159,6 +160,9 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 		clear(s.carriers) // they are renewed, or not wanted any more
 	}
 	for _, name := range outcome.Result.NoCarrier {
+		s.carriers[name] = true
+	}
+	for _, name := range s.joins.again(outcome.Result.Unjoined) {
 		s.carriers[name] = true
 	}
 	if outcome.Result.MayNeedRescue() {

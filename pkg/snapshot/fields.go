@@ -118,6 +118,7 @@ func (c *codec) state(s *plan.State) {
 	s.PathManager = plan.PathManager(c.word("path_manager", uint8(s.PathManager), "kernel", "missing", "other"))
 	c.int("max_endpoints", &s.MaxEndpoints)
 	c.uint32("max_limit", &s.MaxLimit)
+	c.flag("gap_resets_join", &s.GapResetsJoin)
 	c.settings("sysctls", &s.Sysctls)
 	c.list("subflows", len(s.Subflows), func(n int) { s.Subflows = make([]plan.Subflow, n) }, func(i int) {
 		c.uint32("token", &s.Subflows[i].Token)
