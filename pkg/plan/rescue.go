@@ -59,6 +59,14 @@ func (r *Result) MayNeedRescue() bool {
 	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
 }
 
+// Joins reports whether the plan adds an endpoint by which connections that have no
+// subflow could be given one. The kernel does not always do that itself.
+func (r *Result) Joins() bool {
+	return slices.ContainsFunc(r.Ops, func(op Op) bool {
+		return op.Object == ObjectEndpoint && op.Action == Add && op.Endpoint.Flags&mptcp.FlagSubflow != 0
+	})
+}
+
 // opensSubflows reports whether an endpoint is a managed one from which subflows are opened.
 func (e *EndpointUse) opensSubflows() bool {
 	return e.Own && e.Interface != "" && e.Flags&mptcp.FlagSubflow != 0 && !e.Addr.IsUnspecified()

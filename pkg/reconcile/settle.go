@@ -165,7 +165,7 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	for _, name := range s.joins.again(outcome.Result.Unjoined) {
 		s.carriers[name] = true
 	}
-	if outcome.Result.MayNeedRescue() {
+	if outcome.Result.MayNeedRescue() || outcome.Result.Joins() {
 		s.rescue.begin(outcome.Result.RemovedAddrs())
 	}
 	return outcome, err

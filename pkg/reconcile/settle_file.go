@@ -25,8 +25,13 @@ func (r *Runner) settleFile() string { return r.file("settle") }
 func (r *Runner) callSettle(result *plan.Result, look bool) error {
 	flags := os.O_RDWR | os.O_APPEND
 	rescue, unknown := false, error(nil)
-	if result.MayNeedRescue() {
+	switch {
+	case result.MayNeedRescue():
 		rescue, unknown = connected()
+	case result.Joins():
+		var all plan.Connections
+		all, unknown = connections(func(netip.Addr) bool { return true })
+		rescue = all.WithoutSubflow != [2]plan.WithoutSubflow{}
 	}
 	wanted := len(result.Waiting) > 0 || rescue || look
 	if wanted {
