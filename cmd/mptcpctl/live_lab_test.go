@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -307,6 +308,7 @@ type systemLog struct {
 	path  string
 	conn  *net.UnixConn
 	done  chan struct{}
+	mutex sync.Mutex
 	lines []string
 	// expected is part of the errors that the test causes; empty: none.
 	expected string
@@ -344,6 +346,15 @@ func (s *systemLog) collect() {
 		if err != nil {
 			return
 		}
+		s.mutex.Lock()
 		s.lines = append(s.lines, string(buffer[:n]))
+		s.mutex.Unlock()
 	}
+}
+
+// has reports whether a line has a text.
+func (s *systemLog) has(text string) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return slices.ContainsFunc(s.lines, func(line string) bool { return strings.Contains(line, text) })
 }

@@ -50,6 +50,28 @@ func TestAConnectionWithoutSubflowIsGivenOne(t *testing.T) {
 		one.stop()
 		other.stop()
 	})
+	t.Run("not when each one is reset, which the log says", func(t *testing.T) {
+		t.Parallel()
+		const gaveUp = "1 connections have no subflow after 6 attempts to give them one"
+		l := newLiveLab(t, liveLine("dhcp", "master"), liveLine("dhcp", "on"))
+		l.log.expected = gaveUp
+		l.boot()
+		r := l.startAs(trickle)
+		r.await(survivalPiece)
+		l.deliver(l.Unplug("wan1"))
+		l.deliver(l.Unplug("wan2"))
+		l.refuseJoins()
+		l.deliver(l.Plug("wan2"))
+		l.eventually("settle gives up", func() bool { return l.log.has(gaveUp) })
+		joins := l.counter(l.Router, "MPJoinSynTx")
+		l.nft("delete table inet refuse")
+		l.deliver(l.Plug("wan1"))
+		r.await(survivalPiece)
+		if l.counter(l.Router, "MPJoinSynTx") == joins {
+			t.Error("the connection goes on without a new subflow: it had one that settle did not see")
+		}
+		r.stop()
+	})
 	for name, badValue := range map[string]string{
 		"when the line of its only one is lost":                   "",
 		"when that is lost while another section has a bad value": "option multipath 'sometimes'",
@@ -124,6 +146,18 @@ table inet spoil {
 		tcp dport @struck accept
 		meta length <= 100 drop
 		add @struck { tcp dport } drop
+	}
+}`)
+}
+
+// refuseJoins answers each new subflow with a reset.
+func (l *liveLab) refuseJoins() {
+	l.Helper()
+	l.nft(`
+table inet refuse {
+	chain forward {
+		type filter hook forward priority 0;
+		tcp flags & (syn | ack) == syn reject with tcp reset
 	}
 }`)
 }

@@ -52,6 +52,7 @@ func (p *planner) endpoints() {
 	e.chooseLaminar()
 	e.match()
 	e.retire()
+	e.unjoined()
 	e.emit()
 	e.rememberLaminar()
 	e.limits()
@@ -304,7 +305,7 @@ func (e *endpointPlan) match() {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
+	if e.lost(w.f) && !e.mustStay(there) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
@@ -314,6 +315,14 @@ func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
 	return e.State.SubflowsKnown && !used
 }
 
+// mustStay reports whether connections may have nothing but their old subflows: a new one
+// would be refused before the bytes that they lack have come over an old one.
+func (e *endpointPlan) mustStay(there mptcp.Endpoint) bool {
+	stays := e.State.GapResetsJoin && e.used(there)
+	e.result.unrenewed = e.result.unrenewed || stays
+	return stays
+}
+
 // used reports whether a connection has a subflow by an endpoint, as far as is
 // known, and asks for the subflows.
 func (e *endpointPlan) used(there mptcp.Endpoint) bool {
@@ -321,6 +330,33 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 		e.result.NeedSubflows = true
 	}
 	return slices.ContainsFunc(e.State.Subflows, func(s Subflow) bool { return s.Local == there.Addr })
+}
+
+// unjoined notes the devices of endpoints by which no connection has a subflow although
+// there are some that could: where a join may be reset, another has to follow.
+func (e *endpointPlan) unjoined() {
+	if !e.State.GapResetsJoin || e.State.Limits.Subflows == 0 {
+		return
+	}
+	if !e.State.SubflowsAsked && len(e.matched)+len(e.adds) > 1 {
+		e.result.NeedSubflows = true
+	}
+	without := func(f Family, addr netip.Addr) bool {
+		others := func(s Subflow) bool { return s.Opened && !s.Plain && FamilyOf(s.Local) == f }
+		here := func(s Subflow) bool { return s.Local == addr }
+		return slices.ContainsFunc(e.State.Subflows, others) && !slices.ContainsFunc(e.State.Subflows, here)
+	}
+	for _, w := range e.adds {
+		if w.flags&mptcp.FlagSubflow != 0 && without(w.f, w.addr) {
+			e.wait(w.line.Name + ": joins")
+		}
+	}
+	for _, there := range e.State.Endpoints {
+		w, matched := e.matched[there.ID]
+		if d := e.State.deviceByIndex(there.IfIndex); matched && d.Carrier && there.Flags&mptcp.FlagSubflow != 0 && without(w.f, there.Addr) {
+			e.result.Unjoined = append(e.result.Unjoined, d.Name)
+		}
+	}
 }
 
 // lost reports whether all lines of the family had been lost when the run began:

@@ -13,14 +13,21 @@ import (
 // keptEndpoint reports whether an endpoint stays because no line of its family is
 // usable: without one, connections would stall without an error. It goes when no section
 // is left that it can be of, but not before the connections that have their only
-// subflow there.
+// subflow there. Where a new subflow may be refused, these also keep that of a line that
+// is down, while another line is usable: the line may come back with its address.
 func (p *planner) keptEndpoint(there mptcp.Endpoint) bool {
-	if p.familyUsable(FamilyOf(there.Addr)) || !p.Config.Globals.Multipath {
+	f := FamilyOf(there.Addr)
+	usable := p.familyUsable(f)
+	if !p.Config.Globals.Multipath || usable && !p.State.GapResetsJoin {
 		return false
 	}
 	owners := p.ownersOf(there)
+	if usable {
+		down := func(l *LineUse) bool { return l.Participates() && !l.Use[f].Usable }
+		return slices.ContainsFunc(owners, down) && p.lastSubflow(there.Addr, "connections have nothing but a line that is down")
+	}
 	if len(owners) == 0 {
-		return p.lastSubflow(there.Addr)
+		return p.lastSubflow(there.Addr, "connections have nothing but an endpoint whose section is gone")
 	}
 	return slices.ContainsFunc(owners, func(l *LineUse) bool { return l.Participates() })
 }
@@ -76,7 +83,7 @@ func (l *LineUse) markedBy(r Rule) (fits int) {
 
 // lastSubflow reports whether a connection has its only subflow by an address, as far as
 // is known, and asks for the subflows. Another run follows when there is none any more.
-func (p *planner) lastSubflow(addr netip.Addr) bool {
+func (p *planner) lastSubflow(addr netip.Addr, wait string) bool {
 	if !p.State.SubflowsAsked {
 		p.result.NeedSubflows = true
 	}
@@ -89,7 +96,7 @@ func (p *planner) lastSubflow(addr netip.Addr) bool {
 	}
 	last := slices.ContainsFunc(p.State.Subflows, func(s Subflow) bool { return s.Local == addr && !others[s.Token] })
 	if last {
-		p.wait("connections have nothing but an endpoint whose section is gone")
+		p.wait(wait)
 	}
 	return last
 }

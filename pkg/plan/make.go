@@ -74,8 +74,12 @@ type Result struct {
 	Waiting []string
 	// NoCarrier names the devices of endpoints that wait for a carrier.
 	NoCarrier []string
+	// Unjoined names the devices of endpoints whose joins the kernel may have reset.
+	Unjoined []string
 	// Warnings are one line each.
 	Warnings []string
+
+	unrenewed bool // a line is back, and its endpoint stays as it is
 }
 
 // planner carries one call of Make.

@@ -32,8 +32,11 @@ type WithoutSubflow struct {
 
 // MayNeedRescue reports whether the plan deletes endpoints by which connections may have
 // their last subflow, and leaves another one of the family by which they can be
-// given one.
+// given one; or whether a line is back without a new endpoint.
 func (r *Result) MayNeedRescue() bool {
+	if r.unrenewed {
+		return true
+	}
 	var cut, left [2]bool
 	gone := make(map[uint8]bool)
 	for _, op := range r.Ops {
@@ -54,6 +57,14 @@ func (r *Result) MayNeedRescue() bool {
 		}
 	}
 	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
+}
+
+// Joins reports whether the plan adds an endpoint by which connections that have no
+// subflow could be given one. The kernel does not always do that itself.
+func (r *Result) Joins() bool {
+	return slices.ContainsFunc(r.Ops, func(op Op) bool {
+		return op.Object == ObjectEndpoint && op.Action == Add && op.Endpoint.Flags&mptcp.FlagSubflow != 0
+	})
 }
 
 // opensSubflows reports whether an endpoint is a managed one from which subflows are opened.

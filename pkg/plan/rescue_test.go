@@ -86,12 +86,12 @@ func TestWhatAKilledRescueLeftIsPutRight(t *testing.T) {
 
 func TestCuts(t *testing.T) {
 	s := newScene(t, "master", "on")
-	if r := s.make(); r.MayNeedRescue() {
-		t.Error("the first run cuts nothing")
+	if r := s.make(); r.MayNeedRescue() || !r.Joins() {
+		t.Error("the first run cuts nothing, and joins")
 	}
 	s.settled()
 	s.down("wan1")
-	if r := s.make(); !r.MayNeedRescue() {
+	if r := s.make(); !r.MayNeedRescue() || r.Joins() {
 		t.Error("connections over wan1 alone lose their last subflow, and wan2 is there")
 	}
 	s.settled()

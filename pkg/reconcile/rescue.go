@@ -3,6 +3,8 @@
 package reconcile
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,9 +15,11 @@ import (
 // How settle looks after connections whose subflows were cut. New ones die within a
 // few retransmissions of the handshake, if they do.
 const (
-	rescueLooks = 5 * time.Second // without finding any
-	rescuePause = time.Second     // between two attempts, one more each time
-	rescueTells = 5               // how often peers are told of an address that is gone; each time reaches about half of them
+	rescueLooks   = 5 * time.Second  // without finding any
+	rescuePause   = time.Second      // before the second attempt, and twice as long before each further one
+	rescueLongest = 16 * time.Second // such a pause
+	rescueTries   = 6
+	rescueTells   = 5 // how often peers are told of an address that is gone; each time reaches about half of them
 )
 
 // rescue is the care for connections whose subflows were cut.
@@ -39,6 +43,26 @@ func (r *rescue) begin(gone []netip.Addr) {
 }
 
 func (r *rescue) looks() bool { return time.Now().Before(r.until) }
+
+// due reports whether another attempt is to be made for connections without a subflow.
+// The error says that the last one has not helped either, and ends the looking.
+func (r *rescue) due(without int) (bool, error) {
+	now := time.Now()
+	if r.until = now.Add(rescueLooks); now.Before(r.attempt) {
+		return false, nil
+	}
+	if r.attempts == rescueTries {
+		r.until = now
+		return false, fmt.Errorf("%d connections have no subflow after %d attempts to give them one", without, rescueTries)
+	}
+	return true, nil
+}
+
+// tried counts an attempt. That the last one has not helped is known before settle ends.
+func (r *rescue) tried() {
+	r.attempt = time.Now().Add(min(rescuePause<<r.attempts, rescueLongest))
+	r.attempts++
+}
 
 // lookAfter gives connections without any subflow another one, by a line that
 // carries, after a run that had nothing to do about endpoints.
@@ -67,14 +91,19 @@ func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 	if all.WithoutSubflow == [2]plan.WithoutSubflow{} {
 		return s.apply(lock, r, ops)
 	}
-	s.rescue.until = now.Add(rescueLooks)
-	if now.Before(s.rescue.attempt) {
+	due, err := s.rescue.due(all.WithoutSubflow[plan.IPv4].Count + all.WithoutSubflow[plan.IPv6].Count)
+	if err != nil && state.GapResetsJoin {
+		err = fmt.Errorf("%w: Linux before 6.12.115 resets new ones while data is missing", err)
+	}
+	r.Problems = errors.Join(r.Problems, err)
+	if !due {
 		return s.apply(lock, r, ops)
 	}
-	s.rescue.attempt = now.Add(time.Duration(s.rescue.attempts) * rescuePause)
 	// First, since its operations name each other by their places.
-	ops = append(r.Result.Rescue(state, all.WithoutSubflow, s.rescue.attempts), ops...)
-	s.rescue.attempts++
+	if join := r.Result.Rescue(state, all.WithoutSubflow, s.rescue.attempts); len(join) > 0 {
+		s.rescue.tried()
+		ops = append(join, ops...)
+	}
 	return s.apply(lock, r, ops)
 }
 
@@ -102,4 +131,26 @@ func (s *settler) apply(lock *Lock, r *Outcome, ops []plan.Op) error {
 		}
 	}
 	return err
+}
+
+// joins is the care for endpoints by which no connection has a subflow, where the kernel
+// may have reset their joins.
+type joins struct {
+	wanted bool
+	next   time.Time
+	tries  int // with the first one, of the run that has added the endpoint
+}
+
+// again are those of the devices whose endpoints are to be renewed by the next run. The
+// first join has a second to come about.
+func (j *joins) again(unjoined []string) []string {
+	now := time.Now()
+	if j.wanted = len(unjoined) > 0 && j.tries <= rescueTries; !j.wanted || now.Before(j.next) {
+		return nil
+	}
+	j.next = now.Add(min(rescuePause<<j.tries, rescueLongest))
+	if j.tries++; j.tries == 1 {
+		return nil
+	}
+	return unjoined
 }

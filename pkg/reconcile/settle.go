@@ -37,6 +37,7 @@ type settler struct {
 	carriers map[string]bool
 	rescue   rescue
 	flags    flagWatch
+	joins    joins
 	look     look // after a reload
 }
 
@@ -118,7 +119,7 @@ func (s *settler) onceLocked(ctx context.Context) (outcome Outcome, done bool, e
 	if err == nil {
 		err = s.lookAtFlags(lock, &outcome)
 	}
-	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.flags.looks() || s.look.goesOn()
+	waiting := len(outcome.Result.Waiting) > 0 || len(s.carriers) > 0 || s.rescue.looks() || s.flags.looks() || s.joins.wanted || s.look.goesOn()
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
@@ -140,7 +141,7 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if called.event > s.event {
-		s.event, s.seen = called.event, nil
+		s.event, s.seen, s.joins = called.event, nil, joins{}
 	}
 	for _, name := range called.carriers {
 		s.carriers[name] = true
@@ -168,7 +169,10 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	for _, name := range outcome.Result.NoCarrier {
 		s.carriers[name] = true
 	}
-	if outcome.Result.MayNeedRescue() {
+	for _, name := range s.joins.again(outcome.Result.Unjoined) {
+		s.carriers[name] = true
+	}
+	if outcome.Result.MayNeedRescue() || outcome.Result.Joins() {
 		s.rescue.begin(outcome.Result.RemovedAddrs())
 	}
 	if outcome.flags && (!s.flags.looks() || called.event != 0 || changesFlags(outcome.Done)) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 func (r *Runner) settleFile() string { return r.file("settle") }
@@ -24,8 +26,13 @@ func (r *Runner) callSettle(outcome *Outcome, look bool) error {
 	result := &outcome.Result
 	flags := os.O_RDWR | os.O_APPEND
 	rescue, unknown := false, error(nil)
-	if result.MayNeedRescue() {
+	switch {
+	case result.MayNeedRescue():
 		rescue, unknown = connected()
+	case result.Joins():
+		var all plan.Connections
+		all, unknown = connections(func(netip.Addr) bool { return true })
+		rescue = all.WithoutSubflow != [2]plan.WithoutSubflow{}
 	}
 	wanted := len(result.Waiting) > 0 || rescue || outcome.flags || look
 	if wanted {
