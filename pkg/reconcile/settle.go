@@ -158,10 +158,13 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 			return Outcome{}, err
 		}
 	}
-	outcome, err := s.seen.run(s.kernel, lock, Request{settling: true, carriers: s.carriers, heal: s.flags.heal})
-	if s.flags.heal = nil; errors.Is(err, ErrNotHealed) {
-		err = nil // some connection has its only path there: the subflows stay as they are
+	req := Request{settling: true, carriers: s.carriers, heal: s.flags.heal}
+	outcome, err := s.seen.run(s.kernel, lock, req)
+	if errors.Is(err, ErrNotHealed) { // some connection has its only path there: the subflows stay as they are
+		req.heal = nil
+		outcome, err = s.seen.run(s.kernel, lock, req)
 	}
+	s.flags.heal = nil
 	s.look.see(s.seen, err)
 	if !transient(err) {
 		clear(s.carriers) // they are renewed, or not wanted any more
