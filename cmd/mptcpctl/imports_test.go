@@ -17,7 +17,7 @@ import (
 const module = "github.com/mptcpctl/mptcpctl/"
 
 // order is the direction of the data; a package imports only from its left.
-var order = []string{"pkg/batch", "pkg/child", "pkg/dir", "pkg/ubus", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/kernel", "pkg/doctor", "pkg/reconcile", "cmd/mptcpctl"}
+var order = []string{"pkg/batch", "pkg/child", "pkg/file", "pkg/ubus", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/kernel", "pkg/doctor", "pkg/reconcile", "cmd/mptcpctl"}
 
 // imports maps each package of the tree to what its files import, tests left
 // aside.

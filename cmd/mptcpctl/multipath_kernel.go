@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mptcpctl/mptcpctl/pkg/dir"
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
@@ -18,7 +18,7 @@ import (
 // and the limits of the path manager.
 func (o *options) kernelSettings(context.Context) error {
 	const group = "net/mptcp"
-	names, err := dir.Names("/proc/sys/" + group)
+	names, err := file.Names("/proc/sys/" + group)
 	err = mptcp.OfProc(err)
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("this kernel does not support Multipath TCP")

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mptcpctl/mptcpctl/pkg/dir"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
@@ -22,7 +22,7 @@ import (
 func processes(f *doctor.Facts) []string {
 	var names []string
 	here, known := namespace("self")
-	all, _ := dir.Names("/proc") // what was read before an error counts
+	all, _ := file.Names("/proc") // what was read before an error counts
 	if len(all) == 0 || !known {
 		reason := "/proc cannot be read"
 		if _, err := os.Stat("/proc/self"); err != nil {

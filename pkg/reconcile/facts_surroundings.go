@@ -9,8 +9,8 @@ import (
 	"slices"
 
 	"github.com/mptcpctl/mptcpctl/pkg/child"
-	"github.com/mptcpctl/mptcpctl/pkg/dir"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
 
@@ -58,11 +58,11 @@ func (r *Runner) readIfThere(ctx context.Context, f *doctor.Facts, name string) 
 // configFiles are the texts of a program's configuration, in the order in which they
 // count: its file, then those of its directories, in each by their names
 // (systemd.syntax(7), NetworkManager.conf(5); both sort those of all directories).
-func configFiles(program, file, folder string) string {
-	text, _ := os.ReadFile(filepath.Join("/etc", program, file)) // empty where there is none
+func configFiles(program, main, folder string) string {
+	text, _ := os.ReadFile(filepath.Join("/etc", program, main)) // empty where there is none
 	for _, root := range []string{"/usr/lib", "/run", "/etc"} {
 		root = filepath.Join(root, program, folder)
-		names, _ := dir.Names(root) // few have all three
+		names, _ := file.Names(root) // few have all three
 		slices.Sort(names)
 		for _, name := range names {
 			if more, err := os.ReadFile(filepath.Join(root, name)); err == nil && filepath.Ext(name) == ".conf" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dir
+package file
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 // With an error they are those that were read before it. A directory that does not exist
 // is an os.ErrNotExist.
 func Names(path string) (names []string, err error) {
-	f, err := os.Open(path)
+	f, err := Open(path, unix.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
