@@ -80,8 +80,12 @@ func (o *options) store(ctx context.Context, choice modeChoice) error {
 	return wrap("storing the runtime mode", source.SetState(ctx, reconcile.Package, choice.name, config.OptionMultipath, choice.mode))
 }
 
-// savePermanently refuses to commit uncommitted changes of another program.
+// savePermanently refuses to commit uncommitted changes of another program, and into a
+// file that is not permanent.
 func (o *options) savePermanently(ctx context.Context, source uci.Source, choice modeChoice) error {
+	if path, override := source.File(reconcile.Package); override {
+		return errors.New("--save would write into " + path + ", which is lost with a reboot: remove it first")
+	}
 	changes, err := source.Changes(ctx, reconcile.Package)
 	if errors.Is(err, uci.ErrNoProgram) {
 		return fmt.Errorf("--save needs uci, which is not installed: write \"option multipath '%s'\" into the section '%s' of %s",

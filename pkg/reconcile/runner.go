@@ -46,7 +46,8 @@ type Runner struct {
 	// before it is known whether a run can go on. It may be nil.
 	Warned func(warnings []string)
 
-	hasNetifd *bool // nil: not looked for yet
+	hasNetifd  *bool  // nil: not looked for yet
+	configFile string // that the configuration was read from; empty: not read yet
 }
 
 // Source is where the configuration and the runtime choices are read and written.
@@ -68,8 +69,11 @@ func (r *Runner) Source() uci.Source {
 	}
 }
 
-// ConfigFile is the path of the configuration, for messages.
-func (r *Runner) ConfigFile() string { return filepath.Join(r.ConfigDir, Package) }
+// ConfigFile is the path of the configuration, for messages: that of the file that was
+// read last, or that there should be.
+func (r *Runner) ConfigFile() string {
+	return cmp.Or(r.configFile, filepath.Join(r.ConfigDir, Package))
+}
 
 // Config reads and checks the configuration. Its errors are ErrConfig; the bad values
 // of single interfaces are no error, but those of Problems.
@@ -87,7 +91,8 @@ func (r *Runner) readPackage(ctx context.Context) (*uci.Package, config.Config, 
 	if err != nil {
 		return nil, config.Config{}, of(ErrConfig, err)
 	}
-	cfg, err := parseConfig(r.ConfigFile(), pkg)
+	r.configFile = pkg.File
+	cfg, err := parseConfig(pkg.File, pkg)
 	if err == nil {
 		noteSaved(pkg, &cfg)
 	}

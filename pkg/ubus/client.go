@@ -29,6 +29,8 @@ const (
 	MethodNotFound Status = 3
 	NotFound       Status = 4 // no object of that name: its program does not run, or has not registered
 	NoData         Status = 5
+
+	PermissionDenied Status = 6
 )
 
 func (s Status) Error() string {
@@ -39,6 +41,8 @@ func (s Status) Error() string {
 		return "not found"
 	case NoData:
 		return "no data"
+	case PermissionDenied:
+		return "permission denied"
 	}
 	return fmt.Sprintf("status %d of ubus", uint32(s))
 }
@@ -145,7 +149,8 @@ func (c *Client) hello() error {
 
 // Invoke looks an object up, and sends the invocation of its method without
 // arguments. Answer waits for the answer. The error is NotFound where there is no
-// such object.
+// such object, and PermissionDenied where the caller may not see it: on OpenWrt most
+// objects are for root alone.
 func (c *Client) Invoke(object, method string) error {
 	err := c.invoke(object, method)
 	return c.wrap(object+" "+method, err)
@@ -165,8 +170,8 @@ func (c *Client) invoke(object, method string) error {
 	if err != nil {
 		return err
 	}
-	if id == nil {
-		return NotFound
+	if id == nil { // it is there (ubusd_send_obj in ubusd_proto.c)
+		return PermissionDenied
 	}
 	body := appendText(appendAttr(nil, attrObjID, id), attrMethod, method)
 	return c.send(msgInvoke, binary.BigEndian.Uint32(id), appendAttr(body, attrData, nil))

@@ -135,6 +135,10 @@ func TestWhatIsNotThere(t *testing.T) {
 	if _, err := c.Answer(); !errors.Is(err, MethodNotFound) {
 		t.Errorf("%v, want %v", err, MethodNotFound)
 	}
+	c = dial(t, ubusd.Listen(t, replay(t, []ubusd.Message{all[0], all[1], all[3]})))
+	if err := c.Invoke("network.interface", "dump"); !errors.Is(err, PermissionDenied) {
+		t.Errorf("%v, want %v", err, PermissionDenied)
+	}
 	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "none"), time.Minute); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no socket: %v", err)
 	}

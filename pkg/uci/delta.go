@@ -160,7 +160,8 @@ func (d *delta) apply(c change) error {
 		s.Name, s.Anonymous = c.value, false
 		d.places = nil
 	case c.op == opReorder:
-		d.move(at, position(c.value))
+		to, _ := leadingNumber(c.value)
+		d.move(at, to)
 		d.places = nil
 	case c.op == opRemove || c.value == "":
 		d.Sections = append(d.Sections[:at], d.Sections[at+1:]...)
@@ -254,12 +255,11 @@ func (s *Section) applyNew(c change) error {
 // removeItem removes the list's item of that number, counting from 0. A number
 // behind the end removes nothing.
 func (o *Option) removeItem(number string) error {
-	digits, negative := leadingNumber(number)
-	i, err := strconv.Atoi(digits)
-	if err != nil {
+	i, ok := leadingNumber(number)
+	if !ok {
 		return fmt.Errorf("%s is not the number of an item", quote(number))
 	}
-	if i < len(o.Values) && (!negative || i == 0) {
+	if i >= 0 && i < len(o.Values) {
 		o.Values = append(o.Values[:i:i], o.Values[i+1:]...) // another package may have these values
 	}
 	return nil
@@ -275,21 +275,11 @@ func (o *Option) removeValue(value string) {
 	o.Values = left
 }
 
-// position reads a section's place as C's strtoul followed by a conversion to int
-// does: a negative or unreadable number is the first place.
-func position(value string) int {
-	digits, negative := leadingNumber(value)
-	n, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || negative {
-		return 0
-	}
-	return int(int32(n))
-}
-
-// leadingNumber returns the digits that value begins with, after white space and
-// a sign.
-func leadingNumber(value string) (digits string, negative bool) {
+// leadingNumber returns the number that value begins with, after white space and a sign,
+// as C makes an int of it: its 32 lower bits. What does not fit in 64 is -1.
+func leadingNumber(value string) (n int, ok bool) {
 	value = strings.TrimLeft(value, " \t\n\v\f\r")
+	negative := false
 	if value != "" && (value[0] == '-' || value[0] == '+') {
 		negative = value[0] == '-'
 		value = value[1:]
@@ -298,5 +288,15 @@ func leadingNumber(value string) (digits string, negative bool) {
 	for end < len(value) && value[end] >= '0' && value[end] <= '9' {
 		end++
 	}
-	return value[:end], negative
+	if end == 0 {
+		return 0, false
+	}
+	n64, err := strconv.ParseUint(value[:end], 10, 64)
+	switch {
+	case err != nil:
+		return -1, true
+	case negative:
+		n64 = -n64
+	}
+	return int(int32(n64)), true
 }

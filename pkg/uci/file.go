@@ -27,8 +27,8 @@ const (
 // readFile reads a regular file whole, but not more than MaxSize, with as few calls as
 // there can be: package os would try to have it polled. A relative path is one in dir,
 // which is unix.AT_FDCWD or a descriptor. A pipe would be waited for, under the lock of
-// a run: it is an error.
-func readFile(ctx context.Context, dir int, path string, how int) ([]byte, error) {
+// a run: it is an error. st tells what was read.
+func readFile(ctx context.Context, dir int, path string, how int, st *unix.Stat_t) ([]byte, error) {
 	flags := unix.O_RDONLY | unix.O_NONBLOCK
 	if how&unfollowed != 0 {
 		flags |= unix.O_NOFOLLOW
@@ -38,16 +38,26 @@ func readFile(ctx context.Context, dir int, path string, how int) ([]byte, error
 		return nil, err
 	}
 	defer unix.Close(fd)
-	size, err := check(fd, unix.S_IFREG, how&trusted != 0)
+	err = check(fd, st, unix.S_IFREG, how&trusted != 0)
+	if err == nil && how&locked != 0 {
+		err = flock(ctx, fd, unix.LOCK_SH)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if how&locked != 0 {
-		if err := flock(ctx, fd, unix.LOCK_SH); err != nil {
-			return nil, err
-		}
+	return readAll(fd, st.Size)
+}
+
+// inFlux reports whether another file has taken the place of the one that was read, or
+// is about to: whoever replaces it holds its lock.
+func inFlux(path string, read *unix.Stat_t) bool {
+	fd, err := open(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return false
 	}
-	return readAll(fd, size)
+	defer unix.Close(fd)
+	var now unix.Stat_t
+	return unix.Fstat(fd, &now) == nil && (now.Ino != read.Ino || now.Mtim != read.Mtim) || unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
 }
 
 // open opens what is there. Its errors are errno values, but for errSymlink.
@@ -67,18 +77,17 @@ func open(dir int, path string, flags int) (fd int, err error) {
 }
 
 // check refuses what is of another kind and, if asked to, what others than root and the
-// caller may write to. It returns the size.
-func check(fd int, kind uint32, trust bool) (size int64, err error) {
-	var st unix.Stat_t
-	switch err := unix.Fstat(fd, &st); {
+// caller may write to.
+func check(fd int, st *unix.Stat_t, kind uint32, trust bool) error {
+	switch err := unix.Fstat(fd, st); {
 	case err != nil:
-		return 0, err
+		return err
 	case st.Mode&unix.S_IFMT != kind:
-		return 0, errNotRegular
+		return errNotRegular
 	case trust && (st.Mode&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid()):
-		return 0, errUntrusted
+		return errUntrusted
 	}
-	return st.Size, nil
+	return nil
 }
 
 // readAll reads a regular file to its end, but not more than MaxSize. size is what is

@@ -68,7 +68,9 @@ func playUCI() int {
 	lenient := flags.Bool("S", false, "")
 	named := flags.Bool("n", false, "")
 	config := flags.String("c", DefaultConfigDir, "")
+	override := flags.String("C", "/nonexistent", "")
 	state := flags.String("P", "/nonexistent", "")
+	_ = flags.String("t", "", "")
 	if err := flags.Parse(args); err != nil || flags.NArg() != 2 {
 		return 255
 	}
@@ -94,7 +96,11 @@ func playUCI() int {
 	case "changes":
 		fmt.Print(os.Getenv(envChanges))
 	case "export":
-		return playExport(filepath.Join(*config, argument), filepath.Join(*state, argument), *named, *lenient)
+		file := filepath.Join(*override, argument)
+		if _, err := os.Stat(file); err != nil {
+			file = filepath.Join(*config, argument)
+		}
+		return playExport(file, filepath.Join(*state, argument), *named, *lenient)
 	}
 	return 0
 }

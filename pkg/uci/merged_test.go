@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +237,165 @@ func TestWhatOthersMayHaveWrittenIsLeftOut(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhatIsReadIsNamed says which file the lines of warnings count in, and keeps what
+// the other file says.
+func TestWhatIsReadIsNamed(t *testing.T) {
+	const good, bad = "config interface 'wan'\n\toption a '1'\n", "config interface 'wan'\n\toption a '2'\nfoo\n"
+	for _, program := range []bool{false, true} {
+		if program {
+			withUCI(t)
+		}
+		for name, test := range map[string]struct {
+			layers      layered
+			read, saved string // a in either
+			lines       int    // with a warning
+		}{
+			"only the file":                        {layered{"config": []byte(bad)}, "2", "2", 1},
+			"an override":                          {layered{"config": []byte(bad), "override": []byte(good)}, "1", "2", 0},
+			"an override with a bad line":          {layered{"config": []byte(good), "override": []byte(bad)}, "2", "1", 1},
+			"an override without the file":         {layered{"override": []byte(bad)}, "2", "", 1},
+			"an override of a file that is broken": {layered{"config": []byte("config '"), "override": []byte(good)}, "1", "", 0},
+		} {
+			s := test.layers.source(t)
+			s.Program = program
+			p, err := s.Read(t.Context(), "network")
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			dir := s.ConfigDir
+			if _, there := test.layers["override"]; there {
+				dir = s.OverrideDir
+			}
+			if want := filepath.Join(dir, "network"); p.File != want || len(p.Warnings) != test.lines {
+				t.Errorf("%s: read %s with %v, want %s with %d warnings", name, p.File, p.Warnings, want, test.lines)
+			}
+			if got := first(p); got != test.read {
+				t.Errorf("%s: a is %q, want %q", name, got, test.read)
+			}
+			if p.Saved != nil {
+				p = p.Saved
+			}
+			if got := first(p); got != test.saved {
+				t.Errorf("%s: a is saved as %q, want %q", name, got, test.saved)
+			}
+		}
+	}
+}
+
+// first is option a of the first section.
+func first(p *Package) string {
+	if len(p.Sections) == 0 {
+		return ""
+	}
+	value, _ := p.Sections[0].Get("a")
+	return value
+}
+
+// commit does as uci commit: under the lock of the file it takes the staged changes away,
+// and puts a new file into the place of the old one.
+func (s Source) commit(text string, between func()) error {
+	f, err := os.OpenFile(s.configPath("network"), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fresh := s.configPath(".network.uci-XXXXXX")
+	err = errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_EX), os.Truncate(filepath.Join(s.StagedDir, "network"), 0))
+	between()
+	return errors.Join(err, os.WriteFile(fresh, []byte(text), 0o600), os.Rename(fresh, f.Name()))
+}
+
+func withA(i int) string { return fmt.Sprintf("config interface 'wan'\n\toption a '%d'\n", i) }
+
+// TestChangesThatAreBeingCommittedAreNotMissed reads again and again while there is a
+// commit every few milliseconds.
+func TestChangesThatAreBeingCommittedAreNotMissed(t *testing.T) {
+	s := layered{"config": []byte(withA(0)), "staged": nil}.source(t)
+	const commits = 50
+	done := make(chan error)
+	go func() {
+		var err error
+		for i := 1; i <= commits && err == nil; i++ {
+			err = os.WriteFile(filepath.Join(s.StagedDir, "network"), fmt.Appendf(nil, "network.wan.a='%d'\n", i), 0o600)
+			err = errors.Join(err, s.commit(withA(i), func() { time.Sleep(time.Millisecond) }))
+			time.Sleep(10 * time.Millisecond) // times of files have ticks of some milliseconds
+		}
+		done <- err
+	}()
+	for last, running := 0, true; running; {
+		select {
+		case err := <-done:
+			if running = false; err != nil {
+				t.Fatal(err)
+			}
+		default:
+		}
+		p, err := s.Read(t.Context(), "network")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := strconv.Atoi(first(p))
+		if err != nil || a < last || !running && a != commits {
+			t.Fatalf("a is %d after %d: %v", a, last, err)
+		}
+		last = a
+	}
+}
+
+// TestACommitIsWaitedFor but not one that does not end, nor where nothing was ever staged.
+func TestACommitIsWaitedFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		layers layered
+		ends   bool
+		want   string
+	}{
+		"a commit":                  {layered{"config": []byte(withA(1)), "staged": nil}, true, "2"},
+		"a commit to an override":   {layered{"config": []byte(withA(0)), "override": []byte(withA(1)), "staged": nil}, true, "2"},
+		"a lock that is not uci's":  {layered{"config": []byte(withA(1)), "staged": nil}, false, "1"},
+		"a lock and nothing staged": {layered{"config": []byte(withA(1))}, false, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := test.layers.source(t)
+			where := s
+			if _, there := test.layers["override"]; there {
+				where.ConfigDir = s.OverrideDir
+			}
+			if _, there := test.layers["staged"]; !there {
+				where.StagedDir = t.TempDir()
+				write(t, filepath.Join(where.StagedDir, "network"), "")
+			}
+			locked, end, done := make(chan struct{}), make(chan struct{}), make(chan error)
+			go func() { done <- where.commit(withA(2), func() { close(locked); <-end }) }()
+			<-locked
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if test.ends {
+				time.AfterFunc(50*time.Millisecond, func() { close(end) })
+			} else {
+				defer func() {
+					close(end)
+					<-done
+				}()
+				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+				defer cancel()
+			}
+			p, err := s.Read(ctx, "network")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := first(p); got != test.want {
+				t.Errorf("a is %q, want %q", got, test.want)
+			}
+			if test.ends {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 

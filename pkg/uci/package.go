@@ -30,6 +30,8 @@ var (
 type Package struct {
 	Name     string
 	Sections []Section
+	// File is the path of the file that Read has read; Parse knows none.
+	File string
 	// Warnings holds one entry for each line that could not be read, and for each file
 	// that was left out.
 	Warnings []Warning

@@ -8,16 +8,27 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mptcpctl/mptcpctl/pkg/child"
 )
 
 // readProgram asks uci for the package, with -n for the names that libuci gives to
 // anonymous sections. What uci does not tell is read from the files: the lines that
-// cannot be read, and what is a runtime choice.
+// cannot be read, and what is a runtime choice. Sections that share a name become one,
+// as in everything that is read from an export.
 func (s *Source) readProgram(ctx context.Context, pkg string) (*Package, error) {
-	saved, missing := s.Saved(ctx, pkg)
-	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
+	path, override := s.File(pkg)
+	file, missing := s.load(ctx, path, pkg, new(unix.Stat_t))
+	switch {
+	case errors.Is(missing, fs.ErrNotExist):
+		file = &Package{Name: pkg}
+	case missing != nil:
 		return nil, missing
+	}
+	saved := file
+	if override {
+		saved = s.savedBelow(ctx, pkg)
 	}
 	state, hidden, err := s.readState(ctx, pkg)
 	if err != nil {
@@ -34,16 +45,13 @@ func (s *Source) readProgram(ctx context.Context, pkg string) (*Package, error) 
 	case err != nil && missing != nil:
 		return nil, missing
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", s.configPath(pkg), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	p, err := Parse(pkg, []byte(stdout))
 	if err != nil {
 		return nil, fmt.Errorf("output of uci export: %w", err)
 	}
-	if missing != nil {
-		saved = &Package{Name: pkg}
-	}
-	p.Warnings, p.Saved, p.Hidden = saved.Warnings, saved, hidden
+	p.File, p.Warnings, p.Saved, p.Hidden = path, file.Warnings, saved, hidden
 	chosen := p.clone()
 	for i := range p.Sections {
 		section := &p.Sections[i]
@@ -101,7 +109,8 @@ func splitChanges(text string) []string {
 // Commit sets an option for good: uci set and uci commit. The commit takes along
 // whatever else is staged in the package, so ask Changes first. Both run in strict
 // mode, since committing a file with unreadable lines would remove those. If the
-// commit fails, the set is taken back, even if ctx has ended.
+// commit fails, the set is taken back, even if ctx has ended. uci writes into
+// File, which may be an override.
 func (s Source) Commit(ctx context.Context, pkg, section, option, value string) error {
 	if err := errors.Join(checkSetting(pkg, section, option), checkValue(value)); err != nil {
 		return err

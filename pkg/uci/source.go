@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,27 +70,42 @@ func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
 	if s.Program {
 		return s.readProgram(ctx, pkg)
 	}
-	var warnings []Warning
-	override, err := s.readTrusted(ctx, s.OverrideDir, pkg, "the override is left out", &warnings)
-	if err != nil {
-		return nil, err
+	// uci commit takes the staged changes away before the file has them, and holds the
+	// lock of the file meanwhile: without a second look there would be neither. (It unlocks
+	// the old file before the new one has its name: a moment is left. Who holds the lock for
+	// long is no uci.)
+	for try := 0; ; try++ {
+		p, again, err := s.merge(ctx, pkg)
+		if err != nil || !again || ctx.Err() != nil || try == lockTries {
+			return p, err
+		}
+		time.Sleep(lockPoll)
 	}
-	var p *Package
+}
+
+// merge reads all files once. again says that changes were being committed meanwhile.
+func (s *Source) merge(ctx context.Context, pkg string) (p *Package, again bool, err error) {
+	var warnings []Warning
+	var read, unused unix.Stat_t
+	override, err := s.readTrusted(ctx, s.OverrideDir, pkg, "the override is left out", &read, &warnings)
+	if err != nil {
+		return nil, false, err
+	}
 	if override == nil {
-		p, err = s.Saved(ctx, pkg)
+		p, err = s.load(ctx, s.configPath(pkg), pkg, &read)
 	} else if p, err = s.parse(filepath.Join(s.OverrideDir, pkg), pkg, override); err == nil {
 		p.Saved = s.savedBelow(ctx, pkg)
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	staged, err := s.readTrusted(ctx, s.StagedDir, pkg, "uncommitted changes are left out", &warnings)
+	staged, err := s.readTrusted(ctx, s.StagedDir, pkg, "uncommitted changes are left out", &unused, &warnings)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	state, hidden, err := s.readState(ctx, pkg)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p.Warnings = append(p.Warnings, warnings...)
 	p.Hidden = hidden
@@ -98,7 +114,7 @@ func (s Source) Read(ctx context.Context, pkg string) (*Package, error) {
 	}
 	p.addDelta(filepath.Join(s.StagedDir, pkg), staged, false)
 	p.addDelta(s.statePath(pkg), state, true)
-	return p, nil
+	return p, staged != nil && inFlux(p.File, &read), nil
 }
 
 // Saved returns what the file in ConfigDir alone says. The errors are those of Read.
@@ -106,12 +122,28 @@ func (s Source) Saved(ctx context.Context, pkg string) (*Package, error) {
 	if err := checkPackage(pkg); err != nil {
 		return nil, err
 	}
-	path := s.configPath(pkg)
-	data, err := readFile(ctx, unix.AT_FDCWD, path, 0)
+	return s.load(ctx, s.configPath(pkg), pkg, new(unix.Stat_t))
+}
+
+func (s *Source) load(ctx context.Context, path, pkg string, st *unix.Stat_t) (*Package, error) {
+	data, err := readFile(ctx, unix.AT_FDCWD, path, 0, st)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s.parse(path, pkg, data)
+}
+
+// File is the path of the file that uci reads and writes: an override, which does not
+// outlast a reboot, if there is one (uci_file_load in libuci's file.c), else that in
+// ConfigDir.
+func (s Source) File(pkg string) (path string, override bool) {
+	if s.OverrideDir != "" {
+		path = filepath.Join(s.OverrideDir, pkg)
+		if _, err := os.Stat(path); err == nil {
+			return path, true
+		}
+	}
+	return s.configPath(pkg), false
 }
 
 // savedBelow is what the file says that something else has replaced. It may be missing,
@@ -129,6 +161,7 @@ func (s *Source) parse(path, pkg string, data []byte) (*Package, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	p.File = path
 	return p, nil
 }
 
@@ -144,7 +177,7 @@ func (s *Source) configPath(pkg string) string { return filepath.Join(s.configDi
 // readTrusted reads the file of a package in a directory, if none but root and the
 // caller can have written it. Of anything else in its place there is a warning, which
 // begins with leftOut. data is nil then, and where there is nothing.
-func (s *Source) readTrusted(ctx context.Context, dir, pkg, leftOut string, warnings *[]Warning) (data []byte, err error) {
+func (s *Source) readTrusted(ctx context.Context, dir, pkg, leftOut string, st *unix.Stat_t, warnings *[]Warning) (data []byte, err error) {
 	if dir == "" || !s.Netifd {
 		return nil, nil
 	}
@@ -152,9 +185,9 @@ func (s *Source) readTrusted(ctx context.Context, dir, pkg, leftOut string, warn
 	fd, err := open(unix.AT_FDCWD, dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err == nil {
 		defer unix.Close(fd)
-		if _, err = check(fd, unix.S_IFDIR, true); err == nil {
+		if err = check(fd, st, unix.S_IFDIR, true); err == nil {
 			path = filepath.Join(dir, pkg)
-			data, err = readFile(ctx, fd, pkg, unfollowed|trusted|locked)
+			data, err = readFile(ctx, fd, pkg, unfollowed|trusted|locked, st)
 		}
 	}
 	switch err {
@@ -176,7 +209,7 @@ func (s *Source) readState(ctx context.Context, pkg string) (data []byte, hidden
 		return nil, nil, nil
 	}
 	path := s.statePath(pkg)
-	data, err = readFile(ctx, unix.AT_FDCWD, path, unfollowed|locked)
+	data, err = readFile(ctx, unix.AT_FDCWD, path, unfollowed|locked, new(unix.Stat_t))
 	switch err {
 	case nil:
 		return data, nil, nil

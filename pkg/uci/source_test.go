@@ -81,11 +81,13 @@ func TestReadMergesTheRuntimeChoices(t *testing.T) {
 				p.Sections[i].Line = 0
 			}
 		}
+		p.Saved.File = ""
 		dhcp := Option{Name: "proto", Values: []string{"dhcp"}}
 		wan := Section{Type: "interface", Name: "wan", Options: []Option{dhcp}}
 		rule := Section{Type: "rule", Name: "cfg0392bd", Anonymous: true, Options: []Option{{Name: "name", Values: []string{"r"}}}}
 		want := &Package{
 			Name: "network",
+			File: filepath.Join(s.ConfigDir, "network"),
 			Sections: []Section{
 				wan, {Type: "interface", Name: "wan2", Options: []Option{dhcp, {Name: "multipath", Values: []string{"backup"}, Runtime: true}}}, rule,
 			},
