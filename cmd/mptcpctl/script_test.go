@@ -123,7 +123,7 @@ func scriptCondition(word string) (bool, error) {
 	case "ipv6":
 		return there("/proc/sys/net/ipv6")
 	case "diag":
-		_, err := sockdiag.Any()
+		_, err := sockdiag.Any(sockdiag.Established)
 		if errors.Is(err, os.ErrNotExist) {
 			return false, nil
 		}

@@ -117,7 +117,7 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 	case op.Object == plan.ObjectLimits:
 		return setLimits(pm, op.Limits)
 	case op.Action == plan.Add:
-		if wait := time.Until(k.AddAfter); wait > 0 && hearsLate(op.Endpoint.Addr) {
+		if wait := time.Until(k.AddAfter); wait > 0 && k.connections() && hearsLate(op.Endpoint.Addr) {
 			time.Sleep(wait)
 		}
 		return putEndpoint(pm, op.Endpoint)
@@ -136,6 +136,16 @@ func (k *Kernel) applyMPTCP(op plan.Op) error {
 // the endpoint is (net/mptcp/pm.c, mptcp_pm_get_local_id), so that one which is opened
 // before would be closed, for good.
 const Hearing = time.Second
+
+// connections reports whether there are any, as far as is known. It is asked once in a
+// run: those that are made later know nothing of an endpoint that was deleted.
+func (k *Kernel) connections() bool {
+	if k.connected == nil {
+		any, err := sockdiag.Any()
+		k.connected = new(any || err != nil)
+	}
+	return *k.connected
+}
 
 // hearsLate reports whether that can happen to a connection, as far as is known.
 func hearsLate(addr netip.Addr) bool {

@@ -26,6 +26,8 @@ type Kernel struct {
 	// AddAfter is when peers have heard of the endpoint that was deleted last. Apply
 	// sets it; who knows of a deletion by another process sets it before.
 	AddAfter time.Time
+	// connected says that there are connections; nil: not asked in this run.
+	connected *bool
 	// before is called before each operation that is tried, with its place; an
 	// error that it returns is the operation's. Tests let operations fail by it.
 	before func(i int) error

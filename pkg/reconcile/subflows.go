@@ -55,7 +55,7 @@ func wholeSubflows() (all []sockdiag.Subflow, err error) {
 // connected reports whether the calling thread's namespace is known to have an
 // established MPTCP connection.
 func connected() (bool, error) {
-	some, err := sockdiag.Any()
+	some, err := sockdiag.Any(sockdiag.Established)
 	if errors.Is(err, sockdiag.ErrNoMPTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
 		return false, nil
 	}
@@ -64,7 +64,7 @@ func connected() (bool, error) {
 
 // mayBeConnected is connected, and true where that is not known.
 func mayBeConnected() bool {
-	some, err := sockdiag.Any()
+	some, err := sockdiag.Any(sockdiag.Established)
 	return some || err != nil
 }
 

@@ -18,19 +18,24 @@ import (
 // first error of fn and returns that. The other errors are ErrNoTCPDiag and
 // what a netlink socket can fail with.
 func Subflows(fn func(Subflow) error, states ...State) error {
-	mask := uint32(0)
+	k, err := open()
+	if err != nil {
+		return fmt.Errorf("subflows: %w", err)
+	}
+	defer k.close()
+	return k.subflows(mask(states), fn)
+}
+
+// mask is the set of states as the kernel wants it, 1<<State, or that of all if none is
+// given.
+func mask(states []State) (mask uint32) {
 	for _, s := range states {
 		mask |= 1 << s
 	}
 	if mask == 0 {
 		mask = anyState
 	}
-	k, err := open()
-	if err != nil {
-		return fmt.Errorf("subflows: %w", err)
-	}
-	defer k.close()
-	return k.subflows(mask, fn)
+	return mask
 }
 
 // subflows is Subflows for a set of 1<<State.
@@ -54,15 +59,15 @@ func (k *kernel) subflows(states uint32, fn func(Subflow) error) error {
 
 var errFound = errors.New("found")
 
-// Any reports whether there is an established MPTCP connection. The errors are
-// ErrNoMPTCPDiag and what a netlink socket can fail with.
-func Any() (bool, error) {
+// Any reports whether there is an MPTCP connection in one of the states, or in any if none
+// is given. The errors are ErrNoMPTCPDiag and what a netlink socket can fail with.
+func Any(states ...State) (bool, error) {
 	k, err := open()
 	if err != nil {
 		return false, fmt.Errorf("MPTCP connections: %w", err)
 	}
 	defer k.close()
-	err = k.dump(unix.IPPROTO_MPTCP, 1<<Established, func([]byte) error { return errFound })
+	err = k.dump(unix.IPPROTO_MPTCP, mask(states), func([]byte) error { return errFound })
 	if errors.Is(err, errFound) {
 		return true, nil
 	}
