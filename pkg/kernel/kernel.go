@@ -5,9 +5,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,23 +70,4 @@ func Release() string {
 		return ""
 	}
 	return unix.ByteSliceToString(u.Release[:])
-}
-
-// gapResetsJoin reports whether a kernel resets a join while its connection has bytes that
-// come after missing ones. A check that belongs into __mptcp_try_fallback
-// (net/mptcp/protocol.h) came into __mptcp_finish_join (net/mptcp/protocol.c) when "mptcp:
-// do not fallback when OoO is present" was applied to 6.12.60 and 6.6.118; 6.12.115 has
-// moved it. What a later 6.6 has is not known.
-func gapResetsJoin(release string) bool {
-	point, found := strings.CutPrefix(release, "6.12.")
-	first, last := 60, 114
-	if !found {
-		point, found = strings.CutPrefix(release, "6.6.")
-		first, last = 118, math.MaxInt
-	}
-	if end := strings.IndexFunc(point, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
-		point = point[:end]
-	}
-	n, err := strconv.Atoi(point)
-	return found && err == nil && first <= n && n <= last
 }

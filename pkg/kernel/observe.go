@@ -40,7 +40,6 @@ func (k *Kernel) Observe(req plan.Request) (plan.State, error) {
 	o := &observation{Kernel: k, req: req, names: make(map[string]bool), indexes: make(map[int]bool)}
 	o.MaxEndpoints, o.MaxLimit = mptcp.MaxID, mptcp.MaxLimit
 	o.Laminar = mptcp.HasLaminar(Release())
-	o.GapResetsJoin = gapResetsJoin(Release())
 	for _, name := range req.Devices {
 		if err := o.needName(name); err != nil {
 			return plan.State{}, err

@@ -130,17 +130,14 @@ func (p *planner) lineRules(l *LineUse, f Family, overlaps bool) {
 // host is the prefix that holds one address.
 func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// keepDeviceRules keeps the rules 503 that mark the devices of kept endpoints as managed,
-// while no line of the family is usable.
+// keepDeviceRules keeps the rules 503 that mark the devices of kept endpoints as managed.
 func (p *planner) keepDeviceRules(f Family) {
-	if p.familyUsable(f) {
-		return
-	}
+	usable := p.familyUsable(f)
 	for _, r := range p.State.Rules {
 		if r.Family != f || r.Priority != PriorityDevice {
 			continue
 		}
-		if l := p.lineOfDeviceRule(r); l != nil {
+		if l := p.lineOfDeviceRule(r); l != nil && !usable {
 			r.Table = l.Tables[f]
 			p.wantRule(r, l.Name, "keeps its last endpoint managed")
 		} else if p.marksEndpoint(r) {

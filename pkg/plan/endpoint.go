@@ -86,6 +86,7 @@ type endpointPlan struct {
 	clear   []mptcp.Endpoint // deleted before the adds
 	retired []mptcp.Endpoint // deleted after the adds
 	kept    []mptcp.Endpoint // the last ones of a family without usable line
+	beside  []wantedEndpoint // those that are there for a moment, for a join
 	added   []mptcp.Endpoint
 	// exchanged are the endpoints that come back with a new id, by address: each is
 	// deleted just before its add.
@@ -305,7 +306,7 @@ func (e *endpointPlan) match() {
 // came back after all lines of the family had been lost, or its carrier came
 // only after its joins had failed, or the user wants it.
 func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
-	if e.lost(w.f) && !e.mustStay(there) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
+	if e.lost(w.f) && !e.joinBeside(w, there) || e.Heal != "" && e.Heal == w.line.Name && !e.HealExcept[w.f] {
 		return true
 	}
 	if !slices.Contains(e.Renew, w.line.Use[w.f].Device.Name) || w.flags&mptcp.FlagSubflow == 0 {
@@ -315,12 +316,17 @@ func (e *endpointPlan) renew(w wantedEndpoint, there mptcp.Endpoint) bool {
 	return e.State.SubflowsKnown && !used
 }
 
-// mustStay reports whether connections may have nothing but their old subflows: a new one
-// would be refused before the bytes that they lack have come over an old one.
-func (e *endpointPlan) mustStay(there mptcp.Endpoint) bool {
-	stays := e.State.GapResetsJoin && e.used(there)
-	e.result.unrenewed = e.result.unrenewed || stays
-	return stays
+// joinBeside lets the connections of an endpoint that was kept have a new subflow beside
+// the old one, which may be the only one that the peer accepts bytes by (keptEndpoint). As
+// with Rescue, another endpoint makes the kernel join. While its address is tentative, the
+// route would give another one.
+func (e *endpointPlan) joinBeside(w wantedEndpoint, there mptcp.Endpoint) bool {
+	if w.tentative || w.flags&mptcp.FlagSubflow == 0 || len(e.State.Endpoints) >= e.State.MaxEndpoints || !e.used(there) {
+		return false
+	}
+	w.addr, w.flags = unspecified[w.f], w.flags&^mptcp.FlagFullmesh
+	e.beside = append(e.beside, w)
+	return true
 }
 
 // used reports whether a connection has a subflow by an endpoint, as far as is
@@ -333,27 +339,20 @@ func (e *endpointPlan) used(there mptcp.Endpoint) bool {
 }
 
 // unjoined notes the devices of endpoints by which no connection has a subflow although
-// there are some that could: where a join may be reset, another has to follow.
+// there are some that could. A join is tried once, and may be refused.
 func (e *endpointPlan) unjoined() {
-	if !e.State.GapResetsJoin || e.State.Limits.Subflows == 0 {
+	if !e.Settling || e.State.Limits.Subflows == 0 {
 		return
 	}
-	if !e.State.SubflowsAsked && len(e.matched)+len(e.adds) > 1 {
+	if !e.State.SubflowsAsked && len(e.matched) > 1 {
 		e.result.NeedSubflows = true
-	}
-	without := func(f Family, addr netip.Addr) bool {
-		others := func(s Subflow) bool { return s.Opened && !s.Plain && FamilyOf(s.Local) == f }
-		here := func(s Subflow) bool { return s.Local == addr }
-		return slices.ContainsFunc(e.State.Subflows, others) && !slices.ContainsFunc(e.State.Subflows, here)
-	}
-	for _, w := range e.adds {
-		if w.flags&mptcp.FlagSubflow != 0 && without(w.f, w.addr) {
-			e.wait(w.line.Name + ": joins")
-		}
 	}
 	for _, there := range e.State.Endpoints {
 		w, matched := e.matched[there.ID]
-		if d := e.State.deviceByIndex(there.IfIndex); matched && d.Carrier && there.Flags&mptcp.FlagSubflow != 0 && without(w.f, there.Addr) {
+		others := func(s Subflow) bool { return s.Opened && !s.Plain && FamilyOf(s.Local) == w.f }
+		here := func(s Subflow) bool { return s.Local == there.Addr }
+		if d := e.State.deviceByIndex(there.IfIndex); matched && d.Carrier && there.Flags&mptcp.FlagSubflow != 0 &&
+			slices.ContainsFunc(e.State.Subflows, others) && !slices.ContainsFunc(e.State.Subflows, here) {
 			e.result.Unjoined = append(e.result.Unjoined, d.Name)
 		}
 	}

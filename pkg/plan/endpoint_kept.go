@@ -13,23 +13,34 @@ import (
 // keptEndpoint reports whether an endpoint stays because no line of its family is
 // usable: without one, connections would stall without an error. It goes when no section
 // is left that it can be of, but not before the connections that have their only
-// subflow there. Where a new subflow may be refused, these also keep that of a line that
-// is down, while another line is usable: the line may come back with its address.
+// subflow there. When another line comes back first, it stays for these until they
+// have a new one there: a peer may refuse that as long as it lacks bytes, which only the
+// old one can bring (net/mptcp/protocol.c of 6.12.60 to 6.12.114, __mptcp_finish_join).
 func (p *planner) keptEndpoint(there mptcp.Endpoint) bool {
-	f := FamilyOf(there.Addr)
-	usable := p.familyUsable(f)
-	if !p.Config.Globals.Multipath || usable && !p.State.GapResetsJoin {
+	if !p.Config.Globals.Multipath {
 		return false
 	}
-	owners := p.ownersOf(there)
-	if usable {
+	f, owners := FamilyOf(there.Addr), p.ownersOf(there)
+	if p.familyUsable(f) {
 		down := func(l *LineUse) bool { return l.Participates() && !l.Use[f].Usable }
-		return slices.ContainsFunc(owners, down) && p.lastSubflow(there.Addr, "connections have nothing but a line that is down")
+		known := p.State.SubflowsKnown || !p.State.SubflowsAsked
+		return known && p.wasKept(there) && slices.ContainsFunc(owners, down) && p.lastSubflow(there.Addr, "connections have nothing but a line that is down")
 	}
 	if len(owners) == 0 {
 		return p.lastSubflow(there.Addr, "connections have nothing but an endpoint whose section is gone")
 	}
 	return slices.ContainsFunc(owners, func(l *LineUse) bool { return l.Participates() })
+}
+
+// wasKept reports whether an endpoint has outlived its line: of the line's rules, that
+// for the device alone is left.
+func (p *planner) wasKept(there mptcp.Endpoint) bool {
+	d := p.State.deviceByIndex(there.IfIndex)
+	device := func(r Rule) bool {
+		return r.Family == FamilyOf(there.Addr) && r.Priority == PriorityDevice && r.OIF == d.Name
+	}
+	source := func(r Rule) bool { return r.Priority == PrioritySource && r.Src == host(there.Addr) }
+	return d.Index != 0 && slices.ContainsFunc(p.State.Rules, device) && !slices.ContainsFunc(p.State.Rules, source)
 }
 
 // ownersOf are the lines that an endpoint can be of: those on its device; or, where that
@@ -107,6 +118,6 @@ func (p *planner) marksEndpoint(r Rule) bool {
 	return slices.ContainsFunc(p.State.Endpoints, func(there mptcp.Endpoint) bool {
 		d, marked := p.State.deviceByIndex(there.IfIndex), p.State.deviceByName(r.OIF)
 		return FamilyOf(there.Addr) == r.Family && d.Index == marked.Index && // both are 0 where the device is gone
-			p.ownEndpoint(there) && len(p.ownersOf(there)) == 0 && p.keptEndpoint(there)
+			p.ownEndpoint(there) && (p.familyUsable(r.Family) || len(p.ownersOf(there)) == 0) && p.keptEndpoint(there)
 	})
 }

@@ -58,6 +58,12 @@ func (e *endpointPlan) emit() {
 	for _, there := range e.retired {
 		e.retireOne(there, adds)
 	}
+	for _, w := range e.beside {
+		id := e.add(w)
+		there := e.added[len(e.added)-1]
+		e.added = e.added[:len(e.added)-1]
+		e.draft.require(e.delete(phaseEndpointDelete, there, "no longer needed"), id)
+	}
 	e.warnLast()
 }
 

@@ -74,12 +74,11 @@ type Result struct {
 	Waiting []string
 	// NoCarrier names the devices of endpoints that wait for a carrier.
 	NoCarrier []string
-	// Unjoined names the devices of endpoints whose joins the kernel may have reset.
+	// Unjoined names the devices of endpoints by which no connection has a subflow, as a
+	// background run sees it.
 	Unjoined []string
 	// Warnings are one line each.
 	Warnings []string
-
-	unrenewed bool // a line is back, and its endpoint stays as it is
 }
 
 // planner carries one call of Make.

@@ -32,11 +32,8 @@ type WithoutSubflow struct {
 
 // MayNeedRescue reports whether the plan deletes endpoints by which connections may have
 // their last subflow, and leaves another one of the family by which they can be
-// given one; or whether a line is back without a new endpoint.
+// given one.
 func (r *Result) MayNeedRescue() bool {
-	if r.unrenewed {
-		return true
-	}
 	var cut, left [2]bool
 	gone := make(map[uint8]bool)
 	for _, op := range r.Ops {

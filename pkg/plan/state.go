@@ -32,9 +32,6 @@ type State struct {
 	MaxLimit     uint32
 	// Laminar says that the kernel's release has laminar endpoints.
 	Laminar bool
-	// GapResetsJoin says that the kernel resets a join while its connection has bytes
-	// that come after missing ones.
-	GapResetsJoin bool
 	// Sysctls holds the values that were asked for, by key; a setting that
 	// this kernel lacks is absent.
 	Sysctls map[string]string

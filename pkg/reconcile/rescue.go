@@ -92,9 +92,6 @@ func (s *settler) lookAfter(lock *Lock, r *Outcome) error {
 		return s.apply(lock, r, ops)
 	}
 	due, err := s.rescue.due(all.WithoutSubflow[plan.IPv4].Count + all.WithoutSubflow[plan.IPv6].Count)
-	if err != nil && state.GapResetsJoin {
-		err = fmt.Errorf("%w: Linux before 6.12.115 resets new ones while data is missing", err)
-	}
 	r.Problems = errors.Join(r.Problems, err)
 	if !due {
 		return s.apply(lock, r, ops)

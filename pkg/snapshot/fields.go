@@ -120,7 +120,6 @@ func (c *codec) state(s *plan.State) {
 	c.int("max_endpoints", &s.MaxEndpoints)
 	c.uint32("max_limit", &s.MaxLimit)
 	c.flag("laminar", &s.Laminar)
-	c.flag("gap_resets_join", &s.GapResetsJoin)
 	c.settings("sysctls", &s.Sysctls)
 	c.list("subflows", len(s.Subflows), func(n int) { s.Subflows = make([]plan.Subflow, n) }, func(i int) {
 		c.uint32("token", &s.Subflows[i].Token)
