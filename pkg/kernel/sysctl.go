@@ -45,8 +45,12 @@ func Sysctl(key string) (value string, ok bool, err error) {
 	return strings.TrimSpace(text), err == nil, err
 }
 
-// maxSetting is more than any setting is long.
-const maxSetting = 4096
+// maxSetting is more than any setting is long, and usualSetting more than those are that
+// an event reads.
+const (
+	maxSetting   = 4096
+	usualSetting = 64
+)
 
 // readWhole reads a setting, which the kernel gives in one piece: open, read and
 // close. os.ReadFile would make nine system calls of that, since it wants to be
@@ -57,12 +61,16 @@ func readWhole(path string) (string, error) {
 		return "", &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
-	var b [maxSetting]byte
-	n, err := unix.Read(fd, b[:])
-	if err != nil {
-		return "", &fs.PathError{Op: "read", Path: path, Err: err}
+	for size := usualSetting; ; size = maxSetting {
+		b := make([]byte, size)
+		n, err := unix.Pread(fd, b, 0)
+		if err != nil {
+			return "", &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if n < size || size == maxSetting {
+			return string(b[:n]), nil
+		}
 	}
-	return string(b[:n]), nil
 }
 
 // Sysctls reads settings by their keys, as Sysctl does; those that the kernel lacks are

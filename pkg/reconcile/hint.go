@@ -78,10 +78,11 @@ func (h *hint) in(s *plan.State) {
 }
 
 // maxVain is how many connections are remembered for which healing was in vain; maxHint
-// bounds what is read.
+// bounds what is read, and usualHint is more than the hint of two lines.
 const (
-	maxVain = 128
-	maxHint = 16 << 10
+	maxVain   = 128
+	maxHint   = 16 << 10
+	usualHint = 256
 )
 
 func (l *Lock) read() (hint, error) {
@@ -92,11 +93,17 @@ func (l *Lock) read() (hint, error) {
 	return parseHint(data), nil
 }
 
-// content is what the lock file begins with, up to maxHint bytes.
+// content is what the lock file begins with, up to maxHint bytes. A longer buffer is only
+// taken where it is needed: to clear it, and the stack that would have to grow for it, cost
+// a slow processor a hundredth of an event.
 func (l *Lock) content() (string, error) {
-	var data [maxHint]byte
-	n, err := unix.Pread(int(l.f.Fd()), data[:], 0)
-	return string(data[:max(n, 0)]), os.NewSyscallError("pread", err)
+	for size := usualHint; ; size = maxHint {
+		data := make([]byte, size)
+		n, err := unix.Pread(int(l.f.Fd()), data, 0)
+		if n < size || size == maxHint {
+			return string(data[:max(n, 0)]), os.NewSyscallError("pread", err)
+		}
+	}
 }
 
 // parseHint reads the hint; what it cannot read counts as lost.

@@ -4,6 +4,7 @@ package reconcile
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
@@ -29,6 +30,8 @@ func FuzzHint(f *testing.F) {
 	f.Add("7 3 4 limit=5 flags=1 removed=12 laminar=6 laminar=7 vain=wan2:1a2b3c4d\n")
 	f.Add("7 3 kernel=" + kernel.Release() + " endpoints=8 most=64\n")
 	f.Add("7 kernel=other endpoints=8\n")
+	f.Add("7" + strings.Repeat(" 3", (usualHint-2)/2) + "\n") // as long as the buffer
+	f.Add("7" + strings.Repeat(" 3", usualHint) + "\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h := parseHint(text)
 		if !h.known && (h.lastID != 0 || h.tables != nil) {

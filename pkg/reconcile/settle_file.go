@@ -30,9 +30,13 @@ func (r *Runner) callSettle(outcome *Outcome, look bool) error {
 	case result.MayNeedRescue():
 		rescue, unknown = connected()
 	case result.Joins():
-		var all plan.Connections
-		all, unknown = connections(func(netip.Addr) bool { return true })
-		rescue = all.WithoutSubflow != [2]plan.WithoutSubflow{}
+		// Their subflows are in the table of all TCP sockets, which takes long to read.
+		some, err := connected()
+		if unknown = err; some {
+			var all plan.Connections
+			all, unknown = connections(func(netip.Addr) bool { return true })
+			rescue = all.WithoutSubflow != [2]plan.WithoutSubflow{}
+		}
 	}
 	wanted := len(result.Waiting) > 0 || rescue || outcome.flags || look
 	if wanted {
