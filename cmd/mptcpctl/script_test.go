@@ -61,6 +61,8 @@ const commandTimeout = time.Minute
 //	processes               asserts that a process runs on in the lab
 //	mend FINDING            runs the commands that doctor gives for it
 //	swallow                 connects where SYNs with MPTCP are lost
+//	attempt ADDRESS         begins to connect from an address that nothing answers
+//	answered                waits until something does
 //	watch                   starts mptcpctl watch; signal ends it
 //	idle                    waits until it stands still
 //	package                 lays the OpenWrt package out for a router; see cmdPackage
@@ -87,7 +89,7 @@ func TestScripts(t *testing.T) {
 			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
-			"mend": cmdMend, "swallow": cmdSwallow,
+			"mend": cmdMend, "swallow": cmdSwallow, "attempt": cmdAttempt, "answered": cmdAnswered,
 			"without": cmdWithout, "stub": cmdStub, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
