@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -30,20 +29,18 @@ func newTestCmd(o *options) *cobra.Command {
 		Use:   "test HOST[:PORT]",
 		Short: "Test whether MPTCP gets through to a server, line by line",
 		Long: `Opens a connection to the server over each usable line, bound to it, and then
-one over all of them: whether it is MPTCP, and whether each line's subflow joins.
-A server that does not speak MPTCP and a path that strips the option look the
-same; another line, or --listen on the server, tells them apart. PORT is 443
-unless it is given. The server sees connections that send one byte at most.
+one over all of them: whether it is MPTCP, and whether each subflow joins. A
+server without MPTCP and a path that strips the option look the same; another
+line, or --listen on the server, tells them apart. PORT is 443 if not given.
 
-HOST is an address or a name. A name is looked up in /etc/hosts and by the
-servers of /etc/resolv.conf, without the search list; IPv4 is preferred where a
-line has it.
+HOST is an address, or a name that /etc/hosts has or a server of
+/etc/resolv.conf knows, without the search list. IPv4 comes first.
 
-A test does not make the kernel give MPTCP up on all lines
-(net.mptcp.blackhole_timeout): it ends each attempt before that. Should it be
-delayed and do so, root has the kernel use MPTCP again; another user is told the
-command. Exits with 7 if a line has no MPTCP to the server, or its subflow does
-not join; with 1 if nothing could be tried.`,
+The kernel gives MPTCP up on all lines when SYNs with it are lost and one without
+is answered (net.mptcp.blackhole_timeout). The test ends its attempts before
+that; if it is held up, root has the kernel use MPTCP again, and another user is
+told the command. Exits with 7 if a line has no MPTCP to the server or its
+subflow does not join, with 1 if nothing could be tried.`,
 		Example: `  mptcpctl test example.com
   mptcpctl test 203.0.113.7:5001 --line wan2
   mptcpctl test --listen 5001 --count 3   # on the server`,
@@ -81,12 +78,8 @@ not join; with 1 if nothing could be tried.`,
 const pausedText = "the kernel has given MPTCP up for now, since a path has lost SYNs with MPTCP; as root: sysctl -w net.mptcp.blackhole_timeout="
 
 func (t *hostTest) run(ctx context.Context, word string) error {
-	host, port, err := splitHost(word)
-	if err != nil {
-		return err
-	}
-	deadline := time.Now().Add(t.timeout)
-	addresses, err := t.addresses(ctx, host)
+	start := time.Now()
+	addresses, port, err := t.addresses(ctx, word)
 	if err != nil {
 		return err
 	}
@@ -94,28 +87,30 @@ func (t *hostTest) run(ctx context.Context, word string) error {
 	if err != nil {
 		return failed(err)
 	}
-	to, lines, err := t.choose(seen, addresses)
+	test, err := t.choose(seen, addresses)
+	if err == nil {
+		err = failed(trial.Available(test.To.Addr()))
+	}
+	if err == nil {
+		err = t.resume("it could not be tested otherwise")
+	}
 	if err != nil {
 		return err
 	}
-	if err := trial.Available(to); err != nil {
-		return failed(err)
-	}
-	if err := t.resume("it could not be tested otherwise"); err != nil {
-		return err
-	}
-	test := trial.Test{To: netip.AddrPortFrom(to, port), Lines: lines, Timeout: time.Until(deadline)}
-	result := test.Run(ctx)
+	test.To = netip.AddrPortFrom(test.To.Addr(), port)
+	test.Timeout = t.timeout - time.Since(start)
+	test.Run(ctx)
 	err = t.resume("lost SYNs were those of a test")
-	if result.Ended {
-		return failed(errors.Join(ctx.Err(), err))
+	switch {
+	case ctx.Err() != nil:
+		err = failed(ctx.Err())
+	case err != nil:
+	case t.asJSON:
+		err = t.printJSON(testJSON(word, test))
+	default:
+		err = t.printf("%s", testText(word, test))
 	}
-	if t.asJSON {
-		err = errors.Join(t.printJSON(testJSON(word, &test, &result)), err)
-	} else {
-		err = errors.Join(t.printf("%s", testText(word, &test, &result)), err)
-	}
-	if err == nil && !result.AllOK(lines) {
+	if err == nil && !test.AllOK() {
 		err = &exitError{code: exitLine}
 	}
 	return err
@@ -126,11 +121,10 @@ func (t *hostTest) run(ctx context.Context, word string) error {
 func (t *hostTest) resume(reason string) error {
 	op, err := reconcile.Resume(reason)
 	if errors.Is(err, reconcile.ErrNotPrivileged) {
-		_, timeout, _ := reconcile.Paused()
-		return failed(errors.New(pausedText + timeout))
+		err = errors.New(pausedText + op.Sysctl.Value)
 	}
 	if err == nil && op.Action != 0 {
-		t.warn([]string{fmt.Sprintf("the kernel had given MPTCP up: %s (%s)", op.Command(), reason)})
+		t.warn([]string{"the kernel had given MPTCP up: " + op.Command() + " (" + reason + ")"})
 	}
-	return wrap("MPTCP that is given up", failed(err))
+	return failed(err)
 }

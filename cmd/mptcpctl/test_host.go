@@ -4,11 +4,11 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/explain"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
@@ -18,73 +18,77 @@ import (
 )
 
 // defaultPort is where most servers answer.
-const defaultPort = 443
+const defaultPort = "443"
 
-// splitHost reads HOST[:PORT]; an IPv6 address with a port is in brackets.
-func splitHost(word string) (host string, port uint16, err error) {
-	if a, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil {
-		return a.String(), defaultPort, nil
+// cutPort reads [HOST:]PORT or HOST[:PORT]; an IPv6 address with a port is in brackets. The
+// address is the zero Addr for a name, and the port 0 where it is none.
+func cutPort(word, host, port string) (string, netip.Addr, uint16) {
+	bare := strings.TrimSuffix(strings.TrimPrefix(word, "["), "]")
+	if _, err := netip.ParseAddr(bare); err == nil {
+		word = bare
+	} else if at := strings.LastIndexByte(word, ':'); at >= 0 {
+		word, port = word[:at], word[at+1:]
+		word = strings.TrimSuffix(strings.TrimPrefix(word, "["), "]")
+	} else if host != "" {
+		word, port = host, word
 	}
-	if a, err := netip.ParseAddrPort(word); err == nil && a.Port() != 0 {
-		return a.Addr().String(), a.Port(), nil
+	a, _ := netip.ParseAddr(word)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		n = 0
 	}
-	host, text, given := strings.Cut(word, ":")
-	number := uint64(defaultPort)
-	if given {
-		number, err = strconv.ParseUint(text, 10, 16)
-	}
-	if err != nil || number == 0 || !trial.ValidName(host) {
-		return "", 0, usage("%q is not HOST[:PORT]", word)
-	}
-	return host, uint16(number), nil
+	return word, a, uint16(n)
 }
 
-// nameWait is how long each name server may take.
-const nameWait = 3 * time.Second
-
 // addresses are those of a host.
-func (t *hostTest) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
-	all := make([]netip.Addr, 1)
-	var err error
-	if all[0], err = netip.ParseAddr(host); err != nil {
-		if all, err = (trial.Resolver{Dir: t.etc}).Resolve(ctx, host, min(nameWait, t.timeout)); err != nil {
-			return nil, failed(fmt.Errorf("%s: %w", host, err))
+func (t *hostTest) addresses(ctx context.Context, word string) (all []netip.Addr, port uint16, err error) {
+	host, a, port := cutPort(word, "", defaultPort)
+	found := []string{host}
+	switch {
+	case port == 0 || !a.IsValid() && !trial.ValidName(host):
+		return nil, 0, usage("%q is not HOST[:PORT]", word)
+	case !a.IsValid():
+		r := trial.Resolver{Dir: t.etc, Port: trial.DomainPort}
+		if found, err = r.Resolve(ctx, host); err != nil {
+			return nil, 0, failed(wrap(host, err))
 		}
 	}
-	for _, a := range all {
-		if !explain.Routable(a) {
-			return nil, usage("%q is not the address of a remote host", a)
+	for _, text := range found {
+		a, err := netip.ParseAddr(text)
+		if err != nil || !explain.Routable(a) {
+			return nil, 0, usage("%q is not the address of a remote host", text)
 		}
+		all = append(all, a)
 	}
-	return all, nil
+	return all, port, nil
 }
 
 // choose takes the address to which lines can go, IPv4 first, and these lines.
-func (t *hostTest) choose(seen *reconcile.Observation, addresses []netip.Addr) (to netip.Addr, lines []trial.Line, err error) {
+func (t *hostTest) choose(seen *reconcile.Observation, addresses []netip.Addr) (*trial.Test, error) {
 	var only []string
+	var err error
 	if t.line != "" {
 		if only, err = namedLines(linesOf(seen.Result.Lines), t.line); err != nil {
-			return to, nil, err
+			return nil, err
 		}
 	}
-	why := "there is no line"
+	why := ""
 	for _, f := range plan.Families {
 		for _, to := range addresses {
 			if plan.FamilyOf(to) != f {
 				continue
 			}
-			lines := testLines(seen, f, only)
-			if len(lines) > 0 {
-				return to, lines, nil
+			if lines := testLines(seen, f, only); len(lines) > 0 {
+				return &trial.Test{To: netip.AddrPortFrom(to, 0), Lines: lines}, nil
 			}
-			why = "no line is usable in " + f.Name()
+			why = "no line is usable in " + f.Name() + "; mptcpctl status says why"
 			break
 		}
 	}
 	if t.line != "" {
 		why = t.line + ": " + why
 	}
-	return to, nil, failed(fmt.Errorf("%s; mptcpctl status says why", why))
+	return nil, failed(errors.New(why))
 }
 
 // testLines are the usable lines of a family, or those of some names.
@@ -92,24 +96,19 @@ func testLines(seen *reconcile.Observation, f plan.Family, only []string) (all [
 	for i := range seen.Result.Lines {
 		l := &seen.Result.Lines[i]
 		u := &l.Use[f]
-		chosen := only == nil
-		for _, name := range only {
-			chosen = chosen || l.Name == name
-		}
-		if !chosen || !l.Participates() || !u.Usable || !u.Source.IsValid() {
+		if only != nil && !slices.Contains(only, l.Name) || !l.Participates() || !u.Usable || !u.Source.IsValid() {
 			continue
 		}
 		line := trial.Line{Name: l.Name, Device: l.Device, Source: u.Source}
-		for _, e := range seen.State.Endpoints {
-			own := e.Addr == u.Source && e.IfIndex == u.Device.Index && e.Port == 0
-			line.Joins = line.Joins || own && e.Flags&mptcp.FlagSubflow != 0
-		}
-		switch {
-		case line.Joins || l.Mode.Waits() || l.Mode.Announces():
-		case u.NoEndpoint != "":
-			line.Why = "no endpoint: " + u.NoEndpoint
-		default:
+		if !l.Mode.Waits() && !l.Mode.Announces() {
 			line.Why = "no endpoint: changes are pending (mptcpctl apply)"
+		}
+		if u.NoEndpoint != "" && line.Why != "" {
+			line.Why = "no endpoint: " + u.NoEndpoint
+		}
+		for k := range seen.State.Endpoints {
+			e := &seen.State.Endpoints[k]
+			line.Joins = line.Joins || e.Addr == u.Source && e.IfIndex == u.Device.Index && e.Flags&mptcp.FlagSubflow != 0
 		}
 		all = append(all, line)
 	}

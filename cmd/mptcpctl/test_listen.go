@@ -4,9 +4,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/netip"
-	"strconv"
+	"strings"
 
 	"github.com/valyala/fastjson"
 	"golang.org/x/sys/unix"
@@ -16,58 +15,43 @@ import (
 
 // serve is the far side of a test.
 func (t *hostTest) serve(ctx context.Context) error {
-	at, err := netip.ParseAddrPort(t.listen)
-	if err != nil {
-		port, bad := strconv.ParseUint(t.listen, 10, 16)
-		at, err = netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port)), bad
+	const everywhere = "::"
+	host, at, port := cutPort(t.listen, everywhere, "")
+	if !at.IsValid() || at.Zone() != "" || port == 0 || t.count < 0 {
+		return usage("--listen %q, --count %d: expected [ADDRESS:]PORT and a number of connections", t.listen, t.count)
 	}
-	if err != nil || at.Port() == 0 || at.Addr().Zone() != "" {
-		return usage("--listen %q: expected [ADDRESS:]PORT", t.listen)
-	}
-	if t.count < 0 {
-		return usage("--count %d: expected a number of connections", t.count)
-	}
-	err = trial.Available(at.Addr())
-	if errors.Is(err, unix.EAFNOSUPPORT) && at.Addr().IsUnspecified() { // no IPv6
-		at = netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())
-		err = trial.Available(at.Addr())
+	err := trial.Available(at)
+	if err == unix.EAFNOSUPPORT && host == everywhere { // no IPv6
+		at = netip.IPv4Unspecified()
+		err = trial.Available(at)
 	}
 	if err != nil {
 		return failed(err)
 	}
-	seen := 0
 	var failure error
-	err = trial.Listen(ctx, at, func(v trial.Visit) bool {
-		seen++
+	err = trial.Listen(ctx, netip.AddrPortFrom(at, port), func(v *trial.Visit) bool {
 		failure = t.show(v)
-		return failure == nil && seen != t.count
+		t.count--
+		return failure == nil && t.count != 0
 	})
-	return failed(wrap("listening on "+at.String(), errors.Join(err, failure)))
+	if err == nil {
+		err = failure
+	}
+	return failed(wrap("listening on "+t.listen, err))
 }
 
 // show prints a connection that has ended.
-func (t *hostTest) show(v trial.Visit) error {
-	from := v.From.String()
-	addresses := make([]string, len(v.Subflows))
-	line := from + ": plain TCP"
-	if v.Multipath {
-		line = from + ": MPTCP"
+func (t *hostTest) show(v *trial.Visit) error {
+	switch {
+	case t.asJSON:
+		var a fastjson.Arena
+		doc := a.NewObject()
+		doc.Set("remote", a.NewString(v.From))
+		doc.Set("mptcp", jsonBool(&a, v.Multipath))
+		doc.Set("subflows", jsonStrings(&a, v.Subflows))
+		return t.printJSON(doc)
+	case v.Multipath:
+		return t.printf("%s: MPTCP, subflows from %s\n", v.From, strings.Join(v.Subflows, ", "))
 	}
-	for i, a := range v.Subflows {
-		addresses[i] = a.String()
-		if line += ", "; i == 0 {
-			line += "subflows from "
-		}
-		line += addresses[i]
-	}
-	if !t.asJSON {
-		return t.printf("%s\n", line)
-	}
-	var a fastjson.Arena
-	doc := a.NewObject()
-	doc.Set("remote", a.NewString(v.From.Addr().String()))
-	doc.Set("remote_port", a.NewNumberInt(int(v.From.Port())))
-	doc.Set("mptcp", jsonBool(&a, v.Multipath))
-	doc.Set("subflows", jsonStrings(&a, addresses))
-	return t.printJSON(doc)
+	return t.printf("%s: plain TCP\n", v.From)
 }

@@ -5,28 +5,27 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/valyala/fastjson"
 
 	"github.com/mptcpctl/mptcpctl/pkg/trial"
 )
 
-// testWords are the columns of the table.
-var (
-	answerWords = [...]string{"no answer", "MPTCP", "plain TCP", "MPTCP dropped", "MPTCP refused", "refused", "failed"}
-	joinWords   = [...]string{"-", "first", "joined", "no answer", "refused", "stripped", "not tried", "unknown", "ended"}
-)
+// words are those of the JSON form for people.
+func words(key fmt.Stringer) string { return strings.ReplaceAll(key.String(), "_", " ") }
 
 // testText is the result for people: a table, why a line lacks something, and the verdict.
-func testText(word string, t *trial.Test, r *trial.Result) string {
+func testText(word string, t *trial.Test) string {
 	rows := make([]string, len(t.Lines))
 	notes := ""
 	for i := range t.Lines {
-		l, o := &t.Lines[i], &r.Lines[i]
+		l := &t.Lines[i]
 		var rtt text
-		rtt.rtt(o.RTT)
-		rows[i] = plain(l.Name) + "\t" + plain(l.Device) + "\t" + l.Source.String() + "\t" + string(rtt) + "\t" + answerWords[o.Answer] + "\t" + joinWords[o.Join]
-		if why := r.Reason(t.Lines, i); why != "" {
+		rtt.rtt(time.Duration(l.RTT) * time.Microsecond)
+		columns := []string{plain(l.Name), plain(l.Device), l.Source.String(), string(rtt), words(l.Answer), words(l.Join)}
+		rows[i] = strings.Join(columns, "\t")
+		if why := t.Reason(l); why != "" {
 			notes += plain(l.Name+": "+why) + "\n"
 		}
 	}
@@ -34,25 +33,26 @@ func testText(word string, t *trial.Test, r *trial.Result) string {
 	if word != head {
 		head = plain(word) + ": " + head
 	}
-	return fmt.Sprintf("%s\n%s%s%s\n", head,
-		strings.Join(aligned("LINE\tDEVICE\tSOURCE\tRTT\tCONNECTION\tSUBFLOW", rows), ""), notes, plain(r.Verdict(t.Lines)))
+	return head + "\n" + strings.Join(aligned("LINE\tDEVICE\tSOURCE\tRTT\tCONNECTION\tSUBFLOW", rows), "") +
+		notes + plain(t.Verdict()) + "\n"
 }
 
 // testJSON is the result for programs.
-func testJSON(word string, t *trial.Test, r *trial.Result) *fastjson.Value {
+func testJSON(word string, t *trial.Test) *fastjson.Value {
 	var a fastjson.Arena
 	lines := a.NewArray()
 	for i := range t.Lines {
-		l, o := &t.Lines[i], &r.Lines[i]
+		l := &t.Lines[i]
 		v := a.NewObject()
-		v.Set("interface", a.NewString(l.Name))
-		v.Set("device", a.NewString(l.Device))
-		v.Set("source", a.NewString(l.Source.String()))
-		v.Set("result", a.NewString(o.Answer.String()))
-		v.Set("rtt_us", a.NewNumberInt(int(o.RTT.Microseconds())))
-		v.Set("join", a.NewString(o.Join.String()))
-		v.Set("ok", jsonBool(&a, r.OK(t.Lines, i)))
-		v.Set("reason", a.NewString(r.Reason(t.Lines, i)))
+		set := func(key, value string) { v.Set(key, a.NewString(value)) }
+		set("interface", l.Name)
+		set("device", l.Device)
+		set("source", l.Source.String())
+		set("result", l.Answer.String())
+		set("join", l.Join.String())
+		set("reason", t.Reason(l))
+		v.Set("rtt_us", a.NewNumberInt(int(l.RTT)))
+		v.Set("ok", jsonBool(&a, t.OK(l)))
 		lines.SetArrayItem(i, v)
 	}
 	doc := a.NewObject()
@@ -60,7 +60,7 @@ func testJSON(word string, t *trial.Test, r *trial.Result) *fastjson.Value {
 	doc.Set("address", a.NewString(t.To.Addr().String()))
 	doc.Set("port", a.NewNumberInt(int(t.To.Port())))
 	doc.Set("lines", lines)
-	doc.Set("ok", jsonBool(&a, r.AllOK(t.Lines)))
-	doc.Set("verdict", a.NewString(r.Verdict(t.Lines)))
+	doc.Set("ok", jsonBool(&a, t.AllOK()))
+	doc.Set("verdict", a.NewString(t.Verdict()))
 	return doc
 }

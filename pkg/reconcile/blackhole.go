@@ -45,39 +45,30 @@ func blackhole(began uint64, timeout string) (bool, error) {
 	return after != before, err
 }
 
-// Paused reports whether the kernel has given MPTCP up for a while, since SYNs with it
-// were lost and one without was answered. timeout is the setting that says for how many
-// seconds at first; it is empty before Linux 6.12, which goes on with MPTCP.
-func Paused() (paused bool, timeout string, err error) {
-	timeout, _, err = kernel.Sysctl(plan.KeyBlackhole)
-	if err != nil || timeout == "" {
-		return false, "", err
+// Resume has the kernel use MPTCP again, if it has given it up for a while, since SYNs with
+// it were lost and one without was answered. The operation is the zero Op where it has not.
+// The error is ErrNotPrivileged for a user who may not do it.
+func Resume(reason string) (plan.Op, error) {
+	timeout, _, err := kernel.Sysctl(plan.KeyBlackhole) // empty before Linux 6.12
+	if err != nil {
+		return plan.Op{}, err
 	}
 	began, err := mptcp.CounterValue(counterBlackhole)
 	if err != nil {
-		return false, timeout, ignoreMissing(err)
+		return plan.Op{}, ignoreMissing(err)
 	}
-	paused, err = blackhole(began, timeout)
-	return paused, timeout, err
-}
-
-// Resume has the kernel use MPTCP again, if it has given it up. The operation is the zero
-// Op where it has not. The error is ErrNotPrivileged for a user who may not write the
-// setting.
-func Resume(reason string) (plan.Op, error) {
-	paused, timeout, err := Paused()
-	if err != nil || !paused {
+	if paused, err := blackhole(began, timeout); err != nil || !paused {
 		return plan.Op{}, err
 	}
+	op := plan.Resume(timeout, reason)
 	if err := NeedNetAdmin(); err != nil {
-		return plan.Op{}, err
+		return op, err
 	}
 	k, err := openKernel()
 	if err != nil {
-		return plan.Op{}, err
+		return op, err
 	}
 	defer k.Close()
-	op := plan.Resume(timeout, reason)
 	return op, k.Apply([]plan.Op{op})[0]
 }
 

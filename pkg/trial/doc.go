@@ -4,8 +4,9 @@
 // each line, and one over all of them, and says of each what became of it, as far as
 // that can be told from this end.
 //
-//	result := trial.Test{To: to, Lines: lines, Timeout: 10 * time.Second}.Run(ctx)
-//	fmt.Println(result.Verdict(lines))
+//	test := trial.Test{To: to, Lines: lines, Timeout: 10 * time.Second}
+//	test.Run(ctx)
+//	fmt.Println(test.Verdict())
 //
 // The kernel gives MPTCP up on every line when it has lost a few SYNs with MPTCP and one
 // without is answered (net/mptcp/ctrl.c). A trial never comes to that: it closes its

@@ -5,7 +5,9 @@ package trial
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,15 +16,15 @@ import (
 const greeting = "mptcpctl test: this server speaks MPTCP\n"
 
 // greeted reads what the server says first, and reports whether it is the greeting.
-func (s socket) greeted(ctx context.Context, until time.Time) bool {
-	var b [len(greeting)]byte
-	for n := 0; s.await(ctx, unix.POLLIN, until); {
+func (s socket) greeted(c *clock, until int) bool {
+	b := make([]byte, len(greeting))
+	for n := 0; s.await(c, unix.POLLIN, until); {
 		more, err := unix.Read(int(s), b[n:])
 		if more <= 0 || err != nil {
 			return false
 		}
 		if n += more; n == len(b) {
-			return string(b[:]) == greeting
+			return string(b) == greeting
 		}
 	}
 	return false
@@ -30,121 +32,106 @@ func (s socket) greeted(ctx context.Context, until time.Time) bool {
 
 // Visit is a connection that Listen has had.
 type Visit struct {
-	From      netip.AddrPort
+	From      string
 	Multipath bool
 	// Subflows are the addresses from which subflows came, the first one first.
-	Subflows []netip.Addr
+	Subflows []string
+
+	socket socket
+	end    int
 }
 
-// How Listen treats a client: it stays until the client goes, and not longer than a
-// test lasts.
+// How Listen treats its clients: each may stay for as long as a test could last, in ms, and
+// more than so many wait. Their subflows are looked at every visitPoll ms.
 const (
-	visitPoll = 20 * time.Millisecond
-	maxVisit  = time.Minute
-	maxVisits = 64 // at the same time
+	visitPoll = 20
+	maxVisit  = 60_000
+	maxVisits = 64
 	backlog   = 128
 )
 
 // Listen is the far side of a test: it takes connections, and calls ended with each when it
 // has ended, until that returns false, or ctx ends.
-func Listen(ctx context.Context, at netip.AddrPort, ended func(Visit) bool) error {
+func Listen(ctx context.Context, at netip.AddrPort, ended func(*Visit) bool) error {
 	s, err := open(unix.IPPROTO_MPTCP, at.Addr())
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return err
+	err = unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil {
+		err = unix.Bind(int(s), sockaddr(at.Addr(), at.Port()))
 	}
-	if err := unix.Bind(int(s), sockaddr(at)); err != nil {
-		return err
+	if err == nil {
+		err = unix.Listen(int(s), backlog)
 	}
-	if err := unix.Listen(int(s), backlog); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	visits, places := make(chan Visit), make(chan struct{}, maxVisits)
-	failed := make(chan error, 1)
-	go func() {
-		for {
-			places <- struct{}{}
-			guest, from, err := s.accept(ctx)
-			if err != nil || ctx.Err() != nil {
-				failed <- err
-				return
-			}
-			go func() {
-				v := guest.visit(ctx, from)
-				guest.close()
-				<-places
-				select {
-				case visits <- v:
-				case <-ctx.Done():
-				}
-			}()
+	c := &clock{ctx, time.Now()}
+	var visits []*Visit
+	for err == nil && ctx.Err() == nil {
+		until := c.now() + visitPoll
+		if len(visits) == 0 {
+			until += maxVisit
 		}
-	}()
-	for {
-		select {
-		case v := <-visits:
-			if !ended(v) {
-				return nil
-			}
-		case err := <-failed:
-			return err
+		if len(visits) >= maxVisits {
+			time.Sleep(visitPoll * time.Millisecond)
+		} else if s.await(c, unix.POLLIN, until) {
+			visits, err = s.accept(c, visits)
 		}
-	}
-}
-
-// accept waits for a client. At the end of ctx there is none, and no error.
-func (s socket) accept(ctx context.Context) (socket, netip.AddrPort, error) {
-	for ctx.Err() == nil {
-		if !s.await(ctx, unix.POLLIN, time.Now().Add(time.Hour)) {
-			continue
-		}
-		fd, from, err := unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
-			return socket(fd), addrPort(from), nil
-		case unix.EAGAIN, unix.EINTR, unix.ECONNABORTED:
-		default:
-			return -1, netip.AddrPort{}, err
-		}
-	}
-	return -1, netip.AddrPort{}, nil
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
-	}
-	return netip.AddrPort{}
-}
-
-// visit greets a client, and looks at its subflows until it goes.
-func (s socket) visit(ctx context.Context, from netip.AddrPort) Visit {
-	v := Visit{From: from, Multipath: s.multipath()}
-	_, _ = unix.Write(int(s), []byte(greeting)) // a client that is gone shows below
-	for end := time.Now().Add(maxVisit); ctx.Err() == nil && time.Now().Before(end); {
-		if v.Multipath {
-			all, _ := s.subflows()
-			for _, f := range all {
-				if f.established {
-					v.Subflows = unique(v.Subflows, f.remote)
-				}
+		stay := visits[:0]
+		for _, v := range visits {
+			switch {
+			case !v.goes(c):
+				stay = append(stay, v)
+			case err == nil && !ended(v):
+				err = errEnough
 			}
 		}
-		if !s.await(ctx, unix.POLLIN, time.Now().Add(visitPoll)) {
-			continue
-		}
-		var b [512]byte
-		if n, err := unix.Read(int(s), b[:]); n <= 0 && err != unix.EAGAIN && err != unix.EINTR {
-			break
-		}
+		visits = stay
 	}
-	return v
+	for _, v := range visits {
+		v.socket.close()
+	}
+	if err == errEnough {
+		return nil
+	}
+	return err
+}
+
+// errEnough ends Listen without an error.
+const errEnough = unix.ECANCELED
+
+// accept takes a client, if it is still there, and greets it.
+func (s socket) accept(c *clock, visits []*Visit) ([]*Visit, error) {
+	from, length := make([]byte, addrLen), uint32(addrLen)
+	fd, _, err := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(s), uintptr(unsafe.Pointer(&from[0])), uintptr(unsafe.Pointer(&length)),
+		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	switch err {
+	case 0:
+	case unix.EAGAIN, unix.EINTR, unix.ECONNABORTED:
+		return visits, nil
+	default:
+		return visits, err
+	}
+	v := &Visit{socket: socket(fd), end: c.now() + maxVisit}
+	v.Multipath = v.socket.multipath()
+	v.From = address(from).String()
+	_, _ = unix.Write(int(fd), []byte(greeting)) // a client that is gone shows when it is read from
+	return append(visits, v), nil
+}
+
+// goes looks at the subflows of a client, and closes its connection when it has done so.
+func (v *Visit) goes(c *clock) bool {
+	if v.Multipath {
+		_ = v.socket.subflows(func(_, remote netip.Addr, isEstablished bool) {
+			if a := remote.String(); isEstablished && !slices.Contains(v.Subflows, a) {
+				v.Subflows = append(v.Subflows, a)
+			}
+		}) // of a connection that is closing they may not be told
+	}
+	n, err := unix.Read(int(v.socket), make([]byte, 512))
+	if (n > 0 || err == unix.EAGAIN) && c.now() < v.end {
+		return false
+	}
+	v.socket.close()
+	return true
 }

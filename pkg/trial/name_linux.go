@@ -4,11 +4,9 @@ package trial
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,71 +25,102 @@ var (
 // not used.
 type Resolver struct {
 	// Dir is the directory of the files.
-	Dir  string
-	port uint16 // of the servers; 0: 53
+	Dir string
+	// Port is that of the servers.
+	Port uint16
 }
+
+// DomainPort is the port of name servers (RFC 1035 section 4.2).
+const DomainPort = 53
 
 // Numbers of RFC 1035 section 3.2.2 to 4.1.1, and of RFC 3596 section 2.1.
 const (
 	typeA, typeAAAA = 1, 28
 	classIN         = 1
 	headerLen       = 12
-	flagResponse    = 0x8000
-	flagRecurse     = 0x0100
-	maskCode        = 0x000f
+	flagResponse    = 0x80 // in the third byte
+	maskCode        = 0x0f // in the fourth
 	noSuchName      = 3
+	pointer         = 0xc0
 	maxName         = 253
 	maxLabel        = 63
 	maxMessage      = 4096
-	domainPort      = 53
-	maxServers      = 3 // as resolv.conf(5) has it
+)
+
+// maxServers is how many servers of resolv.conf count (resolv.conf(5)); each is asked
+// askTries times, and has askWait ms to answer.
+const (
+	maxServers = 3
+	askTries   = 2
+	askWait    = 1000
 )
 
 // ValidName reports whether a word can be the name of a host.
 func ValidName(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	if name == "" || len(name) > maxName {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > maxLabel {
+	label := 0
+	for _, c := range []byte(name) {
+		switch {
+		case c == '.' && label > 0:
+			label = 0
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_':
+			label++
+		default:
 			return false
 		}
-		for _, c := range []byte(label) {
-			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-				return false
-			}
+		if label > maxLabel {
+			return false
 		}
 	}
-	return true
+	return label > 0 && len(name) <= maxName
 }
 
-// Resolve returns the addresses of a name, in no particular order, one at least. Each server
-// is given a time to answer.
-func (r Resolver) Resolve(ctx context.Context, name string, patience time.Duration) ([]netip.Addr, error) {
-	name = strings.TrimSuffix(name, ".")
-	if all := r.hosts(name); len(all) > 0 {
-		return all, nil
+// Resolve returns the addresses of a name, one at least.
+func (r *Resolver) Resolve(ctx context.Context, name string) (all []string, err error) {
+	var servers []string
+	r.lines("hosts", func(words []string) {
+		for _, word := range words[1:] {
+			if strings.EqualFold(word, name) {
+				all = append(all, words[0])
+			}
+		}
+	})
+	r.lines("resolv.conf", func(words []string) {
+		if words[0] == "nameserver" && len(servers) < maxServers {
+			servers = append(servers, words[1])
+		}
+	})
+	if servers == nil {
+		servers = []string{"127.0.0.1"}
 	}
-	for _, server := range r.servers() {
-		all, answered := ask(ctx, server, name, time.Now().Add(patience))
+	c := &clock{ctx, time.Now()}
+	err = ErrNoServer
+	for _, server := range servers {
 		if len(all) > 0 {
 			return all, nil
 		}
-		if answered {
-			return nil, ErrNoAddress
+		if err == ErrNoAddress {
+			break
+		}
+		for _, typ := range []byte{typeA, typeAAAA} {
+			found, answered := r.ask(c, server, name, typ)
+			if !answered {
+				break
+			}
+			all = append(all, found...)
+			err = ErrNoAddress
 		}
 	}
-	return nil, ErrNoServer
+	if len(all) > 0 {
+		err = nil
+	}
+	return all, err
 }
 
-// lines are the words of the lines of a file, comments left out.
-func (r Resolver) lines(file string, fn func(words []string)) {
-	text, err := os.ReadFile(filepath.Join(r.Dir, file))
-	if err != nil {
-		return // as if it were empty, as for every resolver
-	}
-	for line := range strings.Lines(string(text)) {
+// lines calls fn with the words of each line of a file, comments left out; there are two at
+// least. A file that cannot be read is empty, as for every resolver.
+func (r *Resolver) lines(file string, fn func(words []string)) {
+	text, _ := os.ReadFile(r.Dir + "/" + file)
+	for _, line := range strings.Split(string(text), "\n") {
 		line, _, _ = strings.Cut(line, "#")
 		if words := strings.Fields(line); len(words) > 1 {
 			fn(words)
@@ -99,165 +128,80 @@ func (r Resolver) lines(file string, fn func(words []string)) {
 	}
 }
 
-func (r Resolver) hosts(name string) (all []netip.Addr) {
-	r.lines("hosts", func(words []string) {
-		a, err := netip.ParseAddr(words[0])
-		for _, word := range words[1:] {
-			if err == nil && strings.EqualFold(word, name) {
-				all = unique(all, a)
-			}
-		}
-	})
-	return all
-}
-
-func (r Resolver) servers() (all []netip.AddrPort) {
-	port := r.port
-	if port == 0 {
-		port = domainPort
-	}
-	r.lines("resolv.conf", func(words []string) {
-		if a, err := netip.ParseAddr(words[1]); err == nil && words[0] == "nameserver" && len(all) < maxServers {
-			all = append(all, netip.AddrPortFrom(a, port))
-		}
-	})
-	if all == nil {
-		all = []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)}
-	}
-	return all
-}
-
-// ask asks a server for the addresses of both families, and reports whether it has answered
-// for one at least. What is lost is asked for once more.
-func ask(ctx context.Context, server netip.AddrPort, name string, deadline time.Time) (all []netip.Addr, answered bool) {
-	domain := unix.AF_INET6
-	if server.Addr().Is4() {
-		domain = unix.AF_INET
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+// ask asks a server for the addresses of one family, and reports whether it has answered.
+func (r *Resolver) ask(c *clock, server, name string, typ byte) (all []string, answered bool) {
+	to, err := netip.ParseAddr(server)
 	if err != nil {
 		return nil, false
 	}
-	s := socket(fd)
-	defer s.close()
-	if unix.Connect(fd, sockaddr(server)) != nil {
+	s, err := openAs(unix.SOCK_DGRAM, 0, to)
+	if err != nil {
 		return nil, false
 	}
-	open := []uint16{typeA, typeAAAA}
-	for try := 0; try < 2 && len(open) > 0; try++ {
-		half := time.Until(deadline) / time.Duration(2-try)
-		open = s.exchange(ctx, name, open, time.Now().Add(half), func(found []netip.Addr) {
-			answered = true
-			for _, a := range found {
-				all = unique(all, a)
-			}
-		})
-	}
-	return all, answered
-}
-
-// exchange sends the questions, and returns those without an answer.
-func (s socket) exchange(ctx context.Context, name string, open []uint16, until time.Time, got func([]netip.Addr)) []uint16 {
-	var random [2]byte
-	_, _ = unix.Getrandom(random[:], 0) // of two bytes it gives both
-	id := binary.BigEndian.Uint16(random[:])
-	for _, typ := range open {
-		_, _ = unix.Write(int(s), question(id, name, typ)) // what is lost is asked for again
-	}
-	for b := make([]byte, maxMessage); len(open) > 0 && s.await(ctx, unix.POLLIN, until); {
-		n, err := unix.Read(int(s), b)
-		if err != nil {
-			if err == unix.ECONNREFUSED {
-				return open
-			}
-			continue
-		}
-		for i, typ := range open {
-			if found, ok := answer(b[:n], question(id, name, typ)); ok {
-				got(found)
-				open = append(open[:i:i], open[i+1:]...)
-				break
+	defer s.close()
+	err = unix.Connect(int(s), sockaddr(to, r.Port))
+	b := make([]byte, maxMessage)
+	_, _ = unix.Getrandom(b[:2], 0) // of two bytes it gives both
+	q := question(b[:2], name, typ)
+	for try := 0; try < askTries && err == nil; try++ {
+		_, err = unix.Write(int(s), q)
+		for until := c.now() + askWait; err == nil && s.await(c, unix.POLLIN, until); {
+			n := 0
+			if n, err = unix.Read(int(s), b); err == nil {
+				if all, answered = answer(b[:n], q); answered {
+					return all, true
+				}
 			}
 		}
 	}
-	return open
+	return nil, false
 }
 
 // question is a message that asks for one type of record of a valid name.
-func question(id uint16, name string, typ uint16) []byte {
-	b := make([]byte, headerLen, headerLen+len(name)+6)
-	binary.BigEndian.PutUint16(b, id)
-	binary.BigEndian.PutUint16(b[2:], flagRecurse)
-	binary.BigEndian.PutUint16(b[4:], 1)
-	for label := range strings.SplitSeq(name, ".") {
-		b = append(append(b, byte(len(label))), label...)
+func question(id []byte, name string, typ byte) []byte {
+	b := []byte(string(id) + "\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00") // recursion is desired
+	for _, label := range strings.Split(name, ".") {
+		b = append(b, byte(len(label)))
+		b = append(b, label...)
 	}
-	b = append(b, 0)
-	b = binary.BigEndian.AppendUint16(b, typ)
-	return binary.BigEndian.AppendUint16(b, classIN)
+	return append(b, 0, 0, typ, 0, classIN)
 }
 
 // answer reads the addresses from the answer to a question. ok is false for what is none, or
 // a failure of the server.
-func answer(b, asked []byte) (all []netip.Addr, ok bool) {
-	if len(b) < len(asked) || b[0] != asked[0] || b[1] != asked[1] || binary.BigEndian.Uint16(b[4:]) != 1 ||
+func answer(b, asked []byte) (all []string, ok bool) {
+	if len(b) < len(asked) || string(b[:2]) != string(asked[:2]) || b[2]&flagResponse == 0 ||
 		!strings.EqualFold(string(b[headerLen:len(asked)]), string(asked[headerLen:])) {
 		return nil, false
 	}
-	flags := binary.BigEndian.Uint16(b[2:])
-	code := flags & maskCode
-	if flags&flagResponse == 0 || code != 0 && code != noSuchName {
+	if code := b[3] & maskCode; code != 0 && code != noSuchName {
 		return nil, false
 	}
-	wanted := binary.BigEndian.Uint16(asked[len(asked)-4:])
-	rest := b[len(asked):]
-	for range binary.BigEndian.Uint16(b[6:]) {
-		var typ uint16
-		var data []byte
-		if typ, data, rest, ok = record(rest); !ok {
+	count := int(b[6])<<8 | int(b[7]) // the sections behind the answer are about other names
+	for b = b[len(asked):]; count > 0; count-- {
+		// The name is not looked at (RFC 1035 section 4.1.3): the server has followed the
+		// aliases. A pointer (section 4.1.4) of two bytes ends it, or an empty label.
+		at := 0
+		for at < len(b) && b[at] != 0 && b[at] < pointer {
+			at += 1 + int(b[at])
+		}
+		if at < len(b) && b[at] != 0 {
+			at++
+		}
+		const fixed = 11 // the last byte of the name, type, class, time to live and length
+		end := at + fixed
+		if len(b) < end {
 			break
 		}
-		switch {
-		case typ != wanted:
-		case typ == typeA && len(data) == 4:
-			all = unique(all, netip.AddrFrom4([4]byte(data)))
-		case typ == typeAAAA && len(data) == 16:
-			all = unique(all, netip.AddrFrom16([16]byte(data)))
+		data := end
+		if end += int(b[data-2])<<8 | int(b[data-1]); len(b) < end {
+			break
 		}
+		wanted := string(b[at+1:at+5]) == string(asked[len(asked)-4:])
+		if a, is := netip.AddrFromSlice(b[data:end]); is && wanted {
+			all = append(all, a.String())
+		}
+		b = b[end:]
 	}
 	return all, true
-}
-
-// record cuts a resource record off (RFC 1035 section 4.1.3). Its name is not looked at: the
-// server has followed the aliases.
-func record(b []byte) (typ uint16, data, rest []byte, ok bool) {
-	for {
-		if len(b) == 0 {
-			return 0, nil, nil, false
-		}
-		length := int(b[0])
-		if length >= 0xc0 { // a pointer (section 4.1.4) ends a name
-			length = 1
-		}
-		end := length == 1 && b[0] >= 0xc0 || length == 0
-		if len(b) < 1+length {
-			return 0, nil, nil, false
-		}
-		if b = b[1+length:]; end {
-			break
-		}
-	}
-	const fixed = 10
-	if len(b) < fixed {
-		return 0, nil, nil, false
-	}
-	length := int(binary.BigEndian.Uint16(b[8:]))
-	if len(b) < fixed+length {
-		return 0, nil, nil, false
-	}
-	typ = binary.BigEndian.Uint16(b)
-	if binary.BigEndian.Uint16(b[2:]) != classIN {
-		typ = 0
-	}
-	return typ, b[fixed : fixed+length], b[fixed+length:], true
 }

@@ -5,13 +5,12 @@ package trial
 import (
 	"context"
 	"net/netip"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Line is a way to the server.
+// Line is a way to the server, and what became of it.
 type Line struct {
 	Name, Device string
 	// Source is the address of the line, in the family of the server.
@@ -20,6 +19,18 @@ type Line struct {
 	// not, Why says what keeps it from that; empty: nothing, as it is meant to be.
 	Joins bool
 	Why   string
+
+	// Answer is what became of the connection over this line, Err the reason of Failed, and
+	// RTT the round trip of its handshake in microseconds.
+	Answer Answer
+	Err    error
+	RTT    uint32
+	// Listener says that the server is Listen, which speaks MPTCP.
+	Listener bool
+	// Join is what became of its subflow in the connection over all lines.
+	Join Join
+
+	begun bool // a subflow was seen
 }
 
 // Test is one test.
@@ -28,6 +39,9 @@ type Test struct {
 	Lines []Line
 	// Timeout is for all of it.
 	Timeout time.Duration
+
+	clock
+	patience int
 }
 
 // Answer is what became of a connection over one line.
@@ -84,109 +98,96 @@ func (j Join) String() string {
 	return [...]string{"none", "first", "joined", "no_answer", "refused", "stripped", "not_tried", "refused_or_not_tried", "ended"}[j]
 }
 
-// Outcome is what became of one line.
-type Outcome struct {
-	Answer Answer
-	Err    unix.Errno // of Failed
-	// RTT is that of the handshake, zero where there was none.
-	RTT  time.Duration
-	Join Join
-	// Listener says that the server is Listen, which speaks MPTCP: what is lacking was lost
-	// on the way.
-	Listener bool
+// clock gives times in milliseconds since its start, which is enough here and costs a
+// router's program less than time.Time.
+type clock struct {
+	ctx   context.Context
+	start time.Time
 }
 
-// Result is what became of all lines, in their order.
-type Result struct {
-	Lines []Outcome
-	// Ended says that ctx ended before the test did.
-	Ended bool
-}
+func (c *clock) now() int { return int(time.Since(c.start) / time.Millisecond) }
 
 // Run tries every line, all at the same time, and then one connection over those that
-// are up to it.
-func (t *Test) Run(ctx context.Context) Result {
-	deadline := time.Now().Add(t.Timeout)
-	r := Result{Lines: make([]Outcome, len(t.Lines))}
-	patience := synPatience()
-	var all sync.WaitGroup
+// are up to it. It returns early when ctx ends.
+func (t *Test) Run(ctx context.Context) {
+	t.clock = clock{ctx, time.Now()}
+	t.patience = synPatience()
+	done := make(chan struct{})
 	for i := range t.Lines {
-		all.Go(func() { r.Lines[i] = t.try(ctx, &t.Lines[i], patience, deadline) })
+		go func() {
+			t.try(&t.Lines[i])
+			done <- struct{}{}
+		}()
 	}
-	all.Wait()
-	for i := range r.Lines {
-		if r.Lines[i].Answer == Multipath && len(t.Lines) > 1 {
-			t.join(ctx, r.Lines, i, patience, deadline)
+	for range t.Lines {
+		<-done
+	}
+	for i := range t.Lines {
+		if t.Lines[i].Answer == Multipath && len(t.Lines) > 1 {
+			t.join(&t.Lines[i])
 			break
 		}
 	}
-	r.Ended = ctx.Err() != nil
-	return r
 }
-
-// greetingWait is how long Listen may take for its greeting, beside two round trips.
-const greetingWait = 500 * time.Millisecond
 
 // try opens a connection over a line: with MPTCP, then without where nothing or a
 // refusal came, and then with MPTCP again, since the path may just have come back.
-func (t *Test) try(ctx context.Context, l *Line, patience time.Duration, deadline time.Time) Outcome {
-	a := t.attempt(ctx, l, unix.IPPROTO_MPTCP, patience, deadline)
-	if a.Answer != Silent && a.Answer != Refused || ctx.Err() != nil {
-		return a
+func (t *Test) try(l *Line) {
+	t.attempt(l, unix.IPPROTO_MPTCP)
+	first := l.Answer
+	if first != Silent && first != Refused {
+		return
 	}
-	plain := t.attempt(ctx, l, unix.IPPROTO_TCP, patience, deadline)
-	if plain.Answer != Plain {
-		return a
+	t.attempt(l, unix.IPPROTO_TCP)
+	if l.Answer != Plain {
+		l.Answer = first
+		return
 	}
-	again := t.attempt(ctx, l, unix.IPPROTO_MPTCP, patience, deadline)
-	switch {
-	case again.Answer == Multipath || again.Answer == Plain:
-		return again
-	case again.Answer == Refused:
-		plain.Answer = Rejected
-	default:
-		plain.Answer = Dropped
+	t.attempt(l, unix.IPPROTO_MPTCP)
+	switch l.Answer {
+	case Silent:
+		l.Answer = Dropped
+	case Refused:
+		l.Answer = Rejected
 	}
-	return plain
 }
+
+// greetingWait is how long Listen may take for its greeting, in ms.
+const greetingWait = 1000
 
 // attempt is one connection over a line.
-func (t *Test) attempt(ctx context.Context, l *Line, protocol int, patience time.Duration, deadline time.Time) Outcome {
-	if now := time.Now(); deadline.After(now.Add(patience)) {
-		deadline = now.Add(patience)
-	}
+func (t *Test) attempt(l *Line, protocol int) {
 	s, err := open(protocol, l.Source)
-	if err != nil {
-		return failed(err)
+	if err == nil {
+		// Beside the address the device is needed: a rule of another program could send the
+		// packets elsewhere. A user may do that too, from Linux 5.7 on.
+		err = unix.SetsockoptString(int(s), unix.SOL_SOCKET, unix.SO_BINDTODEVICE, l.Device)
+		if err == nil {
+			err = t.connect(s, l)
+		}
+		defer s.close()
 	}
-	defer s.close()
-	if err := s.bindDevice(l.Device); err != nil {
-		return failed(err)
+	switch err {
+	case nil:
+	case unix.ECONNREFUSED:
+		l.Answer = Refused
+		return
+	case unix.ETIMEDOUT:
+		l.Answer = Silent
+		return
+	default:
+		l.Answer, l.Err = Failed, err
+		return
 	}
-	if err := s.connect(ctx, l.Source, t.To, deadline); err != nil {
-		return failed(err)
+	l.RTT = s.rtt()
+	if l.Answer = Multipath; protocol == unix.IPPROTO_MPTCP && s.multipath() {
+		return
 	}
-	a := Outcome{Answer: Plain, RTT: s.rtt()}
-	if protocol == unix.IPPROTO_MPTCP && s.multipath() {
-		a.Answer = Multipath
-		return a
-	}
-	until := time.Now().Add(greetingWait + 2*a.RTT)
-	if until.After(deadline) {
-		until = deadline
-	}
-	a.Listener = s.greeted(ctx, until)
-	return a
+	l.Answer = Plain
+	l.Listener = s.greeted(&t.clock, t.now()+greetingWait)
 }
 
-// failed sorts errors of connect.
-func failed(err error) Outcome {
-	errno, _ := err.(unix.Errno)
-	switch errno {
-	case unix.ECONNREFUSED:
-		return Outcome{Answer: Refused}
-	case unix.ETIMEDOUT:
-		return Outcome{Answer: Silent}
-	}
-	return Outcome{Answer: Failed, Err: errno}
+// until is the earlier of the end of the test and that of the patience with one connection.
+func (t *Test) until() int {
+	return min(int(t.Timeout/time.Millisecond), t.now()+t.patience)
 }
