@@ -36,11 +36,11 @@ line, or --listen on the server, tells them apart. PORT is 443 if not given.
 HOST is an address, or a name that /etc/hosts has or a server of
 /etc/resolv.conf knows, without the search list. IPv4 comes first.
 
-The kernel gives MPTCP up on all lines when SYNs with it are lost and one without
-is answered (net.mptcp.blackhole_timeout). The test ends its attempts before
-that; if it is held up, root has the kernel use MPTCP again, and another user is
-told the command. Exits with 7 if a line has no MPTCP to the server or its
-subflow does not join, with 1 if nothing could be tried.`,
+The kernel gives MPTCP up on all lines when SYNs with it are lost and one
+without is answered (net.mptcp.blackhole_timeout). The test ends its attempts
+before that; if it is held up, root has the kernel use MPTCP again, and another
+user is told the command. Exits with 7 if a line has no MPTCP to the server or
+its subflow does not join, with 1 if nothing could be tried.`,
 		Example: `  mptcpctl test example.com
   mptcpctl test 203.0.113.7:5001 --line wan2
   mptcpctl test --listen 5001 --count 3   # on the server`,

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// greeting is what Listen sends to each client: that MPTCP is spoken here.
+// greeting is what Listen sends to a client that has come without MPTCP: that it is spoken
+// here.
 const greeting = "mptcpctl test: this server speaks MPTCP\n"
 
 // greeted reads what the server says first, and reports whether it is the greeting.
@@ -100,7 +101,7 @@ func Listen(ctx context.Context, at netip.AddrPort, ended func(*Visit) bool) err
 // errEnough ends Listen without an error.
 const errEnough = unix.ECANCELED
 
-// accept takes a client, if it is still there, and greets it.
+// accept takes a client, if it is still there.
 func (s socket) accept(c *clock, visits []*Visit) ([]*Visit, error) {
 	from, length := make([]byte, addrLen), uint32(addrLen)
 	fd, _, err := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(s), uintptr(unsafe.Pointer(&from[0])), uintptr(unsafe.Pointer(&length)),
@@ -115,7 +116,10 @@ func (s socket) accept(c *clock, visits []*Visit) ([]*Visit, error) {
 	v := &Visit{socket: socket(fd), end: c.now() + maxVisit}
 	v.Multipath = v.socket.multipath()
 	v.From = address(from).String()
-	_, _ = unix.Write(int(fd), []byte(greeting)) // a client that is gone shows when it is read from
+	// With data an MPTCP client would open further subflows, and it needs no greeting.
+	if !v.Multipath {
+		_, _ = unix.Write(int(fd), []byte(greeting)) // a client that is gone shows when it is read from
+	}
 	return append(visits, v), nil
 }
 
