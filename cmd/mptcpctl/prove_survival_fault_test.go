@@ -115,7 +115,7 @@ func watched(f survivalFault) survivalFault {
 
 // tried is the same with a connection that is tried from wan1 meanwhile. It begins when the
 // peers have been told, also by settle, that the address is gone: the kernel ends a subflow
-// that is being set up with its endpoint, and the application hears nothing of that. The
+// that is being set up with its endpoint, and there is no error (findings). The
 // line is back between the last SYN with MPTCP and the first one without, which are 3 and
 // 7 s after the first.
 func tried(f survivalFault) survivalFault {

@@ -70,6 +70,10 @@ func (t *Test) connect(s socket, l *Line) error {
 	if err == nil && errno != 0 {
 		err = unix.Errno(errno)
 	}
+	if err == nil {
+		// Of a subflow that ended with its endpoint there is no error.
+		_, err = unix.Getpeername(int(s))
+	}
 	return err
 }
 
