@@ -25,6 +25,7 @@ const (
 	exitNoMPTCP  = 4  // rules and routes are applied, but there is no path manager
 	exitPending  = 5  // plan --exit-code: changes are pending
 	exitFindings = 6  // doctor: something is wrong
+	exitLine     = 7  // test: a line has no MPTCP to the server, or its subflow does not join
 	exitLocked   = 75 // the lock is held (EX_TEMPFAIL of sysexits.h)
 )
 

@@ -32,6 +32,7 @@ func manExits() [][2]string {
 		{code(exitNoMPTCP), "The kernel has no MPTCP path manager, or another one is in use. Rules and routes are applied."},
 		{code(exitPending), "Changes are pending (\"mptcpctl plan --exit-code\")."},
 		{code(exitFindings), "There are findings (\"mptcpctl doctor\")."},
+		{code(exitLine), "A line has no MPTCP to the server, or its subflow does not join (\"mptcpctl test\")."},
 		{code(exitLocked), "Another run holds the lock, or another \"mptcpctl watch\" is running."},
 	}
 }
@@ -78,6 +79,9 @@ No privilege is needed.`,
 	"status": `The last part lists, for each address family, the lines that carry all other
 traffic, in order of preference. Without a line in mode master, the default route
 is left to the main table.`,
+	"test": `CONNECTION is what became of the connection over this line alone, SUBFLOW of
+the subflow that the kernel opens over it in the connection over all lines. The
+server sees connections that send one byte at most.`,
 	"watch": `Changes that arrive together cause one run. Only one watch runs at a time. It gives
 up all capabilities but CAP_NET_ADMIN.`,
 }
@@ -98,5 +102,6 @@ var manRelated = map[string][]string{
 	"plan":        {"mptcpctl-apply(8)", "mptcpctl-snapshot(8)", "ip(8)"},
 	"snapshot":    {"mptcpctl-plan(8)"},
 	"status":      {"mptcpctl-connections(8)", "mptcpctl-doctor(8)", "mptcpctl-network(5)"},
+	"test":        {"mptcpctl-connections(8)", "mptcpctl-counters(8)", "mptcpctl-doctor(8)"},
 	"watch":       {"mptcpctl-apply(8)", "mptcpctl-hotplug(8)", "mptcpctl-network(5)"},
 }

@@ -29,6 +29,9 @@ type survivalFault struct {
 	back []string
 	// watched runs `mptcpctl watch` beside the hook.
 	watched bool
+	// tries says that begin tries a connection that the kernel takes for one whose path
+	// drops MPTCP. Those after it must be MPTCP all the same.
+	tries bool
 }
 
 // survivalOutage is how long a line is away where nothing else is said.
@@ -107,6 +110,25 @@ func unannounced(lasts time.Duration, back ...string) survivalFault {
 func watched(f survivalFault) survivalFault {
 	f.name += ", `watch`"
 	f.watched, f.told = true, true
+	return f
+}
+
+// tried is the same with a connection that is tried from wan1 meanwhile. It begins when the
+// peers have been told, also by settle, that the address is gone: the kernel ends a subflow
+// that is being set up with its endpoint, and there is no error (findings). The
+// line is back between the last SYN with MPTCP and the first one without, which are 3 and
+// 7 s after the first.
+func tried(f survivalFault) survivalFault {
+	const told, until = 8 * time.Second, 5 * time.Second
+	begin := f.begin
+	f.name += ", a connection tried meanwhile"
+	f.lasts, f.tries = told+until, true
+	f.begin = func(s *survival) {
+		s.must(s.Router.Sysctl(linearSetting, "0"))
+		begin(s)
+		time.Sleep(told)
+		s.tryFrom("10.0.1.2")
+	}
 	return f
 }
 

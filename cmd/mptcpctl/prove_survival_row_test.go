@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
 )
 
@@ -69,6 +71,7 @@ type survival struct {
 	running []survivalTransfer
 	stalls  chan [2]time.Duration // when the row is over
 	over    chan struct{}
+	tried   chan error // of the connection that the fault tries
 }
 
 func (r *survivalRow) line() int { return max(1, r.at) }
@@ -125,6 +128,9 @@ func (s *survival) live() (err error) {
 		return err
 	}
 	r.back = time.Since(returned)
+	if err := s.usesMPTCP(); err != nil {
+		return err
+	}
 	if r.hasty {
 		return nil
 	}
@@ -157,6 +163,71 @@ func (s *survival) strike() error {
 		return fmt.Errorf("during the fault the lines carry %s; endpoints %v, subflows %v", r.during.shares(), s.endpoints(), s.subflows())
 	}
 	return nil
+}
+
+// tryFrom tries a connection from an address of the router.
+func (s *survival) tryFrom(address string) {
+	s.tried = make(chan error, 1)
+	go func() {
+		s.tried <- s.dial(&net.TCPAddr{IP: net.ParseIP(address)}, func(*net.TCPConn) error { return nil })
+	}()
+}
+
+// usesMPTCP waits until new connections are MPTCP, after that which the fault has tried was
+// answered without.
+func (s *survival) usesMPTCP() error {
+	if !s.row.fault.tries {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, survivalPatience)
+	defer cancel()
+	select {
+	case err := <-s.tried:
+		if err != nil {
+			return fmt.Errorf("the connection that was tried meanwhile: %w", err)
+		}
+	case <-ctx.Done():
+		return errors.New("the connection that was tried meanwhile is not answered")
+	}
+	// Before Linux 6.12 a kernel goes on with MPTCP.
+	var paused uint64
+	gives, err := scriptCondition("sysctl:net.mptcp.blackhole_timeout")
+	s.must(err)
+	s.must(s.Router.Do(func() (err error) {
+		paused, err = mptcp.CounterValue("Blackhole")
+		return err
+	}))
+	if gives != (paused > 0) {
+		return fmt.Errorf("the kernel has given MPTCP up %d times", paused)
+	}
+	for {
+		err := s.dial(nil, func(conn *net.TCPConn) error {
+			if multipath, err := conn.MultipathTCP(); err != nil || !multipath {
+				return errors.Join(err, netlab.ErrNotMultipath)
+			}
+			return nil
+		})
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(awaitPoll)
+	}
+}
+
+// dial connects from the router, and closes the connection after it was looked at.
+func (s *survival) dial(from *net.TCPAddr, look func(*net.TCPConn) error) error {
+	var dialer net.Dialer
+	dialer.SetMultipathTCP(true)
+	if from != nil {
+		dialer.LocalAddr = from
+	}
+	return s.Router.Do(func() error {
+		conn, err := dialer.DialContext(s.ctx, "tcp", netlab.Addr4.String())
+		if err != nil {
+			return err
+		}
+		return errors.Join(look(conn.(*net.TCPConn)), conn.Close())
+	})
 }
 
 func (s *survival) goesOn(when string) error {

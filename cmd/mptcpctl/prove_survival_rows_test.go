@@ -50,6 +50,7 @@ func wholeSurvival() []*survivalRow {
 			)
 		}
 		rows = append(rows, outagesBeside(second)...)
+		rows = append(rows, &survivalRow{fault: tried(survivalFaults()[2]), modes: master(second)})
 	}
 	rows = append(rows,
 		&survivalRow{fault: unannounced(10*time.Second, "wan2"), modes: master("on")},

@@ -20,8 +20,8 @@ kernel's MPTCP endpoints. A run reads the UCI configuration "network", netifd
 and the kernel, applies the difference, and exits.
 
 Exit codes: 0 done, 1 an operation failed, 2 usage, 3 configuration, 4 no MPTCP
-path manager, 5 changes pending (plan --exit-code), 6 findings (doctor), 75 lock
-held.`,
+path manager, 5 changes pending (plan --exit-code), 6 findings (doctor), 7 a
+line failed (test), 75 lock held.`,
 		Example: `  mptcpctl status              # what each line does
   mptcpctl iface wan2 backup   # set a mode until the next reboot
   mptcpctl doctor              # what is wrong, and how to fix it`,
@@ -66,7 +66,7 @@ func commands() []named {
 		{"apply", newApplyCmd}, {"connections", newConnectionsCmd}, {"counters", newCountersCmd}, {"doctor", newDoctorCmd},
 		{"explain", newExplainCmd}, {"flush", newFlushCmd}, {hotplugName, newHotplugCmd}, {"iface", newIfaceCmd},
 		{"monitor", newMonitorCmd}, {multipathName, newMultipathCmd}, {"plan", newPlanCmd}, {"rpcd", newRpcdCmd}, {settleName, newSettleCmd},
-		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
+		{"snapshot", newSnapshotCmd}, {"status", newStatusCmd}, {"test", newTestCmd}, {"version", newVersionCmd}, {"watch", newWatchCmd},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
 
 // connections are what a script holds open.
@@ -23,6 +24,7 @@ type connections struct {
 	server  *netlab.Server
 	running []*netlab.Running
 	silent  []net.Conn
+	attempt chan error // of the connection that is being tried
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -93,6 +95,67 @@ func (s *script) serve() error {
 	server, err := s.Serve(s.connections.ctx)
 	s.connections.server = server
 	return err
+}
+
+// lostAttempts is how many SYNs in a row a connection has lost when the next one has no
+// MPTCP (net/mptcp/ctrl.c, mptcp_active_detect_blackhole). Only if that one is answered, the
+// kernel gives MPTCP up, until another connection with MPTCP succeeds. So there is one only,
+// and the pauses between its SYNs double: 1, 2, 4 s.
+const (
+	lostAttempts  = 2
+	linearSetting = "net.ipv4.tcp_syn_linear_timeouts" // from Linux 6.5 on
+)
+
+// cmdAttempt returns when the next SYN of the connection has no MPTCP any more.
+func cmdAttempt(ts *testscript.TestScript, neg bool, args []string) {
+	from, err := netip.ParseAddr(one(ts, neg, args))
+	ts.Check(err)
+	s := of(ts)
+	ts.Check(s.serve())
+	linear, err := scriptCondition("sysctl:" + linearSetting)
+	ts.Check(err)
+	if linear {
+		ts.Check(s.Router.Sysctl(linearSetting, "0"))
+	}
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	dialer.SetMultipathTCP(true)
+	ended, ctx := make(chan error, 1), s.connections.ctx
+	s.connections.attempt = ended
+	go func() {
+		ended <- s.Router.Do(func() error {
+			conn, err := dialer.DialContext(ctx, "tcp", netlab.Addr4.String())
+			if err != nil {
+				return err
+			}
+			return conn.Close()
+		})
+	}()
+	for deadline := time.Now().Add(awaitTimeout); ; time.Sleep(awaitPoll) {
+		lost := 0
+		ts.Check(s.Router.Do(func() error {
+			return sockdiag.Subflows(func(f sockdiag.Subflow) error {
+				lost = max(lost, int(f.TCP.Timeouts))
+				return nil
+			}, sockdiag.SynSent)
+		}))
+		if lost >= lostAttempts {
+			return
+		}
+		if len(ended) > 0 || time.Now().After(deadline) {
+			ts.Fatalf("%d SYNs were lost", lost)
+		}
+	}
+}
+
+// cmdAnswered waits for the connection of attempt.
+func cmdAnswered(ts *testscript.TestScript, neg bool, args []string) {
+	none(ts, neg, args)
+	select {
+	case err := <-of(ts).connections.attempt:
+		ts.Check(err)
+	case <-time.After(commandTimeout):
+		ts.Fatalf("nothing answers")
+	}
 }
 
 // cmdDisconnect resets every connection of the script.

@@ -51,6 +51,8 @@ const commandTimeout = time.Minute
 //	log                     prints what has come into the system log, which must be something
 //	connect WORD...         opens connections to the far server; see cmdConnect
 //	disconnect              resets them
+//	serve [plain|ARG...]    starts the far server, one of plain TCP, or mptcpctl there
+//	served                  waits for the end of that, and prints what it has printed
 //	fallback                opens a connection that falls back to TCP
 //	until PATTERN ARG...    runs mptcpctl until what it prints matches
 //	multipath ARG...        runs mptcpctl under the name of the old tool
@@ -61,6 +63,8 @@ const commandTimeout = time.Minute
 //	processes               asserts that a process runs on in the lab
 //	mend FINDING            runs the commands that doctor gives for it
 //	swallow                 connects where SYNs with MPTCP are lost
+//	attempt ADDRESS         begins to connect from an address that nothing answers
+//	answered                waits until something does
 //	watch                   starts mptcpctl watch; signal ends it
 //	idle                    waits until it stands still
 //	package                 lays the OpenWrt package out for a router; see cmdPackage
@@ -85,9 +89,9 @@ func TestScripts(t *testing.T) {
 			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter, "server": cmdServer,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
-			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil,
+			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil, "serve": cmdServe, "served": cmdServed,
 			"listen": cmdListen, "heard": cmdHeard, "log": cmdLog, "calls": cmdCalls, "processes": cmdProcesses,
-			"mend": cmdMend, "swallow": cmdSwallow,
+			"mend": cmdMend, "swallow": cmdSwallow, "attempt": cmdAttempt, "answered": cmdAnswered,
 			"without": cmdWithout, "stub": cmdStub, "ubus": cmdUbus, "bus": cmdBus, "hold": cmdHold, "release": cmdRelease,
 			"monitor": cmdMonitor, "printed": cmdPrinted, "signal": cmdSignal, "multipath": cmdMultipath,
 			"watch": cmdWatch, "idle": cmdIdle, "package": cmdPackage, "ash": cmdAsh, "reload_config": cmdReloadConfig, "hotplug": cmdHotplug, "walk": cmdWalk,
@@ -150,6 +154,7 @@ type script struct {
 	bus    *netlab.Bus
 	connections
 	background background
+	far        farEnd
 	code       int // of the last mptcpctl
 	calls      int // that were printed already
 	checker    checker
@@ -187,7 +192,7 @@ func setupScript(env *testscript.Env) error {
 }
 
 func (s *script) close() error {
-	problems := []error{s.syslog.close(), s.connections.close(), s.background.kill()}
+	problems := []error{s.syslog.close(), s.connections.close(), s.background.kill(), s.far.close()}
 	if s.heard != nil {
 		problems = append(problems, s.heard.close())
 	}

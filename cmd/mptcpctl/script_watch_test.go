@@ -72,9 +72,9 @@ func (l *scriptLog) taken() ([]string, error) {
 	}
 	for deadline := time.Now().Add(awaitTimeout); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
-		if n := len(l.lines); n > 0 && l.lines[n-1] == mark {
-			lines := l.lines[:n-1]
-			l.lines = nil
+		if n := slices.Index(l.lines, mark); n >= 0 {
+			lines := l.lines[:n:n]
+			l.lines = l.lines[n+1:] // what has come behind it is for the next call
 			l.mu.Unlock()
 			return lines, nil
 		}

@@ -37,6 +37,17 @@ func Counters() ([]Counter, error) {
 	return counters, nil
 }
 
+// CounterValue returns the value of one of them, zero where the kernel does not have it.
+func CounterValue(name string) (uint64, error) {
+	counters, err := Counters()
+	for _, c := range counters {
+		if c.Name == name {
+			return c.Value, nil
+		}
+	}
+	return 0, err
+}
+
 // parseCounters reads the two lines that mptcp_seq_show (net/mptcp/mib.c) adds
 // to netstat: the names, then the values in the same order.
 func parseCounters(text string) ([]Counter, error) {

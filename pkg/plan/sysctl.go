@@ -19,6 +19,16 @@ const (
 	keySchedulers = "net/mptcp/available_schedulers"
 )
 
+// KeyBlackhole is for how many seconds, at first, the kernel opens plain TCP connections
+// after SYNs with MPTCP were lost; from Linux 6.12 on.
+const KeyBlackhole = "net/mptcp/blackhole_timeout"
+
+// Resume ends that: the kernel forgets the losses when the setting is written, also with
+// the value that it has (net/mptcp/ctrl.c, proc_blackhole_detect_timeout).
+func Resume(timeout, reason string) Op {
+	return Op{Action: Change, Object: ObjectSysctl, Sysctl: Sysctl{Key: KeyBlackhole, Value: timeout}, Reason: reason}
+}
+
 // LinkdownKey is the setting that makes the kernel skip routes of a device
 // without carrier (Documentation/networking/ip-sysctl.rst).
 func LinkdownKey(f Family, device string) string {

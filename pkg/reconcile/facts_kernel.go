@@ -20,12 +20,9 @@ import (
 // Settings that findings are made from (Documentation/networking/ip-sysctl.rst,
 // mptcp-sysctl.rst). Those of the second list exist for each device.
 var (
-	factKeys   = []string{kernel.KeyPathManager, keyBlackhole, "net/ipv4/ip_forward", "net/ipv4/tcp_available_congestion_control"}
+	factKeys   = []string{kernel.KeyPathManager, plan.KeyBlackhole, "net/ipv4/ip_forward", "net/ipv4/tcp_available_congestion_control"}
 	deviceKeys = []string{"rp_filter", "arp_ignore"}
 )
-
-// keyBlackhole is the time-out after lost SYNs, from Linux 6.12 on.
-const keyBlackhole = "net/mptcp/blackhole_timeout"
 
 // readKernel adds to f what findings need of the kernel beside the State in it: all
 // rules, settings, counters, and the Ethernet addresses of the devices in State. It
@@ -170,7 +167,7 @@ func readPathManager(f *doctor.Facts) error {
 	for _, c := range counters {
 		f.Counters[c.Name] = c.Value
 	}
-	if f.Blackhole, err = blackhole(f.Counters, f.Sysctls[keyBlackhole]); err != nil {
+	if f.Blackhole, err = blackhole(f.Counters[counterBlackhole], f.Sysctls[plan.KeyBlackhole]); err != nil {
 		return err
 	}
 	f.NoIPv6 = noIPv6()
@@ -191,37 +188,4 @@ func noIPv6() bool {
 
 func mptcpSocket(family int) (int, error) {
 	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
-}
-
-// MPTCP counters (net/mptcp/mib.c), both from Linux 6.12 on: time-outs that
-// began, and connections that did without MPTCP because of one.
-const (
-	counterBlackhole = "Blackhole"
-	counterDisabled  = "MPCapableSYNTXDisabled"
-)
-
-// blackhole finds out whether the kernel has given MPTCP up for a while. Nothing
-// shows that, but a connection that is tried now is counted as disabled
-// (mptcp_connect in net/mptcp/protocol.c) before a route is looked up. A
-// broadcast address has none for TCP, so that no packet leaves. It is tried only
-// after a time-out has begun, as it would count as an attempt else.
-func blackhole(counters map[string]uint64, timeout string) (bool, error) {
-	if counters[counterBlackhole] == 0 || timeout == "" || timeout == "0" {
-		return false, nil
-	}
-	fd, err := mptcpSocket(unix.AF_INET)
-	if err != nil {
-		return false, nil // MPTCP is off altogether
-	}
-	_ = unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{255, 255, 255, 255}, Port: 9}) // fails
-	if err := unix.Close(fd); err != nil {
-		return false, err
-	}
-	after, err := mptcp.Counters()
-	for _, c := range after {
-		if c.Name == counterDisabled && c.Value != counters[counterDisabled] {
-			return true, err
-		}
-	}
-	return false, err
 }

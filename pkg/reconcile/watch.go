@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 // How Watch runs. A first change waits a moment for those that belong to it,
@@ -35,6 +36,9 @@ type watcher struct {
 	// gather is how long the next change waits for others.
 	gather time.Duration
 	retry  time.Duration // 0: the last run did not fail
+	pause  pauseWatch
+	// problems and failed are what the last run was reported with.
+	problems, failed error
 }
 
 func (r *Runner) watchFile() string { return r.file("watch") }
@@ -93,20 +97,26 @@ func (w *watcher) wait(ctx context.Context) error {
 		again = time.After(w.retry)
 	}
 	rested := time.Now()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-again:
-		return nil
-	case <-w.reload:
-		return nil
-	case _, open := <-w.files:
-		if !open {
-			w.files = nil
-		}
-	case _, open := <-w.wake:
-		if !open && ctx.Err() == nil {
-			return errors.New("the kernel's notifications have ended")
+	for looked := true; looked; {
+		looked = false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again:
+			return nil
+		case <-w.reload:
+			return nil
+		case <-w.pause.next():
+			w.resume()
+			looked = true
+		case _, open := <-w.files:
+			if !open {
+				w.files = nil
+			}
+		case _, open := <-w.wake:
+			if !open && ctx.Err() == nil {
+				return errors.New("the kernel's notifications have ended")
+			}
 		}
 	}
 	if time.Since(rested) > watchQuiet {
@@ -133,7 +143,23 @@ func (w *watcher) once(ctx context.Context) {
 	} else {
 		w.retry = 0
 	}
+	if err == nil {
+		w.pause.see(outcome.Result.Lines, time.Now())
+	}
+	w.problems, w.failed = outcome.Problems, err
 	w.report(outcome, err)
+}
+
+// resume looks whether an outage has made the kernel give MPTCP up, and ends that. It is
+// reported with what the last run was, since a report without that would say it is over.
+func (w *watcher) resume() {
+	op, err := w.pause.look()
+	switch {
+	case err != nil:
+		w.report(Outcome{Problems: w.problems}, errors.Join(err, w.failed))
+	case op.Action != 0:
+		w.report(Outcome{Done: []plan.Op{op}, Problems: w.problems}, w.failed)
+	}
 }
 
 func (w *watcher) run(ctx context.Context) (Outcome, error) {
