@@ -52,6 +52,7 @@ func Parse(file string, pkg *uci.Package) (Config, error) {
 	}
 	p.sharedTables()
 	p.cfg.inherit()
+	p.cfg.inheritChecks()
 	return p.cfg, nil
 }
 
@@ -99,6 +100,8 @@ func (p *parser) iface(s uci.Section) {
 			i.Table = uint32(n)
 		}
 	}
+	i.Check = p.check(s)
+	i.Frozen = i.Frozen || i.Check.Bad
 	i.Device = device(s)
 	i.Proto, _ = s.Get("proto")
 	i.Families = sectionFamilies(s, i.Proto)

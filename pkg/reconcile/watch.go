@@ -39,6 +39,7 @@ type watcher struct {
 	pause  pauseWatch
 	// problems and failed are what the last run was reported with.
 	problems, failed error
+	health           *checker
 }
 
 func (r *Runner) watchFile() string { return r.file("watch") }
@@ -82,6 +83,8 @@ func (r *Runner) Watch(ctx context.Context, reload <-chan os.Signal, report Repo
 		report(Outcome{}, fmt.Errorf("changes of %s are not noticed: %w", r.ConfigFile(), err))
 	}
 	w := &watcher{Runner: r, kernel: k, wake: wake, files: files, reload: reload, report: report, gather: watchGather}
+	w.health = &checker{run: r, pauses: &w.pause, report: func(err error) { report(Outcome{}, err) }}
+	defer w.health.close(ctx)
 	for {
 		w.once(ctx)
 		if err := w.wait(ctx); err != nil || ctx.Err() != nil {
@@ -97,8 +100,7 @@ func (w *watcher) wait(ctx context.Context) error {
 		again = time.After(w.retry)
 	}
 	rested := time.Now()
-	for looked := true; looked; {
-		looked = false
+	for woken := false; !woken; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -108,27 +110,53 @@ func (w *watcher) wait(ctx context.Context) error {
 			return nil
 		case <-w.pause.next():
 			w.resume()
-			looked = true
+		case <-w.tick():
+			if w.health.tick(ctx) {
+				return nil // a verdict waits for nothing
+			}
 		case _, open := <-w.files:
 			if !open {
 				w.files = nil
 			}
+			woken = true
 		case _, open := <-w.wake:
 			if !open && ctx.Err() == nil {
 				return errors.New("the kernel's notifications have ended")
 			}
+			woken = true
 		}
 	}
 	if time.Since(rested) > watchQuiet {
 		w.gather = watchGather
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(w.gather):
-	}
+	w.gatherChanges(ctx)
 	w.gather = min(2*w.gather, watchSlowest)
 	drain(w.wake)
 	drain(w.files)
+	return nil
+}
+
+// gatherChanges lets changes arrive together.
+func (w *watcher) gatherChanges(ctx context.Context) {
+	for end := time.After(w.gather); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end:
+			return
+		case <-w.tick():
+			if w.health.tick(ctx) {
+				return
+			}
+		}
+	}
+}
+
+// tick has a value when the health of the lines is to be looked at.
+func (w *watcher) tick() <-chan time.Time {
+	if pause := w.health.pause(); pause > 0 {
+		return time.After(pause)
+	}
 	return nil
 }
 
@@ -168,5 +196,9 @@ func (w *watcher) run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer lock.Release()
-	return w.runWith(ctx, w.kernel, lock, Request{})
+	outcome, err := w.runWith(ctx, w.kernel, lock, Request{})
+	if err == nil || len(outcome.Result.Lines) > 0 {
+		w.health.configure(ctx, outcome.checks, outcome.Result.Lines)
+	}
+	return outcome, err
 }
