@@ -52,8 +52,8 @@ func (c *checker) write() {
 	}
 }
 
-// replaceFile puts a file, which everybody may read, in the place of another. Where every
-// user may write to the directory, nothing is written through what somebody has put there.
+// replaceFile puts a file, which all users may read, in the place of another. Where every
+// user may write to the directory, nothing is written through what another user has put there.
 func replaceFile(path string, content []byte) error {
 	next := path + ".new"
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {

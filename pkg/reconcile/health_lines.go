@@ -19,7 +19,7 @@ import (
 // examined is a line, in one family, whose health is looked after.
 type examined struct {
 	plan.Health
-	// key is all that the examination depends on: with another one it begins anew.
+	// key is all that the examination depends on: with another one it begins again.
 	key      string
 	check    config.Check
 	counted  kernel.Counted
@@ -110,7 +110,7 @@ func examinedLines(lines []plan.LineUse) (all []*examined) {
 }
 
 // mayPing reports whether the kernel lets this process send ICMP echoes
-// (net.ipv4.ping_group_range, by default nobody, which is about both families).
+// (net.ipv4.ping_group_range, by default no group may, which is about both families).
 func mayPing() bool {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
 	if err != nil {
