@@ -22,7 +22,7 @@ const (
 	healthStamp  = 2 * time.Second
 	healthCounts = 5 * time.Second
 	// nftTime is how long nft may take. What it has failed to do is tried again, for
-	// somebody may have removed the counters.
+	// another program may have removed the counters.
 	nftTime  = 5 * time.Second
 	nftRetry = time.Second
 )
