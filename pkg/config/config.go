@@ -46,6 +46,8 @@ type Globals struct {
 	// Watch says that the watch service runs, so that the return of a lost
 	// carrier will be noticed.
 	Watch bool
+	// Check says that the watch service looks after the health of the lines.
+	Check bool
 }
 
 // Sysctl is one kernel setting asked for by an option.
@@ -98,6 +100,10 @@ type Interface struct {
 	// Addr when unset, the unspecified one for a default route without gateway.
 	// They matter only where there is no netifd.
 	Gateway, IP6Gateway netip.Addr
+	// Check is how the health of the line is examined, where that is asked for.
+	Check Check
+
+	badCheck bool
 }
 
 // HasMode reports whether the interface has a multipath option, its own or one

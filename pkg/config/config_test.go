@@ -58,6 +58,7 @@ func TestBadGlobalsMakeTheWholeUnusable(t *testing.T) {
 	for _, tt := range []struct{ option, value, want string }{
 		{"multipath", "enabel", "/etc/config/network: section 'globals': option multipath 'enabel': expected enable, disable, 1, on, true, yes, enabled, 0, off, false, no or disabled"},
 		{"mptcp_watch", "maybe", "/etc/config/network: section 'globals': option mptcp_watch 'maybe': expected 1, on, true, yes, enabled, 0, off, false, no or disabled"},
+		{"mptcp_check", "maybe", "/etc/config/network: section 'globals': option mptcp_check 'maybe': expected 1, on, true, yes, enabled, 0, off, false, no or disabled"},
 		{"mptcp_subflows", "256", "/etc/config/network: section 'globals': option mptcp_subflows '256': expected 0 to 255"},
 		{"mptcp_add_addr_accepted", "-1", "/etc/config/network: section 'globals': option mptcp_add_addr_accepted '-1': expected 0 to 255"},
 	} {

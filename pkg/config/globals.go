@@ -18,6 +18,10 @@ func (p *parser) globals(s uci.Section) error {
 	if g.Watch, err = p.boolean(s, "mptcp_watch"); err != nil {
 		return err
 	}
+	if g.Check, err = p.boolean(s, "mptcp_check"); err != nil {
+		return err
+	}
+	g.Watch = g.Watch || g.Check // it is the watch service that checks
 	if word, _ := s.Get(optionLaminar); word == "" {
 		g.Laminar = true
 	} else if g.Laminar, err = p.boolean(s, optionLaminar); err != nil {

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // with is a configuration with one option set, in a section of its type and name.
@@ -29,6 +30,9 @@ func valueOf(o Option) string {
 			return word
 		}
 	}
+	if o.Name == optionCheckHost {
+		return "ping:192.0.2.1"
+	}
 	return "7"
 }
 
@@ -39,7 +43,8 @@ func TestEveryOptionOfTheTableIsRead(t *testing.T) {
 		if len(set.Problems)+len(set.Warnings) > 0 {
 			t.Errorf("%s of %s: '%s' is not accepted: %v %q", o.Name, o.Section, valueOf(o), set.Problems, set.Warnings)
 		}
-		if cmp.Diff(empty.Globals, set.Globals) == "" && empty.Interfaces[0].Mode == set.Interfaces[0].Mode && empty.Interfaces[0].Table == set.Interfaces[0].Table {
+		if cmp.Diff(empty.Globals, set.Globals) == "" && empty.Interfaces[0].Mode == set.Interfaces[0].Mode && empty.Interfaces[0].Table == set.Interfaces[0].Table &&
+			cmp.Diff(empty.Interfaces[0].Check, set.Interfaces[0].Check, cmpopts.EquateComparable(Target{})) == "" {
 			t.Errorf("%s of %s: '%s' changes nothing", o.Name, o.Section, valueOf(o))
 		}
 		for _, word := range o.Words {
@@ -76,7 +81,7 @@ func TestABadValueIsToldByTheTable(t *testing.T) {
 			}
 		}
 	}
-	if told != 8 {
+	if told != 15 {
 		t.Errorf("%d options are judged by the table alone", told)
 	}
 }

@@ -52,6 +52,7 @@ func Parse(file string, pkg *uci.Package) (Config, error) {
 	}
 	p.sharedTables()
 	p.cfg.inherit()
+	p.cfg.inheritChecks()
 	return p.cfg, nil
 }
 
@@ -98,6 +99,10 @@ func (p *parser) iface(s uci.Section) {
 		} else {
 			i.Table = uint32(n)
 		}
+	}
+	var good bool
+	if i.Check, good = p.check(s); !good {
+		i.Frozen, i.badCheck = true, true
 	}
 	i.Device = device(s)
 	i.Proto, _ = s.Get("proto")
