@@ -17,7 +17,7 @@ import (
 const module = "github.com/mptcpctl/mptcpctl/"
 
 // order is the direction of the data; a package imports only from its left.
-var order = []string{"pkg/batch", "pkg/child", "pkg/file", "pkg/ubus", "pkg/uci", "pkg/config", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/kernel", "pkg/doctor", "pkg/reconcile", "cmd/mptcpctl"}
+var order = []string{"pkg/batch", "pkg/child", "pkg/file", "pkg/ubus", "pkg/uci", "pkg/config", "pkg/health", "pkg/probe", "pkg/netifd", "pkg/mptcp", "pkg/sockdiag", "pkg/plan", "pkg/snapshot", "pkg/explain", "pkg/kernel", "pkg/doctor", "pkg/reconcile", "cmd/mptcpctl"}
 
 // imports maps each package of the tree to what its files import, tests left
 // aside.
@@ -78,7 +78,7 @@ func TestNetlinkHasItsPlaces(t *testing.T) {
 }
 
 // judges work out their result from their arguments alone.
-var judges = []string{"pkg/config", "pkg/plan", "pkg/explain", "pkg/doctor"}
+var judges = []string{"pkg/config", "pkg/health", "pkg/plan", "pkg/explain", "pkg/doctor"}
 
 func TestJudgesOnlyJudge(t *testing.T) {
 	t.Parallel()

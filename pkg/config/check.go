@@ -15,6 +15,8 @@ import (
 type Check struct {
 	// Set says that the section has one of the options itself.
 	Set bool
+	// Bad says that one of them has a bad value.
+	Bad bool
 	// Targets are asked. None: those that the line itself offers.
 	Targets []Target
 	// Interval is the time between probes while a line carries nothing; 0: it is not
@@ -45,14 +47,19 @@ const (
 	TargetDNS  TargetKind = iota // a question to a name server, by UDP
 	TargetTCP                    // a SYN: its answer, or its refusal
 	TargetPing                   // an ICMP echo, where the kernel lets the program send one
+	// TargetHop is the next router beyond the modem, which no option names.
+	TargetHop
 )
 
 var targetWords = [...]string{TargetDNS: "dns", TargetTCP: "tcp", TargetPing: "ping"}
 
 // String is the target as the option spells it.
 func (t Target) String() string {
-	if t.Kind == TargetTCP {
+	switch t.Kind {
+	case TargetTCP:
 		return "tcp:" + netip.AddrPortFrom(t.Addr, t.Port).String()
+	case TargetHop:
+		return "next hop"
 	}
 	return targetWords[t.Kind] + ":" + t.Addr.String()
 }
@@ -100,11 +107,10 @@ var checkNumbers = [...]checkNumber{
 	{"mptcp_check_loss", 1, 100, 0, func(c *Check, n int) { c.Loss = n }},
 }
 
-// check reads how the health of a line is examined; ok is false with a bad value.
-func (p *parser) check(s uci.Section) (c Check, ok bool) {
-	ok = true
+// check reads how the health of a line is examined.
+func (p *parser) check(s uci.Section) (c Check) {
 	refuse := func(name, word string) {
-		ok = false
+		c.Bad = true
 		p.cfg.Problems = append(p.cfg.Problems, p.refused(s, sectionInterface, name, word))
 	}
 	for _, value := range s.Values(optionCheckHost) {
@@ -129,7 +135,7 @@ func (p *parser) check(s uci.Section) (c Check, ok bool) {
 		}
 		one.set(&c, n)
 	}
-	return c, ok
+	return c
 }
 
 // inheritChecks gives a section without any option of a check those of the section whose
@@ -147,7 +153,7 @@ func (c *Config) inheritChecks() {
 			if other.Check.Set && (other.Name == one.From || one.From == "" && beside) {
 				one.Check = other.Check
 				one.Check.Set = false
-				one.Frozen = one.Frozen || other.badCheck
+				one.Frozen = one.Frozen || other.Check.Bad
 				break
 			}
 		}

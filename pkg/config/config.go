@@ -102,8 +102,6 @@ type Interface struct {
 	Gateway, IP6Gateway netip.Addr
 	// Check is how the health of the line is examined, where that is asked for.
 	Check Check
-
-	badCheck bool
 }
 
 // HasMode reports whether the interface has a multipath option, its own or one

@@ -100,10 +100,8 @@ func (p *parser) iface(s uci.Section) {
 			i.Table = uint32(n)
 		}
 	}
-	var good bool
-	if i.Check, good = p.check(s); !good {
-		i.Frozen, i.badCheck = true, true
-	}
+	i.Check = p.check(s)
+	i.Frozen = i.Frozen || i.Check.Bad
 	i.Device = device(s)
 	i.Proto, _ = s.Get("proto")
 	i.Families = sectionFamilies(s, i.Proto)

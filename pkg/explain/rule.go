@@ -20,9 +20,8 @@ type AnyRule struct {
 	Protocol uint8
 	// Action is FR_ACT_* (include/uapi/linux/fib_rules.h): 1 is lookup.
 	Action uint8
-	// Dst and IIF are what a packet must match besides the Rule; zero: any.
+	// Dst is what a packet must match besides the Rule; zero: any.
 	Dst netip.Prefix
-	IIF string
 	// Mask are the bits of Mark that count; 0: any mark.
 	Mask uint32
 	// TOS is the type of service; 0: any.

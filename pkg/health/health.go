@@ -27,15 +27,8 @@ var verdictWords = [...]string{Unknown: "unknown", Alive: "alive", Suspect: "sus
 // String is the word of status and of the file.
 func (v Verdict) String() string { return verdictWords[v] }
 
-// ParseVerdict reads the word of a verdict; that of no verdict is Unknown.
-func ParseVerdict(word string) Verdict {
-	for v, w := range verdictWords {
-		if w == word {
-			return Verdict(v)
-		}
-	}
-	return Unknown
-}
+// Words are those of all verdicts, by their numbers.
+func Words() []string { return verdictWords[:] }
 
 // State is the verdict on a line, and what follows from it.
 type State struct {

@@ -47,8 +47,6 @@ func decodeAnyRule(b []byte) (explain.AnyRule, error) {
 		switch ad.Type() {
 		case unix.FRA_DST:
 			r.Dst = netip.PrefixFrom(address(ad), int(header[1])).Masked()
-		case unix.FRA_IIFNAME:
-			r.IIF = ad.String()
 		case unix.FRA_FWMASK:
 			r.Mask = ad.Uint32()
 		case unix.FRA_GOTO:

@@ -99,7 +99,7 @@ func (k *Kernel) apply(op plan.Op) error {
 			return k.deleteRule(op.Rule)
 		}
 	case plan.ObjectSysctl:
-		return writeSysctl(op.Sysctl.Key, op.Sysctl.Value)
+		return WriteSysctl(op.Sysctl.Key, op.Sysctl.Value)
 	case plan.ObjectLimits, plan.ObjectEndpoint:
 		return k.applyMPTCP(op)
 	case plan.ObjectSubflow:

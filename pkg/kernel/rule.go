@@ -67,6 +67,9 @@ func decodeRule(b []byte) (r rule, protocol uint8, err error) {
 			r.Src = netip.PrefixFrom(address(ad), int(header[2])).Masked()
 		case unix.FRA_OIFNAME:
 			r.OIF = ad.String()
+		case unix.FRA_IIFNAME:
+			r.IIF = ad.String()
+			r.plain = r.plain && r.IIF == plan.Loopback
 		case unix.FRA_PRIORITY:
 			r.Priority = ad.Uint32()
 		case unix.FRA_TABLE:
@@ -99,7 +102,7 @@ const fullMask = 1<<32 - 1
 // (fib_nl_fill_rule in net/core/fib_rules.c).
 func selects(attribute uint16) bool {
 	return slices.Contains([]uint16{
-		unix.FRA_DST, unix.FRA_IIFNAME, unix.FRA_FLOW, unix.FRA_TUN_ID, unix.FRA_L3MDEV, unix.FRA_UID_RANGE, unix.FRA_IP_PROTO,
+		unix.FRA_DST, unix.FRA_FLOW, unix.FRA_TUN_ID, unix.FRA_L3MDEV, unix.FRA_UID_RANGE, unix.FRA_IP_PROTO,
 		unix.FRA_SPORT_RANGE, unix.FRA_DPORT_RANGE, fraDSCP, fraFlowLabel,
 	}, attribute)
 }
@@ -122,6 +125,9 @@ func encodeRule(r plan.Rule) ([]byte, error) {
 	if r.OIF != "" {
 		ae.String(unix.FRA_OIFNAME, r.OIF)
 	}
+	if r.IIF != "" {
+		ae.String(unix.FRA_IIFNAME, r.IIF)
+	}
 	ae.Uint32(unix.FRA_PRIORITY, r.Priority)
 	ae.Uint32(unix.FRA_TABLE, r.Table)
 	if r.Mark != 0 {
@@ -138,8 +144,9 @@ func encodeRule(r plan.Rule) ([]byte, error) {
 	return join(header, ae)
 }
 
-// addRule adds a rule behind those of its priority. One that is there already
-// is no error.
+// addRule adds a rule behind those of its priority. One that is there already is no
+// error. The kernel takes one that asks for less than r for r, and refuses only where
+// it is told to look (NLM_F_EXCL; fib_newrule in net/core/fib_rules.c).
 func (k *Kernel) addRule(r plan.Rule) error {
 	body, err := encodeRule(r)
 	if err != nil {
@@ -155,6 +162,9 @@ func (k *Kernel) addRule(r plan.Rule) error {
 	}
 	if slices.ContainsFunc(there, func(t rule) bool { return t.plain && t.Rule == r }) {
 		return nil
+	}
+	if slices.ContainsFunc(there, func(t rule) bool { return t.plain && t.IIF != r.IIF && t.matches(r) }) {
+		return k.route.write(unix.RTM_NEWRULE, netlink.Create, body)
 	}
 	return err
 }
@@ -210,6 +220,6 @@ func (k *Kernel) deleteRule(r plan.Rule) error {
 func (t rule) matches(r plan.Rule) bool {
 	return t.lookup && t.Priority == r.Priority && t.Table == r.Table &&
 		(!r.Src.IsValid() || r.Src.Bits() == 0 || t.Src == r.Src) &&
-		(r.OIF == "" || t.OIF == r.OIF) && (r.Mark == 0 || t.Mark == r.Mark) &&
+		(r.OIF == "" || t.OIF == r.OIF) && (r.IIF == "" || t.IIF == r.IIF) && (r.Mark == 0 || t.Mark == r.Mark) &&
 		(r.Suppress < 0 || t.Suppress == r.Suppress) && (r.Group == 0 || t.Group == r.Group)
 }

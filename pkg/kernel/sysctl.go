@@ -81,7 +81,7 @@ func Sysctls(keys []string) (map[string]string, error) {
 	return values, nil
 }
 
-func writeSysctl(key, value string) error {
+func WriteSysctl(key, value string) error {
 	path, err := sysctlPath(key)
 	if err != nil {
 		return err

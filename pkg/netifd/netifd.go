@@ -36,6 +36,9 @@ type Interface struct {
 	// IP4Table and IP6Table are the tables that netifd fills instead of the
 	// main one; 0 means main.
 	IP4Table, IP6Table uint32
+	// NameServers are those that the line's provider or the configuration names, used
+	// by the resolver or not.
+	NameServers []netip.Addr
 }
 
 // Address is one address of an interface with its prefix length. Peer is the
@@ -125,6 +128,11 @@ func parseInterface(v value) (Interface, error) {
 			return i, fmt.Errorf("ipv6-prefix: %w", err)
 		}
 		i.Prefixes = append(i.Prefixes, p.Masked())
+	}
+	for _, item := range append(list(v, "dns-server"), list(v, "inactive", "dns-server")...) {
+		if a, err := netip.ParseAddr(item.text("")); err == nil {
+			i.NameServers = append(i.NameServers, a.WithZone(""))
+		}
 	}
 	var err error
 	if i.Routes, err = parseRoutes(list(v, "route"), i.Metric); err != nil {

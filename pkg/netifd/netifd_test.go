@@ -66,11 +66,13 @@ func TestParseRecordedDump(t *testing.T) {
 				{Target: prefix("::/0"), Nexthop: addr("fd00:1::1"), Metric: 1},
 				{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.1.1"), Metric: 1},
 			},
+			NameServers: []netip.Addr{addr("10.0.1.1")},
 		},
 		{
 			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
-			Addresses: []Address{{Prefix: prefix("10.0.2.101/24")}},
-			Routes:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2, Source: prefix("10.0.2.101/32")}},
+			Addresses:   []Address{{Prefix: prefix("10.0.2.101/24")}},
+			Routes:      []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.1"), Metric: 2, Source: prefix("10.0.2.101/32")}},
+			NameServers: []netip.Addr{addr("10.0.2.1")},
 		},
 		{
 			Name: "wan3", Up: true, Proto: "static", L3Device: "eth3", Device: "eth3", Metric: 3, IP4Table: 103, IP6Table: 103,
@@ -105,8 +107,9 @@ func TestParseRecordedStatus(t *testing.T) {
 		{"wan3-status-device-gone.json", Interface{Name: "wan3", Proto: "static", Device: "eth3"}},
 		{"wan2-status-dhcp-defaultroute0.json", Interface{
 			Name: "wan2", Up: true, Proto: "dhcp", L3Device: "eth2", Device: "eth2", Metric: 2,
-			Addresses: []Address{{Prefix: prefix("10.0.2.151/24")}},
-			Inactive:  []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.254"), Metric: 2, Source: prefix("10.0.2.151/32")}},
+			Addresses:   []Address{{Prefix: prefix("10.0.2.151/24")}},
+			Inactive:    []Route{{Target: prefix("0.0.0.0/0"), Nexthop: addr("10.0.2.254"), Metric: 2, Source: prefix("10.0.2.151/32")}},
+			NameServers: []netip.Addr{addr("10.0.2.9")},
 		}},
 	} {
 		t.Run(tt.file, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 // value is a table of a reply, as the bus sends it or as JSON.
 type value interface {
+	// text is that of a key; of an item, with the empty key, its own.
 	text(key string) string
 	flag(key string) bool
 	// number reports too whether there is one.
@@ -20,8 +21,14 @@ type value interface {
 
 type jsonValue struct{ v *fastjson.Value }
 
-func (j jsonValue) text(key string) string { return string(j.v.GetStringBytes(key)) }
-func (j jsonValue) flag(key string) bool   { return j.v.GetBool(key) }
+func (j jsonValue) text(key string) string {
+	if key == "" {
+		return string(j.v.GetStringBytes())
+	}
+	return string(j.v.GetStringBytes(key))
+}
+
+func (j jsonValue) flag(key string) bool { return j.v.GetBool(key) }
 
 func (j jsonValue) number(key string) (int64, bool) {
 	return j.v.GetInt64(key), j.v.Exists(key)
@@ -40,8 +47,14 @@ func (j jsonValue) items(keys ...string) (all []value, ok bool) {
 
 type busValue struct{ v ubus.Value }
 
-func (b busValue) text(key string) string { return b.v.Get(key).Text() }
-func (b busValue) flag(key string) bool   { return b.v.Get(key).Bool() }
+func (b busValue) text(key string) string {
+	if key == "" {
+		return b.v.Text()
+	}
+	return b.v.Get(key).Text()
+}
+
+func (b busValue) flag(key string) bool { return b.v.Get(key).Bool() }
 
 func (b busValue) number(key string) (int64, bool) {
 	v := b.v.Get(key)

@@ -112,8 +112,25 @@ func (e *endpointPlan) choose() {
 		}
 	}
 	for _, f := range Families {
+		e.claimAll(f, taken)
+	}
+}
+
+// claimAll lets the lines of a family ask for their endpoints: those that are dead only
+// if no other gets one, the ones that have been heard of again first.
+func (e *endpointPlan) claimAll(f Family, taken map[netip.Addr]string) {
+	before := len(e.wanted)
+	ready := func(w wantedEndpoint) bool { return !w.tentative && w.flags&mptcp.FlagSubflow != 0 }
+	for _, turn := range [...]func(u *Use) bool{(*Use).living, (*Use).returning, (*Use).dead} {
+		given := slices.ContainsFunc(e.wanted[before:], ready)
 		for _, l := range e.claimants(f) {
-			e.claim(l, f, taken)
+			switch u := &l.Use[f]; {
+			case !turn(u):
+			case given && !u.living():
+				u.NoEndpoint = u.deadReason()
+			default:
+				e.claim(l, f, taken)
+			}
 		}
 	}
 }
@@ -141,7 +158,7 @@ func (e *endpointPlan) claim(l *LineUse, f Family, taken map[netip.Addr]string) 
 		return
 	}
 	taken[w.addr] = "line " + l.Name + " has the same address"
-	w.flags = e.flags(l)
+	w.flags = e.flags(l, f)
 	if w.draining {
 		w.flags |= mptcp.FlagBackup
 	}
@@ -182,12 +199,12 @@ func (e *endpointPlan) find(addr netip.Addr, index int) *mptcp.Endpoint {
 	return nil
 }
 
-func (e *endpointPlan) flags(l *LineUse) mptcp.Flags {
+func (e *endpointPlan) flags(l *LineUse, f Family) mptcp.Flags {
 	if l.Mode.Announces() {
 		return mptcp.FlagSignal
 	}
 	flags := mptcp.FlagSubflow
-	if l.Mode.Backup() {
+	if l.Mode.Backup() || l.Use[f].degraded() {
 		flags |= mptcp.FlagBackup
 	}
 	if e.Config.Globals.Fullmesh {
@@ -215,7 +232,7 @@ func (e *endpointPlan) primaryUsable(f Family) bool {
 		if l.Frozen {
 			return !l.Mode.Waits() && e.frozenInUse(&l)
 		}
-		return l.Mode.Primary() && (l.Use[f].Usable || !family && l.usableAnywhere())
+		return l.Mode.Primary() && (l.Use[f].living() || !family && (l.Use[IPv4].living() || l.Use[IPv6].living()))
 	})
 }
 
@@ -264,7 +281,7 @@ func (e *endpointPlan) primaryHasEndpoint() bool {
 func (e *endpointPlan) onPrimary(addr netip.Addr) bool {
 	return slices.ContainsFunc(e.lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
-		return l.Mode.Primary() && u.Usable && u.Holds(addr)
+		return l.Mode.Primary() && u.living() && u.Holds(addr)
 	})
 }
 

@@ -101,7 +101,7 @@ func (e *endpointPlan) retireOne(there mptcp.Endpoint, adds []int) {
 func addressInUse(lines []LineUse, addr netip.Addr) bool {
 	return slices.ContainsFunc(lines, func(l LineUse) bool {
 		u := &l.Use[FamilyOf(addr)]
-		return l.Participates() && u.Usable && u.Holds(addr)
+		return l.Participates() && u.living() && u.Holds(addr)
 	})
 }
 

@@ -75,7 +75,7 @@ func (p *planner) forwardedRules() []wantedRule {
 	}
 	for i := range p.lines {
 		l := &p.lines[i]
-		if !l.Participates() || !l.Use[IPv6].Usable {
+		if !l.Participates() || !l.Use[IPv6].Usable || l.Use[IPv6].Health.NoForward {
 			continue
 		}
 		for _, network := range l.Use[IPv6].Forwarded {

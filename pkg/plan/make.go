@@ -137,6 +137,7 @@ func (p *planner) examine() {
 		}
 	}
 	p.freeze()
+	p.heed()
 	if p.Config.Globals.Multipath {
 		return
 	}

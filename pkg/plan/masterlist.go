@@ -36,10 +36,7 @@ func (p *planner) masterList(f Family) {
 			p.wantRule(r.Rule, r.iface, r.reason)
 		}
 	}
-	list := make([]wantedRule, 0, len(ranked)+len(frozen))
-	for _, l := range ranked {
-		list = append(list, wantedRule{listEntry(f, l.Use[f].Table), wanted{l.Name, "master list: " + l.Mode.String()}})
-	}
+	list := p.lineEntries(f, ranked)
 	for _, h := range frozen {
 		place := min(h.place, len(list))
 		list = append(list, wantedRule{})
@@ -47,7 +44,9 @@ func (p *planner) masterList(f Family) {
 		list[place] = wantedRule{h.rule, wanted{p.formerLine(h.rule), "bad configuration: left in place"}}
 	}
 	for _, r := range list {
-		p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)
+		if r.IIF == "" {
+			p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)
+		}
 		p.wantRule(r.Rule, r.iface, r.reason)
 	}
 }
@@ -88,7 +87,7 @@ func (p *planner) frozenEntries(f Family) []frozenEntry {
 	var frozen []frozenEntry
 	place := 0
 	for _, r := range p.currentList(f) {
-		if r.Table == Main || r.Src.IsValid() {
+		if r.Table == Main || r.Src.IsValid() || r.IIF != "" {
 			continue
 		}
 		if p.frozenTables[f][r.Table] {

@@ -36,6 +36,10 @@ const LastSteering = PriorityDevice
 // packet carries it.
 const QueryMark = 0x4d505443
 
+// Loopback is where packets of the router itself come from
+// (ip_route_output_key_hash in net/ipv4/route.c).
+const Loopback = "lo"
+
 // NoGroup is a group of devices that no device has (IFLA_GROUP is an int). To
 // suppress routes by it does nothing; it only tells the entries of the IPv6 master
 // list apart from rules with a source, which the kernel takes for the same when a
@@ -53,6 +57,8 @@ type Rule struct {
 	Src netip.Prefix
 	// OIF is the name of the device that a socket is bound to; empty: any.
 	OIF string
+	// IIF is Loopback for what the router itself sends; empty: any.
+	IIF string
 	// Mark is the firewall mark, all of whose bits count; 0: any.
 	Mark uint32
 	// Table is looked up.
@@ -70,11 +76,11 @@ type selector struct {
 	family   Family
 	priority uint32
 	src      netip.Prefix
-	oif      string
+	oif, iif string
 	mark     uint32
 }
 
-func (r Rule) selector() selector { return selector{r.Family, r.Priority, r.Src, r.OIF, r.Mark} }
+func (r Rule) selector() selector { return selector{r.Family, r.Priority, r.Src, r.OIF, r.IIF, r.Mark} }
 
 // String is the rule in the syntax of "ip rule add".
 func (r Rule) String() string {
@@ -82,6 +88,9 @@ func (r Rule) String() string {
 	fmt.Fprintf(&b, "pref %d", r.Priority)
 	if r.Src.IsValid() {
 		b.WriteString(" from " + PrefixText(r.Src))
+	}
+	if r.IIF != "" {
+		b.WriteString(" iif " + r.IIF)
 	}
 	if r.OIF != "" {
 		b.WriteString(" oif " + r.OIF)

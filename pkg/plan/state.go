@@ -5,6 +5,7 @@ package plan
 import (
 	"net/netip"
 
+	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 )
 
@@ -40,6 +41,27 @@ type State struct {
 	// SubflowsKnown that the kernel could answer.
 	Subflows                     []Subflow
 	SubflowsAsked, SubflowsKnown bool
+	// Health are the verdicts on the lines that are examined.
+	Health []Health
+}
+
+// Health is the verdict on one line in one family.
+type Health struct {
+	Interface string
+	Family    Family
+	health.State
+	// Source says what the verdict rests on.
+	Source string
+}
+
+// healthOf is the verdict on a line; the zero one if there is none.
+func (s *State) healthOf(name string, f Family) Health {
+	for i := range s.Health {
+		if h := &s.Health[i]; h.Interface == name && h.Family == f {
+			return *h
+		}
+	}
+	return Health{}
 }
 
 // PathManager is the state of MPTCP's path management in the kernel.

@@ -46,6 +46,9 @@ type Use struct {
 	// NoEndpoint says why the line has no endpoint; it is empty if it has one or wants
 	// none.
 	NoEndpoint string
+	// Health is the verdict on a usable line that is examined. Of what follows from it
+	// nothing is left where all lines of the family are dead.
+	Health Health
 
 	addresses []lineAddress
 	delegated *Address // of Source, where that is in a delegated prefix
@@ -57,9 +60,6 @@ type LineUse struct {
 	Line
 	Use [2]Use
 }
-
-// usableAnywhere reports whether the line is usable in any family.
-func (l *LineUse) usableAnywhere() bool { return l.Use[IPv4].Usable || l.Use[IPv6].Usable }
 
 // Holds reports whether an address is one of the line's, or its Source.
 func (u *Use) Holds(a netip.Addr) bool {

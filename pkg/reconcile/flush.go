@@ -5,6 +5,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"os"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
@@ -20,6 +21,11 @@ func (r *Runner) Flush(ctx context.Context) (Outcome, error) {
 	defer lock.Release()
 	if err := r.stopSettle(); err != nil {
 		return Outcome{}, err
+	}
+	if _, err := os.Stat(r.healthFile()); err == nil && !r.Watched(ctx) {
+		if err := r.removeHealth(ctx); err != nil {
+			return Outcome{}, err
+		}
 	}
 	var warnings []string
 	o, err := r.read(ctx)

@@ -49,7 +49,8 @@ type Observation struct {
 	State  plan.State
 	Result plan.Result
 
-	hint     hint               // that Observe has read
+	hint     hint // that Observe has read
+	health   func() ([]plan.Health, bool)
 	reported []netifd.Interface // by netifd
 	// misunderstood is why the socket of ubusd was not used although it is there.
 	misunderstood error
@@ -77,7 +78,7 @@ func (r *Runner) read(ctx context.Context) (*Observation, error) {
 		question.Drop()
 		return nil, err
 	}
-	o := &Observation{Package: pkg, Config: cfg}
+	o := &Observation{Package: pkg, Config: cfg, health: r.readHealth}
 	o.reported, err = question.Answer()
 	o.misunderstood = question.Misunderstood
 	o.Netifd = !errors.Is(err, netifd.ErrNoUbus)
@@ -111,6 +112,9 @@ func (o *Observation) plan(k *kernel.Kernel, req Request) error {
 		return fmt.Errorf("reading the kernel's state: %w", err)
 	}
 	req.hint.in(&o.State)
+	if o.Config.Globals.Check && o.health != nil {
+		o.State.Health, _ = o.health()
+	}
 	if req.Subflows == nil {
 		req.Subflows = Subflows
 	}

@@ -25,7 +25,8 @@ type Outcome struct {
 	// Result is the plan.
 	Result plan.Result
 
-	flags bool // subflows may differ from the flags of their endpoints
+	flags  bool // subflows may differ from the flags of their endpoints
+	checks bool // the health of the lines is examined
 }
 
 // Run takes the lock, reads everything, and applies the difference. The outcome is
@@ -74,6 +75,10 @@ func (r *Runner) runWith(ctx context.Context, k *kernel.Kernel, lock *Lock, req 
 	if err == nil {
 		look = look && o.Config.Globals.Multipath
 		outcome, err = o.run(k, lock, req)
+		outcome.checks = o.Config.Globals.Multipath && o.Config.Globals.Check
+		if e := r.forgetHealth(ctx); e != nil {
+			outcome.Warnings = append(outcome.Warnings, "health of the lines: "+e.Error())
+		}
 	} else if !look || !transient(err) {
 		return Outcome{}, err
 	}

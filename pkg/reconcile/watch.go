@@ -35,6 +35,7 @@ type watcher struct {
 	// gather is how long the next change waits for others.
 	gather time.Duration
 	retry  time.Duration // 0: the last run did not fail
+	health *checker
 }
 
 func (r *Runner) watchFile() string { return r.file("watch") }
@@ -78,6 +79,8 @@ func (r *Runner) Watch(ctx context.Context, reload <-chan os.Signal, report Repo
 		report(Outcome{}, fmt.Errorf("changes of %s are not noticed: %w", r.ConfigFile(), err))
 	}
 	w := &watcher{Runner: r, kernel: k, wake: wake, files: files, reload: reload, report: report, gather: watchGather}
+	w.health = &checker{run: r, report: func(err error) { report(Outcome{}, err) }}
+	defer w.health.close(ctx)
 	for {
 		w.once(ctx)
 		if err := w.wait(ctx); err != nil || ctx.Err() != nil {
@@ -93,32 +96,61 @@ func (w *watcher) wait(ctx context.Context) error {
 		again = time.After(w.retry)
 	}
 	rested := time.Now()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-again:
-		return nil
-	case <-w.reload:
-		return nil
-	case _, open := <-w.files:
-		if !open {
-			w.files = nil
-		}
-	case _, open := <-w.wake:
-		if !open && ctx.Err() == nil {
-			return errors.New("the kernel's notifications have ended")
+	for woken := false; !woken; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again:
+			return nil
+		case <-w.reload:
+			return nil
+		case <-w.tick():
+			if w.health.tick(ctx) {
+				return nil // a verdict waits for nothing
+			}
+		case _, open := <-w.files:
+			if !open {
+				w.files = nil
+			}
+			woken = true
+		case _, open := <-w.wake:
+			if !open && ctx.Err() == nil {
+				return errors.New("the kernel's notifications have ended")
+			}
+			woken = true
 		}
 	}
 	if time.Since(rested) > watchQuiet {
 		w.gather = watchGather
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(w.gather):
-	}
+	w.gatherChanges(ctx)
 	w.gather = min(2*w.gather, watchSlowest)
 	drain(w.wake)
 	drain(w.files)
+	return nil
+}
+
+// gatherChanges lets changes arrive together.
+func (w *watcher) gatherChanges(ctx context.Context) {
+	for end := time.After(w.gather); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end:
+			return
+		case <-w.tick():
+			if w.health.tick(ctx) {
+				return
+			}
+		}
+	}
+}
+
+// tick has a value when the health of the lines is to be looked at.
+func (w *watcher) tick() <-chan time.Time {
+	if pause := w.health.pause(); pause > 0 {
+		return time.After(pause)
+	}
 	return nil
 }
 
@@ -142,5 +174,9 @@ func (w *watcher) run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer lock.Release()
-	return w.runWith(ctx, w.kernel, lock, Request{})
+	outcome, err := w.runWith(ctx, w.kernel, lock, Request{})
+	if err == nil || len(outcome.Result.Lines) > 0 {
+		w.health.configure(ctx, outcome.checks, outcome.Result.Lines)
+	}
+	return outcome, err
 }

@@ -5,7 +5,9 @@ package snapshot
 import (
 	"math"
 	"net/netip"
+	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/mptcp"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -63,6 +65,9 @@ func (c *codec) iface(i *netifd.Interface) {
 	})
 	c.netifdRoutes("routes", &i.Routes)
 	c.netifdRoutes("inactive", &i.Inactive)
+	c.list("name_servers", len(i.NameServers), func(n int) { i.NameServers = make([]netip.Addr, n) }, func(n int) {
+		c.addr("address", &i.NameServers[n], true)
+	})
 }
 
 func (c *codec) netifdRoutes(key string, routes *[]netifd.Route) {
@@ -94,6 +99,7 @@ func (c *codec) state(s *plan.State) {
 		c.uint32("priority", &r.Priority)
 		c.prefix("src", &r.Src, false)
 		c.text("oif", &r.OIF)
+		c.text("iif", &r.IIF)
 		c.uint32("fwmark", &r.Mark)
 		c.uint32("table", &r.Table)
 		r.Suppress = int(c.number("suppress_prefixlength", int64(r.Suppress), -1, 128))
@@ -130,6 +136,18 @@ func (c *codec) state(s *plan.State) {
 		c.flag("stalled", &s.Subflows[i].Stalled)
 	})
 	c.flag("subflows_known", &s.SubflowsKnown)
+	c.list("health", len(s.Health), func(n int) { s.Health = make([]plan.Health, n) }, func(i int) {
+		h := &s.Health[i]
+		c.text("interface", &h.Interface)
+		c.family(&h.Family)
+		h.Verdict = health.Verdict(c.word("verdict", uint8(h.Verdict), health.Words()...))
+		h.Since = time.Duration(c.number("since", int64(h.Since), 0, math.MaxInt64))
+		c.text("reason", &h.Reason)
+		c.text("source", &h.Source)
+		c.flag("no_endpoint", &h.NoEndpoint)
+		c.flag("no_own", &h.NoOwn)
+		c.flag("no_forward", &h.NoForward)
+	})
 }
 
 func (c *codec) family(f *plan.Family) {

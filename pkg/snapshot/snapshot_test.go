@@ -12,11 +12,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
@@ -47,6 +49,12 @@ func fill(v reflect.Value, path string, n *int) {
 		return
 	case *plan.PathManager:
 		*value = plan.PathManagerOther
+		return
+	case *health.Verdict:
+		*value = health.Degraded
+		return
+	case *time.Duration:
+		*value = time.Duration(*n)
 		return
 	}
 	switch v.Kind() {
