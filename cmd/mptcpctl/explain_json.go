@@ -79,6 +79,9 @@ func explainLineJSON(a *fastjson.Arena, l explain.Line) *fastjson.Value {
 		}
 		one.Set("addresses", jsonStrings(a, addresses))
 		one.Set("gateway", a.NewString(addrText(u.Gateway)))
+		if u.Health.Source != "" {
+			one.Set("health", healthJSON(a, &u.Health))
+		}
 		item.Set(f.String(), one)
 	}
 	return item

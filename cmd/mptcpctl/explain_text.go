@@ -65,6 +65,9 @@ func explainLineText(b *strings.Builder, l explain.Line) {
 			words = append(words, "gateway "+u.Gateway.String())
 		}
 		fmt.Fprintf(b, "        %s\n", strings.Join(words, ", "))
+		if u.Health.Source != "" {
+			fmt.Fprintf(b, "        %s\n", healthText(&u.Health))
+		}
 	}
 }
 

@@ -87,6 +87,9 @@ func useJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse, 
 	o.Set("addresses", jsonStrings(a, addresses))
 	o.Set("prefixes", jsonStrings(a, prefixes))
 	o.Set("no_endpoint", a.NewString(u.NoEndpoint))
+	if u.Health.Source != "" {
+		o.Set("health", healthJSON(a, &u.Health))
+	}
 	if s.SubflowsKnown {
 		o.Set("subflows", a.NewNumberInt(countSubflows(s, u)))
 	}

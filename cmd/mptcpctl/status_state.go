@@ -4,8 +4,14 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
+	"github.com/valyala/fastjson"
+
+	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
+	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
 
 // subflowsText counts the established subflows of a line; "?" where the kernel
@@ -39,8 +45,40 @@ func stateText(u *plan.Use) (state, note string) {
 	if u.NoEndpoint != "" {
 		state, note = "no endpoint", u.NoEndpoint
 	}
+	if h := &u.Health; h.Source != "" {
+		if h.Verdict == health.Dead || h.Verdict == health.Degraded {
+			state, note = h.Verdict.String(), ""
+		}
+		if note != "" {
+			note += "; "
+		}
+		note += healthText(h)
+	}
 	if note == "" && u.Usable && !u.Device.Carrier {
 		note = "its device has no carrier"
 	}
 	return state, note
+}
+
+// healthText is the verdict on a line, for how long it has stood, and on what it rests.
+func healthText(h *plan.Health) string {
+	text := h.Verdict.String()
+	if h.Since > 0 {
+		text += " for " + (reconcile.SinceBoot() - h.Since).Truncate(time.Second).String()
+	}
+	if h.Reason != "" {
+		text += ": " + h.Reason
+	}
+	return text + " (" + h.Source + ")"
+}
+
+// healthJSON is the same for programs: "since" is in seconds since 1970.
+func healthJSON(a *fastjson.Arena, h *plan.Health) *fastjson.Value {
+	o := a.NewObject()
+	o.Set("verdict", a.NewString(h.Verdict.String()))
+	since := time.Now().Add(h.Since - reconcile.SinceBoot()).Unix()
+	o.Set("since", a.NewNumberString(strconv.FormatInt(since, 10)))
+	o.Set("reason", a.NewString(h.Reason))
+	o.Set("source", a.NewString(h.Source))
+	return o
 }

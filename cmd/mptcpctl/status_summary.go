@@ -39,5 +39,9 @@ func listText(seen *reconcile.Observation, f plan.Family) string {
 	if seen.Result.NoList[f] != "" {
 		return "left to the main table: " + seen.Result.NoList[f]
 	}
-	return strings.Join(seen.Result.MasterList[f], ", then ")
+	text := strings.Join(seen.Result.MasterList[f], ", then ")
+	if own := seen.Result.OwnFirst[f]; own != "" {
+		text += "; new connections of the router: " + own
+	}
+	return text
 }

@@ -5,6 +5,7 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
@@ -19,6 +20,8 @@ func (e *examination) lines() {
 	for _, l := range e.participants() {
 		for _, f := range plan.Families {
 			switch u := &l.Use[f]; {
+			case u.Health.Verdict == health.Dead:
+				e.add(DeadLine, l.Name, fmt.Sprintf("is up and carries nothing (%s): %s (%s)", f.Name(), u.Health.Reason, u.Health.Source), "ifup "+l.Name)
 			case u.Reason == plan.ReasonNoDefault && wantsDefault(l, f):
 				e.noGateway(l, f, "no gateway")
 			case u.Reason == plan.ReasonBadGateway:

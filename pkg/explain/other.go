@@ -14,7 +14,11 @@ import (
 func (e *Explanation) proveOther(to netip.Addr, packet string, q Query) error {
 	f := plan.FamilyOf(to)
 	p := Proof{Packet: packet, Query: q, Policy: true, NotChecked: "not checked: left to the main table"}
-	for _, name := range e.Result.MasterList[f] {
+	names := e.Result.MasterList[f]
+	if own := e.Result.OwnFirst[f]; own != "" && q.IIF == "" {
+		names = append([]string{own}, names...)
+	}
+	for _, name := range names {
 		l := e.lineNamed(name)
 		if l == nil {
 			p.NotChecked = "not checked: the master list has entries of a line with a bad value"

@@ -58,6 +58,9 @@ type Result struct {
 	Lines []LineUse
 	// MasterList names the interfaces of the list by family, in order.
 	MasterList [2][]string
+	// OwnFirst names by family the line by which the router's own new connections leave,
+	// while that is not the first of the list; else it is empty.
+	OwnFirst [2]string
 	// NoList says by family why there is no master list; empty when there is.
 	NoList [2]string
 	// Endpoints are those that the kernel has, managed and foreign.

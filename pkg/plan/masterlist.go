@@ -44,7 +44,9 @@ func (p *planner) masterList(f Family) {
 		list[place] = wantedRule{h.rule, wanted{p.formerLine(h.rule), "bad configuration: left in place"}}
 	}
 	for _, r := range list {
-		if r.IIF == "" {
+		if r.IIF != "" {
+			p.result.OwnFirst[f] = r.iface
+		} else {
 			p.result.MasterList[f] = append(p.result.MasterList[f], r.iface)
 		}
 		p.wantRule(r.Rule, r.iface, r.reason)

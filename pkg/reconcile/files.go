@@ -85,9 +85,9 @@ func (r *Runner) makeRunDir() error {
 
 var errNotOwnDir = errors.New("not a directory that this user alone owns and may write to")
 
-// sinceBoot is the time since the machine was booted, also of that in which it slept.
+// SinceBoot is the time since the machine was booted, also of that in which it slept.
 // Unlike the time of a file it knows nothing of a clock that is set.
-func sinceBoot() time.Duration {
+func SinceBoot() time.Duration {
 	var now unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) // it cannot fail: all kernels since 2.6.39 have it
 	return time.Duration(now.Nano())

@@ -60,7 +60,7 @@ func (c *checker) configure(ctx context.Context, on bool, lines []plan.LineUse) 
 		if old >= 0 {
 			wanted[i] = c.lines[old]
 		} else {
-			w.memory = health.New(w.check, len(w.targets), sinceBoot())
+			w.memory = health.New(w.check, len(w.targets), SinceBoot())
 		}
 	}
 	for _, e := range c.lines {
@@ -82,10 +82,10 @@ func (c *checker) configure(ctx context.Context, on bool, lines []plan.LineUse) 
 
 // count has nft count the packets of the lines, or none if there are none.
 func (c *checker) count(ctx context.Context) {
-	if sinceBoot() < c.retry {
+	if SinceBoot() < c.retry {
 		return
 	}
-	c.retry = sinceBoot() + nftRetry
+	c.retry = SinceBoot() + nftRetry
 	for _, e := range c.lines {
 		e.counting = false
 	}
@@ -167,7 +167,7 @@ func (c *checker) pause() time.Duration {
 	if len(c.lines) == 0 {
 		return 0
 	}
-	now := sinceBoot()
+	now := SinceBoot()
 	next := now + health.SlowTick
 	for _, e := range c.lines {
 		next = min(next, time.Duration(e.next))
@@ -181,7 +181,7 @@ func (c *checker) pause() time.Duration {
 // tick looks at the lines whose time has come, and reports whether a verdict asks for
 // another run.
 func (c *checker) tick(ctx context.Context) (changed bool) {
-	now := sinceBoot()
+	now := SinceBoot()
 	due := false
 	for _, e := range c.lines {
 		for _, a := range e.prober.Answers() {
@@ -197,7 +197,7 @@ func (c *checker) tick(ctx context.Context) (changed bool) {
 		if err := c.counters.Read(c.counts); err != nil {
 			blind = true
 			c.count(ctx)
-			now = sinceBoot()
+			now = SinceBoot()
 		}
 	}
 	news := false

@@ -24,7 +24,7 @@ func (r *Runner) healthFile() string { return r.file("health.json") }
 // write leaves the verdicts for all runs, and for status. One that is interrupted leaves
 // those that were there.
 func (c *checker) write() {
-	c.stamped = sinceBoot()
+	c.stamped = SinceBoot()
 	a := &fastjson.Arena{}
 	number := func(d time.Duration) *fastjson.Value { return a.NewNumberString(strconv.FormatInt(int64(d), 10)) }
 	lines := a.NewArray()
@@ -78,7 +78,7 @@ func (r *Runner) readHealth() (all []plan.Health, counts bool) {
 	if err != nil {
 		return nil, false
 	}
-	if age := sinceBoot() - time.Duration(v.GetInt64("stamp")); age < 0 || age > healthCounts {
+	if age := SinceBoot() - time.Duration(v.GetInt64("stamp")); age < 0 || age > healthCounts {
 		return nil, false
 	}
 	for _, o := range v.GetArray("lines") {

@@ -31,7 +31,7 @@ type hint struct {
 	tables  []uint32
 	limit   uint32 // of subflows; 0: not lowered
 	flags   bool
-	removed uint32 // in removedUnit, as sinceBoot
+	removed uint32 // in removedUnit, as SinceBoot
 	laminar []uint32
 	vain    []string
 	bounds  bounds

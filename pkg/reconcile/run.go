@@ -144,10 +144,10 @@ func (o *Observation) pass(k *kernel.Kernel, lock *Lock, req Request) (_ Outcome
 		case op.Object == plan.ObjectLimits:
 			next.limit = old.limit // until a run has found nothing to put back
 		case op.Object == plan.ObjectEndpoint && op.Action == plan.Delete && op.Endpoint.ID != 0:
-			next.removed = uint32(sinceBoot() / removedUnit)
+			next.removed = uint32(SinceBoot() / removedUnit)
 		}
 	}
-	k.AddAfter = time.Now().Add(time.Duration(old.removed+1)*removedUnit + kernel.Hearing - sinceBoot())
+	k.AddAfter = time.Now().Add(time.Duration(old.removed+1)*removedUnit + kernel.Hearing - SinceBoot())
 	if o.Config.Globals.Multipath {
 		next.flags = old.flags || (req.flags || changesFlags(o.Result.Ops)) && mayBeConnected()
 	}

@@ -123,7 +123,7 @@ func (s *settler) onceLocked(ctx context.Context) (outcome Outcome, done bool, e
 	if transient(err) {
 		s.seen, waiting = nil, true // it may do better next time
 	}
-	if done = !waiting || sinceBoot()-s.event > SettleLifetime; done {
+	if done = !waiting || SinceBoot()-s.event > SettleLifetime; done {
 		_ = s.own.Release() // it would be closed by the end of the process too
 	}
 	return outcome, done, err

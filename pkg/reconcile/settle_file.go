@@ -55,7 +55,7 @@ func (r *Runner) callSettle(outcome *Outcome, look bool) error {
 
 // settleCall is what runs leave for settle to know.
 type settleCall struct {
-	// event is when the last of them looked, as sinceBoot. 0: none did.
+	// event is when the last of them looked, as SinceBoot. 0: none did.
 	event time.Duration
 	// carriers are the devices whose endpoints wait for a carrier.
 	carriers []string
@@ -81,7 +81,7 @@ const (
 // whether a settle runs, which will look again.
 func (l *Lock) call(c settleCall) (running bool, err error) {
 	// The first line is empty: it ends one that a killed run has begun.
-	lines := append([]string{"", settleEvent + strconv.FormatInt(int64(sinceBoot()), 10)}, c.carriers...)
+	lines := append([]string{"", settleEvent + strconv.FormatInt(int64(SinceBoot()), 10)}, c.carriers...)
 	if c.rescue {
 		lines = append(lines, settleRescue)
 		for _, addr := range c.gone {
@@ -110,7 +110,7 @@ func (l *Lock) takeCall() (c settleCall, err error) {
 	if len(data) == 0 {
 		return c, nil
 	}
-	now := sinceBoot()
+	now := SinceBoot()
 	for line := range strings.Lines(data) {
 		name := strings.TrimSuffix(line, "\n")
 		event, called := strings.CutPrefix(name, settleEvent)

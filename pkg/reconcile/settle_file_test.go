@@ -18,10 +18,10 @@ func TestAClockThatIsSetMovesNoEvent(t *testing.T) {
 		t.Run(set.String(), func(t *testing.T) {
 			t.Parallel()
 			lock, path := settleLock(t, "")
-			before := sinceBoot()
+			before := SinceBoot()
 			_, err := lock.call(settleCall{})
 			must(t, err)
-			after := sinceBoot()
+			after := SinceBoot()
 			at := time.Now().Add(set)
 			must(t, os.Chtimes(path, at, at))
 			c, err := lock.takeCall()
@@ -43,7 +43,7 @@ func TestTimesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"without one":        "\neth1\n",
-		"of another boot":    fmt.Sprintf("\n:%d\neth1\n", sinceBoot()+time.Hour),
+		"of another boot":    fmt.Sprintf("\n:%d\neth1\n", SinceBoot()+time.Hour),
 		"negative":           "\n:-1\neth1\n",
 		"no number":          "\n:soon\neth1\n",
 		"of a run cut short": "\n:",
@@ -51,10 +51,10 @@ func TestTimesThatAreNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			lock, _ := settleLock(t, text)
-			before := sinceBoot()
+			before := SinceBoot()
 			c, err := lock.takeCall()
 			must(t, err)
-			if c.event < before || c.event > sinceBoot() {
+			if c.event < before || c.event > SinceBoot() {
 				t.Errorf("the event was at %v, want now, which is %v", c.event, before)
 			}
 		})
