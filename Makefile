@@ -71,7 +71,7 @@ e2e: ## the server under Debian's own systemd, systemd-networkd and NetworkManag
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the
-# name: Walks, Kill, Every, Crowds, Survival, LongLife, Watch, NetAdmin.
+# name: Walks, Kill, Every, Crowds, Survival, LongLife, Health, Watch, NetAdmin.
 PROOF ?=
 prove: ## the long forms of the proofs, an hour; PROOF=Walks for some
 	@.ci/need ip setpriv busybox userns

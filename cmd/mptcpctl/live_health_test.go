@@ -4,7 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +27,7 @@ const healthTargets = "tcp:10.99.0.2:9 dns:10.99.0.2"
 type healthLab struct {
 	*liveLab
 	service *exec.Cmd
+	id      uint8 // of the first endpoint of wan1
 }
 
 func newHealthLab(t *testing.T, config netlab.Config, options ...string) *healthLab {
@@ -368,4 +372,38 @@ func TestHealthWithoutNftables(t *testing.T) {
 	}
 	l.deliver(l.Speak("wan1"))
 	l.eventually("wan1 lives", func() bool { return l.says("wan1", "alive") && l.hasEndpoint(wan1Addr) })
+}
+
+// An attempt to connect that an outage has cost its SYNs makes the kernel do without MPTCP
+// for an hour. That ends with the outage.
+func TestMPTCPIsBackAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	l := newHealthLab(t, twoHealthLines("master", "on"))
+	l.watch()
+	l.deliver(l.Silence("wan1"))
+	attempt := make(chan bool, 1)
+	go func() { attempt <- l.multipath(wan1Addr) }()
+	time.Sleep(2600 * time.Millisecond)
+	l.deliver(l.Speak("wan1"))
+	if <-attempt {
+		t.Log("the attempt was MPTCP all the same")
+	}
+	l.eventually("wan1 lives", func() bool { return l.says("wan1", "alive") })
+	l.eventually("new connections are MPTCP", func() bool { return l.multipath(wan1Addr) && l.multipath(wan2Addr) })
+	t.Logf("%d attempts went without MPTCP", l.counter(l.Router, "MPCapableSYNTXDisabled"))
+}
+
+// multipath reports whether a new connection from an address is MPTCP.
+func (l *healthLab) multipath(from netip.Addr) (yes bool) {
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	dialer.SetMultipathTCP(true)
+	err := l.Router.Do(func() error {
+		c, err := dialer.DialContext(l.ctx, "tcp", netlab.Addr4.String())
+		if err != nil {
+			return err
+		}
+		yes, err = c.(*net.TCPConn).MultipathTCP()
+		return errors.Join(err, c.Close())
+	})
+	return yes && err == nil
 }

@@ -274,7 +274,9 @@ func TestFilesLeadNowhereElse(t *testing.T) {
 			r.must(errors.Join(os.Chmod(r.LockDir(), 0o1777), os.Chmod(r.StateDir(), 0o1777)))
 			_, err := r.Unplug("wan2")
 			r.must(err)
-			for _, file := range []string{r.lock(), r.lock() + ".settle", r.lock() + ".watch", filepath.Join(r.StateDir(), "network")} {
+			r.ran(r.Command(t.Context(), "uci", "set", "network.globals.mptcp_check=1"))
+			r.ran(r.Command(t.Context(), "uci", "commit", "network"))
+			for _, file := range []string{r.lock(), r.lock() + ".settle", r.lock() + ".watch", r.lock() + ".health.json", r.lock() + ".health.json.new", filepath.Join(r.StateDir(), "network")} {
 				r.trap(file, trap)
 			}
 		})
@@ -323,7 +325,7 @@ func TestNoShellIsEverStarted(t *testing.T) {
 	t.Parallel()
 	// By file: what stands in the place of the program.
 	want := map[string]string{"pkg/child/child.go": "path", "pkg/uci/run.go": "path", "pkg/netifd/ubus.go": "path",
-		"pkg/reconcile/facts_ruleset.go": "path", "cmd/mptcpctl/settle.go": `"/proc/self/exe"`,
+		"pkg/reconcile/facts_ruleset.go": "path", "pkg/reconcile/health.go": "path", "cmd/mptcpctl/settle.go": `"/proc/self/exe"`,
 	}
 	wantLooked := []string{`"nft"`, `"ubus"`, `"uci"`}
 	got, looked := make(map[string]string), []string{}

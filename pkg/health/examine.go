@@ -19,7 +19,7 @@ func (l *Line) examine(blind bool) []Probe {
 	switch {
 	case r.idle && r.sent > 0 && l.votes() && l.answerLate(r.began):
 		// Its answer is late: now it is a suspicion.
-		r.idle, r.began, r.sent = false, l.at, 0
+		r.idle, r.oneWay, r.began, r.sent = false, true, l.at, 0
 		l.suspected()
 	case r.idle && r.sent > 0, r.sent >= roundProbes, r.sent > 0 && l.at-r.last < Tick*9/10:
 		return nil
@@ -126,7 +126,7 @@ func (l *Line) askIdle() []Probe {
 func (l *Line) probe(target int) Probe {
 	l.seq++
 	p := Probe{l.seq, target}
-	l.out = append(l.out, outstanding{p, l.at})
+	l.out = append(l.out, outstanding{Probe: p, at: l.at})
 	l.asked = l.at
 	return p
 }
@@ -150,7 +150,8 @@ func (l *Line) conclude(blind bool) {
 		return
 	}
 	wait := l.Timeout()
-	if r.oneWay && r.after > fewPackets || r.after > 2*r.before+10 {
+	queue := r.after > fewPackets || l.heavy > r.began-queueLasts
+	if r.oneWay && queue || r.after > 2*r.before+10 {
 		wait = max(wait, oneWayWait)
 	}
 	if r.sent < roundProbes || l.at-r.began < wait {
@@ -200,8 +201,8 @@ func (l *Line) returning() []Probe {
 	if l.state.Verdict == Dead && l.ups == 0 {
 		gap = min(max(gap, (l.at-l.state.Since)/8), deadGap)
 	}
-	if l.trial && !l.round.on && len(l.out) > 0 && l.votes() && l.answerLate(l.out[0].at) {
-		l.round = round{on: true, reason: reasonProbe, began: l.at}
+	if l.trial && !l.round.on && len(l.out) > 0 && l.life <= l.out[0].at && l.votes() && l.answerLate(l.out[0].at) {
+		l.round = round{on: true, oneWay: true, reason: reasonProbe, began: l.at}
 		l.suspected()
 	}
 	if l.round.on || l.at-l.asked < gap-Tick/10 {

@@ -92,8 +92,9 @@ const (
 	// oneWayWait is for a line on which what is sent was not answered before either: a
 	// full queue of two seconds looks the same.
 	oneWayWait = 3 * time.Second
-	// fewPackets fill no queue.
+	// fewPackets, in a Tick, fill no queue; after more of them one may last so long.
 	fewPackets = 3
+	queueLasts = 5 * time.Second
 
 	// After a suspicion that was none the next one waits, longer each time.
 	firstHold, lastHold = 500 * time.Millisecond, 2 * time.Second
@@ -102,14 +103,16 @@ const (
 	deadGap        = 10 * time.Second       // at most, of one that does not
 	deathMemory    = 10 * time.Minute
 	mostDoublings  = 4
-	missesToVote   = 3  // probes lost while the line lived make a target mute
+	missesToVote   = 3  // probes lost while the line lived make a target mute,
+	missesOfLast   = 20 // and the last one that is not
 	mutePause      = 10 // rounds between questions to a mute target
 	judged         = 10 // probes on which latency and loss rest
 	leastLost      = time.Second
 	learnGap       = time.Minute     // at most, while no target has answered
 	stale          = 2 * time.Second // a sample later than this tells nothing of the time before
 	ringLen        = stopTicks + busyTicks
-	mostUnanswered = 16
+	latest         = 5 * time.Second // answers, on a line with a long queue
+	mostUnanswered = 32
 )
 
 // reasons of suspicion and death.

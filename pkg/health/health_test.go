@@ -17,6 +17,27 @@ func TestVerdictsHaveTheirWords(t *testing.T) {
 	}
 }
 
+// A transfer that ends may leave a queue behind it, through which a probe takes seconds.
+func TestAQueueOutlastsItsTransfer(t *testing.T) {
+	check := standard()
+	check.Interval = time.Second
+	p := newPath(t, check, 2)
+	for range 20 {
+		p.traffic(16, 11)
+		p.tick(Tick)
+		p.traffic(0, 0)
+		p.ended = 1
+		p.tick(Tick)
+		p.ended = 0
+		p.rtt = 2500 * time.Millisecond
+		p.never(4*time.Second, "behind a queue")
+		p.rtt = 20 * time.Millisecond
+		p.never(20*time.Second, "it is empty")
+	}
+	p.dead = true
+	p.until(Dead, 4*time.Second)
+}
+
 // How long it takes until a line is known to be dead, by what it carried.
 func TestADeadLineIsFound(t *testing.T) {
 	for _, tt := range []struct {

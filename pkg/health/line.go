@@ -20,7 +20,8 @@ type Line struct {
 	own      uint64 // probes that the next sample counts as sent
 	waiting  uint64 // packets sent since the last that was received
 	since    time.Duration
-	oneWay   bool // before the first of them nothing had been received for a while
+	oneWay   bool          // before the first of them nothing had been received for a while
+	heavy    time.Duration // when more than a few packets were last sent at once
 	hold     time.Duration
 	until    time.Duration // no suspicion before
 	rtt      estimate
@@ -49,10 +50,12 @@ type target struct {
 	misses int
 }
 
-// outstanding is a probe without an answer yet.
+// outstanding is a probe without an answer yet. One that is late counts as lost, and its
+// answer still tells how long the line takes.
 type outstanding struct {
 	Probe
-	at time.Duration
+	at   time.Duration
+	late bool
 }
 
 // round is a series of probes that a suspicion, or an idle line, has begun.
@@ -166,6 +169,9 @@ func (l *Line) count(s Sample, alive bool) {
 	case l.waiting > 0 && s.At-l.since > forgotten && !l.round.on:
 		l.waiting = 0
 	}
+	if sent > fewPackets {
+		l.heavy = s.At
+	}
 	if !alive && sent > 0 {
 		if l.waiting == 0 {
 			l.since, l.oneWay = s.At, !l.receivedLately()
@@ -198,7 +204,9 @@ func (l *Line) answers(s Sample) (any bool) {
 			l.out = append(l.out[:i], l.out[i+1:]...)
 			l.rtt.add(a.RTT)
 			l.targets[o.Target] = target{votes: true}
-			l.record(result{rtt: a.RTT})
+			if !o.late {
+				l.record(result{rtt: a.RTT})
+			}
 			l.ups++
 			break
 		}
@@ -206,22 +214,37 @@ func (l *Line) answers(s Sample) (any bool) {
 	return any
 }
 
-// expire gives up probes whose answer will not come any more.
+// expire takes probes for lost whose answer is late, and forgets them some time later.
 func (l *Line) expire() {
 	kept := l.out[:0]
-	for _, o := range l.out {
-		if l.at-o.at <= max(leastLost, 2*l.Timeout()) && len(l.out)-len(kept) <= mostUnanswered {
-			kept = append(kept, o)
-			continue
+	for i, o := range l.out {
+		if age := l.at - o.at; !o.late && age > max(leastLost, 2*l.Timeout()) {
+			o.late = true
+			l.ups = 0
+			l.record(result{lost: true})
+			if l.life > o.at {
+				l.missed(o.Target)
+			}
 		}
-		l.ups = 0
-		l.record(result{lost: true})
-		if t := &l.targets[o.Target]; l.life > o.at {
-			t.misses++
-			t.votes = t.votes && t.misses < missesToVote
+		if l.at-o.at <= latest && len(l.out)-i <= mostUnanswered {
+			kept = append(kept, o)
 		}
 	}
 	l.out = kept
+}
+
+// missed notes that a target has not answered although the line lived. It loses its say,
+// the last one that has any much later: without one nothing can be said.
+func (l *Line) missed(n int) {
+	t := &l.targets[n]
+	t.misses++
+	last := true
+	for i := range l.targets {
+		last = last && (i == n || !l.targets[i].votes)
+	}
+	if t.misses >= missesOfLast || t.misses >= missesToVote && !last {
+		t.votes = false
+	}
 }
 
 // lived is told that something came from beyond the line's own network.

@@ -27,6 +27,19 @@ func (l *Lab) Shape(name string, bits uint64) error {
 	})
 }
 
+// Queue sets how many milliseconds of traffic wait at either end of a limited line before
+// any is dropped; 0: as at first. Modems keep seconds.
+func (l *Lab) Queue(name string, millis uint64) error {
+	return l.update(func(s *state) error {
+		n, err := s.line(name)
+		if err != nil {
+			return err
+		}
+		n.QueueMillis = millis
+		return l.shape(n)
+	})
+}
+
 // shape puts a token bucket at both ends of a line, or takes it away.
 func (l *Lab) shape(n *line) error {
 	if n.Removed {
@@ -40,24 +53,28 @@ func (l *Lab) shape(n *line) error {
 		if err != nil {
 			return err
 		}
-		if err := limit(end.at.Netlink, link, n.Bits); err != nil {
+		if err := limit(end.at.Netlink, link, n.Bits, n.QueueMillis); err != nil {
 			return fmt.Errorf("limit %s to %d bit/s: %w", end.device, n.Bits, err)
 		}
 	}
 	return nil
 }
 
-func limit(h *netlink.Handle, link netlink.Link, bits uint64) error {
+func limit(h *netlink.Handle, link netlink.Link, bits, millis uint64) error {
 	root := netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
 	if bits == 0 {
 		return unlimit(h, link)
 	}
 	bytes := bits / 8
+	queue := bytes * millis / 1000
+	if millis == 0 {
+		queue = bytes*queueMillis/1000 + burst
+	}
 	return h.QdiscReplace(&netlink.Tbf{
 		QdiscAttrs: root,
 		Rate:       bytes,
 		Buffer:     netlink.Xmittime(bytes, burst),
-		Limit:      uint32(bytes*queueMillis/1000) + burst,
+		Limit:      uint32(queue),
 	})
 }
 

@@ -26,6 +26,21 @@ func (l *Lab) Speak(name string) ([]Event, error) {
 	})
 }
 
+// Lose drops a percentage of what a line carries, each way, by chance; 0: none any more.
+func (l *Lab) Lose(name string, percent int) error {
+	_, err := l.change(name, func(_ *state, n *line, _ *Interface) ([]Event, error) {
+		table := "inet lossy_" + n.Far
+		commands := "add table " + table + "; delete table " + table
+		if percent > 0 {
+			commands += fmt.Sprintf("; add table %[1]s; add chain %[1]s c { type filter hook forward priority -300; }; "+
+				"add rule %[1]s c iifname %[2]s numgen random mod 100 < %[3]d drop; add rule %[1]s c oifname %[2]s numgen random mod 100 < %[3]d drop",
+				table, n.Far, percent)
+		}
+		return nil, l.Internet.nft(commands)
+	})
+	return err
+}
+
 func silentTable(n *line) string { return "inet silent_" + n.Far }
 
 // Masquerade gives what the LAN sends over a line the address of the line, as the

@@ -32,16 +32,17 @@ type state struct {
 
 // line is the wire of one interface and the peer at its other end.
 type line struct {
-	Interface string       `json:"interface"`
-	Second    string       `json:"second,omitempty"` // the section that has IPv6, where it is another one
-	Device    string       `json:"device"`
-	Far       string       `json:"far"`
-	Number    int          `json:"number"`
-	Gateways  []netip.Addr `json:"gateways"` // addresses of the peer
-	Bits      uint64       `json:"bits,omitempty"`
-	Unplugged bool         `json:"unplugged,omitempty"`
-	BlackHole bool         `json:"black_hole,omitempty"`
-	Removed   bool         `json:"removed,omitempty"`
+	Interface   string       `json:"interface"`
+	Second      string       `json:"second,omitempty"` // the section that has IPv6, where it is another one
+	Device      string       `json:"device"`
+	Far         string       `json:"far"`
+	Number      int          `json:"number"`
+	Gateways    []netip.Addr `json:"gateways"` // addresses of the peer
+	Bits        uint64       `json:"bits,omitempty"`
+	QueueMillis uint64       `json:"queue_millis,omitempty"`
+	Unplugged   bool         `json:"unplugged,omitempty"`
+	BlackHole   bool         `json:"black_hole,omitempty"`
+	Removed     bool         `json:"removed,omitempty"`
 }
 
 func (s *state) line(name string) (*line, error) {

@@ -2,7 +2,14 @@
 
 package plan
 
-import "github.com/mptcpctl/mptcpctl/pkg/health"
+import (
+	"slices"
+
+	"github.com/mptcpctl/mptcpctl/pkg/health"
+)
+
+// Pauses reports whether a line is dead and still keeps the traffic of the LAN.
+func (h *Health) Pauses() bool { return h.NoOwn && !h.NoForward }
 
 // heed notes the verdicts on the usable lines. A dead line keeps its table and rules,
 // which its probes and whatever still lives on it need. Where all lines of a family are
@@ -21,11 +28,23 @@ func (p *planner) heed() {
 			}
 		}
 		for i := range p.lines {
-			if h := &p.lines[i].Use[f].Health; !living {
+			u := &p.lines[i].Use[f]
+			if h := &u.Health; !living {
 				h.NoEndpoint, h.NoOwn, h.NoForward = false, false, false
+			} else if !h.NoForward && p.keepsEndpoint(u) {
+				h.NoEndpoint = false
 			}
 		}
 	}
+}
+
+// keepsEndpoint reports whether the endpoint that a line has is better left alone: the line
+// lives again, or connections are being opened over it. To tell the peers that the
+// address is gone aborts those, and a socket that does not block never learns of that
+// (mptcp_nl_remove_id_zero_address in net/mptcp/pm_kernel.c, tried on 6.18). In a short
+// outage they would have lived.
+func (p *planner) keepsEndpoint(u *Use) bool {
+	return p.State.hasEndpoint(u.Source, u.Device.Index) && (u.Health.Verdict != health.Dead || slices.Contains(p.State.Connecting, u.Source))
 }
 
 // degraded reports whether the line is to be the last one.

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestWhatAVerdictTakesAway(t *testing.T) {
 		{"all live", []string{"master", "on"}, []health.State{aliveState, aliveState}, []string{"3", "4"}, []string{a1, a2}},
 		{"the master is dead", []string{"master", "on"}, []health.State{deadState, aliveState}, []string{"lo 4", "3", "4"}, []string{a2}},
 		{"the LAN has followed", []string{"master", "on"}, []health.State{movedState, aliveState}, []string{"4"}, []string{a2}},
-		{"it answers again", []string{"master", "on"}, []health.State{returningState, aliveState}, []string{"3", "4"}, []string{a2}},
+		{"it answers again and has its endpoint still", []string{"master", "on"}, []health.State{returningState, aliveState}, []string{"3", "4"}, []string{a1, a2}},
 		{"another line is dead", []string{"master", "on"}, []health.State{aliveState, deadState}, []string{"3", "4"}, []string{a1}},
 		{"another line has been dead for long", []string{"master", "on"}, []health.State{aliveState, movedState}, []string{"3"}, []string{a1}},
 		{"all are dead", []string{"master", "on"}, []health.State{movedState, movedState}, []string{"3", "4"}, []string{a1, a2}},
@@ -179,5 +180,29 @@ func TestVerdictsByFamily(t *testing.T) {
 	s.settled()
 	if diff := cmp.Diff([]string{"4"}, s.list(IPv6)); diff != "" {
 		t.Errorf("IPv6, moved, -want +got:\n%s", diff)
+	}
+}
+
+// A connection that is being opened over a dead line may live through a short outage:
+// until the LAN is moved, its line keeps its endpoint.
+func TestAConnectionThatIsBeingOpened(t *testing.T) {
+	s := newHealthScene(t, "master", "on")
+	s.settled()
+	s.state.Connecting = []netip.Addr{addr("10.0.1.2")}
+	for _, tt := range []struct {
+		state health.State
+		want  []string
+	}{
+		{deadState, []string{"10.0.1.2", "10.0.2.2"}},
+		{returningState, []string{"10.0.1.2", "10.0.2.2"}},
+		{movedState, []string{"10.0.2.2"}},
+		{returningState, []string{"10.0.2.2"}},
+		{aliveState, []string{"10.0.1.2", "10.0.2.2"}},
+	} {
+		s.judge(IPv4, tt.state, aliveState)
+		s.settled()
+		if diff := cmp.Diff(tt.want, s.endpointAddresses()); diff != "" {
+			t.Errorf("%+v: -want +got:\n%s", tt.state, diff)
+		}
 	}
 }

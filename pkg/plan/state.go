@@ -43,6 +43,9 @@ type State struct {
 	SubflowsAsked, SubflowsKnown bool
 	// Health are the verdicts on the lines that are examined.
 	Health []Health
+	// Connecting are the addresses from which MPTCP connections are being opened. They
+	// are listed only while a line is dead that keeps the LAN's traffic.
+	Connecting []netip.Addr
 }
 
 // Health is the verdict on one line in one family.

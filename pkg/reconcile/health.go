@@ -45,6 +45,8 @@ type checker struct {
 	stamped  time.Duration
 	retry    time.Duration // nft is not called before
 	told     bool          // that nft cannot
+	revived  time.Duration // when a dead line came back last; 0: none did lately
+	mended   time.Duration // when endBlackhole was called last
 }
 
 // configure takes over what a run has found out. What is examined already goes on.
@@ -214,7 +216,13 @@ func (c *checker) tick(ctx context.Context) (changed bool) {
 			changed = true
 		}
 		if was.Verdict == health.Dead && e.Verdict != health.Dead {
-			c.endBlackhole()
+			c.revived = now
+		}
+	}
+	if c.revived != 0 && now-c.mended >= health.SlowTick {
+		c.endBlackhole()
+		if c.mended = now; now-c.revived > lastSYN {
+			c.revived = 0
 		}
 	}
 	if news || now-c.stamped >= healthStamp {
@@ -256,6 +264,11 @@ func (e *examined) observe(now time.Duration, s health.Sample) {
 	}
 	e.next = int64(now + e.memory.Pause())
 }
+
+// lastSYN is how long after the end of an outage a SYN without MPTCP of an attempt from
+// before it can still be answered: the third retransmission (RFC 6298
+// sections 2.1 and 5.5: 1, 2 and 4 s apart).
+const lastSYN = 5 * time.Second
 
 // endBlackhole makes the kernel open MPTCP connections again: SYNs that were lost in an
 // outage make it open plain ones, on every line, for net.mptcp.blackhole_timeout. To

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mptcpctl/mptcpctl/pkg/config"
+	"github.com/mptcpctl/mptcpctl/pkg/file"
 	"github.com/mptcpctl/mptcpctl/pkg/health"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -46,17 +47,49 @@ func (c *checker) write() {
 	document := a.NewObject()
 	document.Set("stamp", number(c.stamped))
 	document.Set("lines", lines)
-	path := c.run.healthFile()
-	err := os.WriteFile(path+".new", append(document.MarshalTo(nil), '\n'), 0o644)
-	if err == nil {
-		err = unix.Rename(path+".new", path)
-	}
-	if err != nil {
+	if err := replaceFile(c.run.healthFile(), append(document.MarshalTo(nil), '\n')); err != nil {
 		c.report(err)
 	}
 }
 
-// flag is a value of a verdict with its key in the file.
+// replaceFile puts a file, which everybody may read, in the place of another. Where every
+// user may write to the directory, nothing is written through what somebody has put there.
+func replaceFile(path string, content []byte) error {
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := openOwn(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
+}
+
+// maxHealth is more than the verdicts on all lines of a router are long.
+const maxHealth = 1 << 20
+
+// readOwn reads a file that root or this user has written; of another there is nothing.
+func readOwn(path string) []byte {
+	f, err := file.Open(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 && int(st.Uid) != os.Geteuid() || st.Size > maxHealth {
+		return nil
+	}
+	data := make([]byte, st.Size)
+	n, _ := f.Read(data)
+	return data[:max(n, 0)]
+}
+
+// healthFlag is a value of a verdict with its key in the file.
 type healthFlag struct {
 	key string
 	set *bool
@@ -70,11 +103,7 @@ func healthFlags(h *plan.Health) []healthFlag {
 
 // readHealth is what the file says, as long as it counts.
 func (r *Runner) readHealth() (all []plan.Health, counts bool) {
-	data, err := os.ReadFile(r.healthFile())
-	if err != nil {
-		return nil, false
-	}
-	v, err := fastjson.ParseBytes(data)
+	v, err := fastjson.ParseBytes(readOwn(r.healthFile()))
 	if err != nil {
 		return nil, false
 	}

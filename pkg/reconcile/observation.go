@@ -114,6 +114,11 @@ func (o *Observation) plan(k *kernel.Kernel, req Request) error {
 	req.hint.in(&o.State)
 	if o.Config.Globals.Check && o.health != nil {
 		o.State.Health, _ = o.health()
+		if slices.ContainsFunc(o.State.Health, func(h plan.Health) bool { return h.Pauses() }) {
+			if o.State.Connecting, err = connecting(); err != nil {
+				return err
+			}
+		}
 	}
 	if req.Subflows == nil {
 		req.Subflows = Subflows

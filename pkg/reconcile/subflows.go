@@ -102,3 +102,18 @@ func connections(leaves func(local netip.Addr) bool) (all plan.Connections, err 
 	}
 	return all, err
 }
+
+// connecting are the local addresses of MPTCP connections and subflows that are being
+// opened; none where the kernel cannot list them.
+func connecting() (all []netip.Addr, err error) {
+	err = sockdiag.Subflows(func(s sockdiag.Subflow) error {
+		if a := s.Local.Addr(); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+		return nil
+	}, sockdiag.SynSent)
+	if errors.Is(err, sockdiag.ErrNoTCPDiag) || errors.Is(err, unix.EPROTONOSUPPORT) {
+		return nil, nil
+	}
+	return all, err
+}

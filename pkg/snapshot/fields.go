@@ -148,6 +148,9 @@ func (c *codec) state(s *plan.State) {
 		c.flag("no_own", &h.NoOwn)
 		c.flag("no_forward", &h.NoForward)
 	})
+	c.list("connecting", len(s.Connecting), func(n int) { s.Connecting = make([]netip.Addr, n) }, func(i int) {
+		c.addr("address", &s.Connecting[i], true)
+	})
 }
 
 func (c *codec) family(f *plan.Family) {
