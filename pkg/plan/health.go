@@ -40,7 +40,7 @@ func (p *planner) heed() {
 
 // keepsEndpoint reports whether the endpoint that a line has is better left alone: the line
 // lives again, or connections are being opened over it. To tell the peers that the
-// address is gone aborts those, and a socket that does not block never learns of that
+// address is gone aborts those, and gives a socket that does not block no error
 // (mptcp_nl_remove_id_zero_address in net/mptcp/pm_kernel.c, tried on 6.18). In a short
 // outage they would have lived.
 func (p *planner) keepsEndpoint(u *Use) bool {

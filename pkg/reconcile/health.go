@@ -21,7 +21,7 @@ const (
 	// how long it counts after that.
 	healthStamp  = 2 * time.Second
 	healthCounts = 5 * time.Second
-	// nftTime is how long nft may take. What it has failed to do is tried again, for
+	// nftTime is how long nft may take. What it has failed to do is tried again, since
 	// another program may have removed the counters.
 	nftTime  = 5 * time.Second
 	nftRetry = time.Second
