@@ -26,7 +26,7 @@ endif
 LINK := -s -w -buildid= $(ALIGN) -X main.version=$(VERSION)
 SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root packages clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,11 +119,11 @@ man: ## the man pages, into dist/man
 	@MAN_DIR="$(CURDIR)/dist/man" SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null)) \
 		go test -count=1 -ldflags '-X github.com/mptcpctl/mptcpctl/cmd/mptcpctl.version=$(VERSION)' -run TestEveryCommandHasAManPage ./cmd/mptcpctl
 
-# The list of what is installed stands in openwrt/Makefile, which finds stand-ins
-# for OpenWrt's rules in .ci/feed. The package's scripts lie beside the root.
+# The list of what is installed is in openwrt/Makefile, which finds stand-ins for
+# OpenWrt's rules in .ci/feed. The package's scripts are laid beside the root.
 IPK_ROOT ?= dist/ipk-root
 IPK_PROGRAM ?= bin/mptcpctl
-ipk-root: $(IPK_PROGRAM) ## the files of the OpenWrt package as on the router, into dist/ipk-root
+ipk-root: $(IPK_PROGRAM) dist/licences ## the files of the OpenWrt package as on the router, into dist/ipk-root
 	@rm -rf $(IPK_ROOT) $(IPK_ROOT).info $(IPK_ROOT).feed
 	@mkdir -p $(IPK_ROOT).feed/net
 	@cp -R .ci/feed/. $(IPK_ROOT).feed
@@ -131,6 +131,17 @@ ipk-root: $(IPK_PROGRAM) ## the files of the OpenWrt package as on the router, i
 	@$(MAKE) -s --no-print-directory -C $(IPK_ROOT).feed/net/mptcpctl TOPDIR=$(abspath $(IPK_ROOT).feed) PKG_BUILD_DIR=$(CURDIR) \
 		ROOT=$(abspath $(IPK_ROOT)) INFO=$(abspath $(IPK_ROOT).info) PROGRAM=$(abspath $(IPK_PROGRAM))
 	@rm -rf $(IPK_ROOT).feed
+
+# PACKAGES are some of .ci/packages, as FORMAT:ARCHITECTURE.
+PACKAGES ?=
+packages: ## packages for OpenWrt and Debian, into dist/: VERSION=0.2.0
+	@.ci/packages --check '$(VERSION)'
+	@$(MAKE) --no-print-directory cross man VERSION='$(VERSION)'
+	.ci/packages '$(VERSION)' $(PACKAGES)
+
+dist/licences: .ci/licences go.mod go.sum
+	@mkdir -p dist
+	@.ci/licences >$@.$$$$ && mv $@.$$$$ $@
 
 clean: ## remove what was built
 	rm -rf bin dist
