@@ -65,9 +65,10 @@ kernels: ## tests on other kernels, 20 minutes; KERNELS='6.1 no-diag' for some
 
 # Tests that start other programs of a whole system have a short form, which "make
 # test" runs, and with E2E in the environment the long one.
-e2e: ## the server under Debian's own systemd, systemd-networkd and NetworkManager, as root
-	@.ci/need root ip nsenter sysctl supervisors
-	E2E=$(CURDIR)/dist/tools/supervisors go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox)' ./openwrt/examples
+e2e: ## the server and the Debian package under systemd, systemd-networkd and NetworkManager, as root
+	@.ci/need root ip nsenter sysctl supervisors mmdebstrap debian
+	@$(MAKE) --no-print-directory man
+	E2E=$(CURDIR)/dist/tools/supervisors MAN_DIR=$(CURDIR)/dist/man go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox)' ./openwrt/examples
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the
