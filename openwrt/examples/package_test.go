@@ -86,6 +86,7 @@ func checkDeb(t *testing.T, p *packed.Package) {
 		"/usr/share/doc/mptcpctl/copyright":                    "/usr/share/common-licenses/Apache-2.0|golang.org/x/sys",
 		"/usr/share/doc/mptcpctl/README.Debian":                "half of the cure",
 		"/usr/share/doc/mptcpctl/changelog.gz":                 "\x1f\x8b",
+		"/usr/share/doc/mptcpctl/changelog.Debian.gz":          "\x1f\x8b",
 		"/usr/share/man/man8/mptcpctl.8.gz":                    "\x1f\x8b",
 		"/usr/share/bash-completion/completions/mptcpctl":      "mptcpctl",
 		"/usr/share/zsh/vendor-completions/_mptcpctl":          "#compdef mptcpctl",
@@ -119,13 +120,12 @@ func runScripts(t *testing.T, p *packed.Package) {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"bin", "run/systemd/system", "run/mptcpctl", "etc/mptcpctl", "usr/bin"} {
+	for _, dir := range []string{"bin", "run/systemd/system", "run/mptcpctl", "etc/mptcpctl"} {
 		check(os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
 	for _, name := range []string{"deb-systemd-helper", "deb-systemd-invoke", "systemctl", "mptcpctl"} {
 		check(os.WriteFile(filepath.Join(bin, name), []byte(standIn), 0o755))
 	}
-	check(os.WriteFile(filepath.Join(root, "usr/bin/deb-systemd-helper"), nil, 0o755))
 	chroot := func(code string) {
 		check(os.WriteFile(filepath.Join(bin, "ischroot"), []byte("#!/bin/sh\nexit "+code+"\n"), 0o755))
 	}
@@ -138,7 +138,7 @@ func runScripts(t *testing.T, p *packed.Package) {
 	run := func(want string, script string, args ...string) {
 		t.Helper()
 		check(os.WriteFile(calls, nil, 0o600))
-		text := strings.NewReplacer("/run/", root+"/run/", " /etc/", " "+root+"/etc/", "/usr/bin/", root+"/usr/bin/").Replace(string(p.Control[script].Data))
+		text := strings.NewReplacer("/run/", root+"/run/", " /etc/", " "+root+"/etc/").Replace(string(p.Control[script].Data))
 		file := filepath.Join(root, script)
 		check(os.WriteFile(file, []byte(text), 0o755))
 		cmd := exec.CommandContext(t.Context(), busybox, append([]string{"ash", file}, args...)...)
