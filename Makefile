@@ -14,7 +14,8 @@ TARGETS := mipsle mips arm arm64 amd64
 # As much are the second copies of what makes slices, on the stack: variablemakethreshold=0
 # has them on the heap always, as before Go 1.25. Functions that begin at multiples of 16
 # bytes are 41 kB more as they are and 1.5 kB less as xz. All three names are those of
-# this release.
+# this release. What git knows is left out, so that an archive of the source and a clone,
+# before its tag and after it, give the same bytes.
 export CGO_ENABLED := 0
 ifneq ($(findstring go1.26,$(shell go env GOVERSION)),)
 LEAN := GOEXPERIMENT=nogreenteagc
@@ -24,9 +25,9 @@ else
 COMPILE := all=-l
 endif
 LINK := -s -w -buildid= $(ALIGN) -X main.version=$(VERSION)
-SMALL = -trimpath -gcflags='$(COMPILE)' -ldflags='$(LINK)'
+SMALL = -trimpath -buildvcs=false -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root clean
+.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root packages release clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,9 +66,10 @@ kernels: ## tests on other kernels, 20 minutes; KERNELS='6.1 no-diag' for some
 
 # Tests that start other programs of a whole system have a short form, which "make
 # test" runs, and with E2E in the environment the long one.
-e2e: ## the server under Debian's own systemd, systemd-networkd and NetworkManager, as root
-	@.ci/need root ip nsenter sysctl supervisors
-	E2E=$(CURDIR)/dist/tools/supervisors go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox)' ./openwrt/examples
+e2e: ## the server under systemd and its like, the Debian package by dpkg, a release made twice, as root
+	@.ci/need root ip nsenter sysctl supervisors mmdebstrap debian
+	@$(MAKE) --no-print-directory man
+	E2E=$(CURDIR)/dist/tools/supervisors MAN_DIR=$(CURDIR)/dist/man go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox|PackagesAreReproducible)' ./openwrt/...
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the
@@ -119,11 +121,11 @@ man: ## the man pages, into dist/man
 	@MAN_DIR="$(CURDIR)/dist/man" SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null)) \
 		go test -count=1 -ldflags '-X github.com/mptcpctl/mptcpctl/cmd/mptcpctl.version=$(VERSION)' -run TestEveryCommandHasAManPage ./cmd/mptcpctl
 
-# The list of what is installed stands in openwrt/Makefile, which finds stand-ins
-# for OpenWrt's rules in .ci/feed. The package's scripts lie beside the root.
+# The list of what is installed is in openwrt/Makefile, which finds stand-ins for
+# OpenWrt's rules in .ci/feed. The package's scripts are laid beside the root.
 IPK_ROOT ?= dist/ipk-root
 IPK_PROGRAM ?= bin/mptcpctl
-ipk-root: $(IPK_PROGRAM) ## the files of the OpenWrt package as on the router, into dist/ipk-root
+ipk-root: $(IPK_PROGRAM) dist/licences ## the files of the OpenWrt package as on the router, into dist/ipk-root
 	@rm -rf $(IPK_ROOT) $(IPK_ROOT).info $(IPK_ROOT).feed
 	@mkdir -p $(IPK_ROOT).feed/net
 	@cp -R .ci/feed/. $(IPK_ROOT).feed
@@ -131,6 +133,18 @@ ipk-root: $(IPK_PROGRAM) ## the files of the OpenWrt package as on the router, i
 	@$(MAKE) -s --no-print-directory -C $(IPK_ROOT).feed/net/mptcpctl TOPDIR=$(abspath $(IPK_ROOT).feed) PKG_BUILD_DIR=$(CURDIR) \
 		ROOT=$(abspath $(IPK_ROOT)) INFO=$(abspath $(IPK_ROOT).info) PROGRAM=$(abspath $(IPK_PROGRAM))
 	@rm -rf $(IPK_ROOT).feed
+
+# PACKAGES are some of .ci/packages, as FORMAT:ARCHITECTURE.
+PACKAGES ?=
+packages: ## packages for OpenWrt and Debian, into dist/: VERSION=0.2.0
+	@.ci/packages '$(VERSION)' $(PACKAGES)
+
+release: ## all that a release consists of, into dist/release: VERSION=0.2.0; tags nothing
+	@.ci/release '$(VERSION)'
+
+dist/licences: .ci/licences go.mod go.sum
+	@mkdir -p dist
+	@.ci/licences >$@.$$$$ && mv $@.$$$$ $@
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 	"github.com/mptcpctl/mptcpctl/pkg/uci"
 )
@@ -63,6 +64,8 @@ func exitCode(err error) int {
 		return answer.code
 	case errors.Is(err, reconcile.ErrLocked):
 		return exitLocked
+	case errors.Is(err, config.ErrUnconfigured):
+		return 0
 	case errors.Is(err, reconcile.ErrConfig):
 		return exitConfig
 	case errors.Is(err, reconcile.ErrNoPathManager):

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/netifd"
 	"github.com/mptcpctl/mptcpctl/pkg/reconcile"
 )
@@ -36,7 +37,7 @@ func (o *options) logRun(event string, r reconcile.Outcome, err error) {
 		}
 	}
 	severity := logError
-	if errors.Is(err, netifd.ErrNotRegistered) {
+	if errors.Is(err, netifd.ErrNotRegistered) || errors.Is(err, config.ErrUnconfigured) {
 		severity = logNotice
 	}
 	for _, line := range errorLines(err) {

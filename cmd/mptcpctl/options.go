@@ -30,7 +30,7 @@ type options struct {
 
 func newOptions(s streams) *options {
 	o := &options{streams: s, unsaid: new([]string), syslog: "/dev/log"}
-	o.runner.ConfigDir, o.runner.LockTimeout = "/etc/config", 30*time.Second
+	o.runner.LockTimeout = 30 * time.Second
 	o.runner.StartSettle, o.runner.Warned = o.startSettle, o.warned
 	return o
 }
@@ -52,7 +52,7 @@ func (g *globalFlag) alone() bool {
 func (o *options) globalFlags() []globalFlag {
 	r := &o.runner
 	return []globalFlag{
-		{"config-dir", "configuration `directory`", (*textFlag)(&r.ConfigDir), false},
+		{"config-dir", "configuration `directory` (/etc/config or /etc/mptcpctl)", (*textFlag)(&r.ConfigDir), false},
 		{"state-dir", "state `directory` (/var/state or /run/mptcpctl)", (*textFlag)(&r.StateDir), false},
 		{"staged-dir", "`directory` of uncommitted changes (/tmp/.uci)", (*textFlag)(&r.StagedDir), true},
 		{"override-dir", "`directory` of overrides (/var/run/uci)", (*textFlag)(&r.OverrideDir), true},

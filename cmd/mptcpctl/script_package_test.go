@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,79 +14,165 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mptcpctl/mptcpctl/pkg/netlab"
+	"github.com/mptcpctl/mptcpctl/pkg/netlab/packed"
 )
 
 // cmdPackage makes a router's root below ROOT: busybox, the stand-ins of
-// testdata/router, and the package as "make ipk-root" lays it out, in /package
-// until /sbin/packages installs it. The paths in its scripts are led into ROOT,
-// and its mptcpctl into the lab.
+// testdata/router, and in /package the packages for opkg and apk, unpacked, until
+// /sbin/packages installs one. The paths in their scripts are led into ROOT, and their
+// mptcpctl into the lab.
 func cmdPackage(ts *testscript.TestScript, neg bool, args []string) {
 	none(ts, neg, args)
 	s := of(ts)
 	root := filepath.Join(s.dir, "root")
 	ts.Setenv("ROOT", root)
 	ts.Check(os.CopyFS(root, os.DirFS("testdata/router")))
-	for _, dir := range []string{"bin", "usr/bin", "etc/rc.d", "etc/hotplug.d/iface", "var"} {
+	for _, dir := range []string{"bin", "usr/bin", "usr/lib", "usr/libexec", "usr/share", "etc/rc.d", "etc/hotplug.d/iface", "var"} {
 		ts.Check(os.MkdirAll(filepath.Join(root, dir), 0o755))
+		ts.Check(os.WriteFile(filepath.Join(root, dir, ".of-another-package"), nil, 0o644))
 	}
 	busybox, err := exec.LookPath("busybox")
 	ts.Check(err)
-	for _, name := range []string{"sh", "cat", "cp", "rm", "ln", "ls", "sed", "tr", "basename", "printf", "find", "sort"} {
+	for _, name := range applets {
 		ts.Check(os.Symlink(busybox, filepath.Join(root, "bin", name)))
 	}
 	for _, name := range []string{"ubus", "uci"} {
 		ts.Check(os.Symlink(filepath.Join(s.BinDir(), name), filepath.Join(root, "bin", name)))
 	}
 	ts.Check(os.Symlink(filepath.Dir(s.lockPath()), filepath.Join(root, "var/lock")))
-	ts.Check(s.layOut(root))
-	ts.Check(relocate(root, "package"))
-	ts.Check(relocate(root, "package.info"))
+	ts.Check(s.unpack(root))
 }
 
-// layOut makes the package with a program that has the flags of the lab.
-func (s *script) layOut(root string) error {
+// applets are those of busybox that a router has, as far as the scripts use them.
+var applets = []string{
+	"sh", "cat", "cp", "rm", "ln", "ls", "sed", "tr", "basename", "dirname", "printf", "find", "sort", "grep", "mkdir", "rmdir", "readlink", "busybox",
+}
+
+// unpack lays the packages out with a program that has the flags of the lab.
+func (s *script) unpack(root string) error {
+	packages, err := buildPackages()
+	if err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	program := filepath.Join(root, "program", "mptcpctl")
-	text := fmt.Sprintf("#!/bin/sh\nexec '%s' '%s' \"$@\"\n", program, strings.Join(s.flags(), "' '"))
-	wrapper := filepath.Join(root, "wrapper")
-	err = errors.Join(os.Mkdir(filepath.Dir(program), 0o755), os.Symlink(self, program), os.WriteFile(wrapper, []byte(text), 0o755))
+	wrapper := fmt.Sprintf("#!/bin/sh\nexec '%s' '%s' \"$@\"\n", program, strings.Join(s.flags(), "' '"))
+	err = errors.Join(os.Mkdir(filepath.Dir(program), 0o755), os.Symlink(self, program), os.CopyFS(filepath.Join(root, "package"), os.DirFS(packages)))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	if err := relocate(root, "package"); err != nil {
+		return err
+	}
+	for _, kind := range []string{"opkg", "apk", "feed"} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(root, "package", kind, "data/usr/bin/mptcpctl"), []byte(wrapper), 0o755))
+	}
+	return err
+}
+
+// buildPackages makes the packages of this tree once, and returns the directory with
+// what is in them: opkg, apk and feed, each with control and data. It is removed with
+// the program of the tests.
+var buildPackages = sync.OnceValues(func() (string, error) {
+	program, err := exec.LookPath("mptcpctl")
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(program), "packages-")
+	if err != nil {
+		return "", err
+	}
+	built := filepath.Join(dir, "built")
+	if err := os.Mkdir(built, 0o755); err != nil {
+		return "", err
+	}
+	placeholder := filepath.Join(built, "program")
+	if err := os.WriteFile(placeholder, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		return "", err
+	}
+	for manager, format := range map[string]string{"opkg": "ipk", "apk": "apk"} {
+		err := inTree(".ci/package", format, "x86_64", "0.2.0", placeholder, built)
+		if err != nil {
+			return "", err
+		}
+		p, err := packed.Open(filepath.Join(built, "mptcpctl_0.2.0-r1_x86_64."+format))
+		if err != nil {
+			return "", err
+		}
+		if err := errors.Join(p.Install(filepath.Join(dir, manager, "data")), writeControl(p, filepath.Join(dir, manager, "control"))); err != nil {
+			return "", err
+		}
+	}
+	feed := filepath.Join(dir, "feed")
+	err = inTree("make", "-s", "ipk-root", "IPK_ROOT="+filepath.Join(feed, "data"), "IPK_PROGRAM="+placeholder)
+	err = errors.Join(err, feedControl(feed), os.RemoveAll(built))
+	return dir, err
+})
+
+// inTree runs a program in the top folder of the repository.
+func inTree(name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*commandTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "make", "-s", "ipk-root", "IPK_ROOT="+filepath.Join(root, "package"), "IPK_PROGRAM="+wrapper)
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "../.."
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") })
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAKE") }), "SOURCE_DATE_EPOCH=1800000000")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make ipk-root: %w\n%s", err, text)
+		return fmt.Errorf("%s %q: %w\n%s", name, args, err, text)
 	}
 	return nil
 }
 
+func writeControl(p *packed.Package, dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	for name, f := range p.Control {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), f.Data, f.Mode.Perm()))
+	}
+	return err
+}
+
+// feedControl makes of the scripts of openwrt/Makefile what package-pack.mk makes of
+// them for opkg: default_postinst and default_prerm call them.
+func feedControl(feed string) error {
+	info, control := filepath.Join(feed, "data.info"), filepath.Join(feed, "control")
+	err := os.Mkdir(control, 0o755)
+	for _, name := range []string{"postinst", "prerm"} {
+		wrapper := ". \"${IPKG_INSTROOT:-}/lib/functions.sh\"\ndefault_" + name + " $0 $@\n"
+		err = errors.Join(err, os.Rename(filepath.Join(info, "mptcpctl."+name), filepath.Join(control, name+"-pkg")),
+			os.WriteFile(filepath.Join(control, name), []byte("#!/bin/sh\n"+wrapper), 0o755))
+	}
+	alternatives, problem := os.ReadFile(filepath.Join(info, "mptcpctl.alternatives"))
+	return errors.Join(err, problem, os.Rename(filepath.Join(info, "mptcpctl.postrm"), filepath.Join(control, "postrm")),
+		os.WriteFile(filepath.Join(control, "control"), []byte("Alternatives: "+string(alternatives)+"\n"), 0o644))
+}
+
 // absolute is a path of the router in a script.
-var absolute = regexp.MustCompile(`(?m)(^|[#! "])/(bin|etc|usr|var)/`)
+var absolute = regexp.MustCompile(`(?m)(^|[#! "]|:-\})/(bin|etc|lib|usr|var)/`)
 
 // relocate leads the paths in the scripts below a directory of root into root.
 func relocate(root, dir string) error {
-	program := filepath.Join(root, "package/usr/bin/mptcpctl") // it has paths of this machine
 	return filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || path == program {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		if err != nil || !strings.HasPrefix(string(text), "#!") {
 			return err
 		}
-		return os.WriteFile(path, absolute.ReplaceAll(text, []byte("${1}"+root+"/${2}/")), 0)
+		return os.WriteFile(path, absolute.ReplaceAllFunc(text, func(found []byte) []byte {
+			if before, after, is := bytes.Cut(found, []byte(":-}")); is {
+				return slices.Concat(before, []byte(":-"+root+"}"), after)
+			}
+			return absolute.ReplaceAll(found, []byte("${1}"+root+"/${2}/"))
+		}), 0)
 	})
 }
 

@@ -11,15 +11,19 @@ import (
 )
 
 // followOrder begins with a configuration that is there already, and nothing of it
-// in the kernel.
+// in the kernel. The package starts the service.
 func followOrder(g *guided) {
 	r := g.lab("master", "on")
-	r.types("mptcpctl flush")
-	r.says(r.types(g.blocks[0]), "+ ip route add default via 10.0.2.1", "+ ip rule add pref 502 from 10.0.1.2", "+ ip mptcp endpoint add 10.0.2.2")
+	r.types(g.blocks[0])
+	r.types("service mptcpctl enable\nservice mptcpctl start")
+	if rules := r.types("ip rule"); strings.Contains(rules, "proto 77") {
+		g.Errorf("installing has written rules:\n%s", rules)
+	}
+	r.says(r.types(g.blocks[1]), "+ ip route add default via 10.0.2.1", "+ ip rule add pref 502 from 10.0.1.2", "+ ip mptcp endpoint add 10.0.2.2")
 	if rules := r.types("ip rule"); strings.Contains(rules, "proto 77") {
 		g.Errorf("plan has written rules:\n%s", rules)
 	}
-	for _, block := range g.blocks[1:] {
+	for _, block := range g.blocks[2:] {
 		r.says(r.types(block), "default route, ipv4: wan, then wan2", "nothing found\n")
 	}
 	r.says(r.types("ip rule"), "proto 77")

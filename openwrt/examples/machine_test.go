@@ -64,7 +64,7 @@ func (m *machine) adapt(text string, more ...string) string {
 		"203.0.113.10", netlab.Addr4.Addr().String(),
 		"198.51.100.1", netlab.ServerSecondGateway.String(),
 		"br-lan", "lan0",
-		"/etc/", m.root + "/etc/", "/usr/local/", m.root + "/usr/local/", "/var/run/", m.root + "/var/run/",
+		"/etc/", m.root + "/etc/", "/usr/sbin/mptcpctl", m.root + "/usr/sbin/mptcpctl", "/var/run/", m.root + "/var/run/",
 	}, more...)...).Replace(text)
 }
 

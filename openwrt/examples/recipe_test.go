@@ -67,10 +67,10 @@ func newRecipeOn(t *testing.T, lines ...netlab.LineConfig) *recipe {
 	})
 	r.router = &machine{recipe: r, at: lab.Router, root: filepath.Join(lab.Dir, "router"), path: lab.Path()}
 	r.server = &machine{recipe: r, at: lab.Server, root: filepath.Join(lab.Dir, "server")}
-	r.server.path = filepath.Join(r.server.root, "usr/local/sbin") + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin"
+	r.server.path = filepath.Join(r.server.root, "usr/sbin") + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin"
 	r.router.path += ":/usr/sbin:/sbin"
 	r.installProgram(r.router, lab.BinDir(), lab.ConfigDir())
-	r.installProgram(r.server, filepath.Join(r.server.root, "usr/local/sbin"), filepath.Join(r.server.root, "etc/config"))
+	r.installProgram(r.server, filepath.Join(r.server.root, "usr/sbin"), filepath.Join(r.server.root, "etc/mptcpctl"))
 	r.addFarHost()
 	for _, n := range []*netlab.Namespace{lab.Router, lab.Server, lab.LAN, r.far} {
 		// Else the machine's default decides: bbr loses a fifth of its packets in front of a token bucket.

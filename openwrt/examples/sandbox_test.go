@@ -91,12 +91,13 @@ func TestSandbox(t *testing.T) {
 		return
 	}
 	b := prepareServer(t, nil, nil)
-	b.write("etc/systemd/system/probe.service", strings.Replace(string(unit), "/usr/local/sbin/mptcpctl watch", "/usr/local/sbin/"+probeName, 1), 0o644)
+	b.write("etc/systemd/system/probe.service", strings.Replace(string(unit), "/usr/sbin/mptcpctl watch", "/usr/sbin/"+probeName, 1), 0o644)
 	b.boot("systemd-networkd.service")
 	b.up(&networkd)
 	// Two of the block's commands may fail: there is no NetworkManager to be restarted,
 	// and sysctl may not write the settings of the whole machine.
-	said := b.run("sh", "-c", readBlock(t, "server/README.md", "enable --now mptcpctl-watch"))
+	b.run("systemctl", "enable", "--now", "mptcpctl-watch")
+	said := b.run("sh", "-c", readBlock(t, "server/README.md", "try-restart systemd-networkd"))
 	for command, want := range map[string]string{
 		"cat /proc/sys/net/ipv4/tcp_rmem":                     "4096\t131072\t16777216\n",
 		"systemctl is-active mptcpctl-watch systemd-networkd": "active\nactive\n",

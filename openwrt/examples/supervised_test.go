@@ -30,6 +30,7 @@ type booted struct {
 	*testing.T
 	ctx   context.Context
 	files string // what it has of its own
+	tree  string // where its programs are
 	pid   int    // of its systemd
 }
 
@@ -46,7 +47,7 @@ const groups = "root:x:0:\nmessagebus:x:101:\nsystemd-network:x:102:\nnogroup:x:
 // left out, and others, by their paths.
 func prepareServer(t *testing.T, without []string, files map[string]string) *booted {
 	t.Helper()
-	b := &booted{T: t, files: t.TempDir()}
+	b := &booted{T: t, files: t.TempDir(), tree: os.Getenv(supervisorsVariable)}
 	b.check(os.CopyFS(filepath.Join(b.files, "etc"), os.DirFS("server/etc")))
 	for _, path := range without {
 		b.check(os.RemoveAll(filepath.Join(b.files, path)))
@@ -69,7 +70,7 @@ func prepareServer(t *testing.T, without []string, files map[string]string) *boo
 	for name, from := range map[string]string{"mptcpctl": os.Getenv(programVariable), probeName: "/proc/self/exe"} {
 		program, err := os.ReadFile(from)
 		b.check(err)
-		b.write(filepath.Join("usr/local/sbin", name), string(program), 0o755)
+		b.write(filepath.Join("usr/sbin", name), string(program), 0o755)
 	}
 	return b
 }
@@ -92,10 +93,10 @@ func (b *booted) boot(units ...string) {
 		b.check(os.MkdirAll(dir, 0o755), os.Symlink(from, filepath.Join(dir, unit)))
 	}
 	cgroup := b.newCgroup()
-	tree, root := os.Getenv(supervisorsVariable), b.TempDir()
+	root := b.TempDir()
 	var cancel context.CancelFunc
 	b.ctx, cancel = context.WithTimeout(context.Background(), bootLimit)
-	cmd := exec.CommandContext(b.ctx, "sh", "supervised/boot", tree, b.files, root, cgroup, "e2e.target")
+	cmd := exec.CommandContext(b.ctx, "sh", "supervised/boot", b.tree, b.files, root, cgroup, "e2e.target")
 	var printed bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -176,7 +177,7 @@ func (b *booted) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--all", "--target", fmt.Sprint(b.pid), "--", "env", "-i",
-		"PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"}, args...)...)
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, args...)...)
 	cmd.WaitDelay = time.Second
 	text, err := cmd.CombinedOutput()
 	return string(text), err

@@ -143,6 +143,9 @@ func Shown(word string) string {
 // section: it is then taken for unreadable rather than for empty.
 var ErrNoInterfaces = errors.New("no 'config interface' section")
 
+// ErrUnconfigured says that the configuration is empty: nobody has written one yet.
+var ErrUnconfigured = errors.New("not configured yet: it has no sections")
+
 // Interface finds the section of that name.
 func (c *Config) Interface(name string) (Interface, bool) {
 	i := slices.IndexFunc(c.Interfaces, func(i Interface) bool { return i.Name == name })

@@ -31,7 +31,7 @@ var (
 // Parse reads the sections of the package "network". file names it in
 // messages. A bad value of an interface is a Problem of the result; the error
 // is a Problem too when a bad value in "globals" makes the whole unusable, or
-// ErrNoInterfaces.
+// ErrNoInterfaces, or ErrUnconfigured.
 func Parse(file string, pkg *uci.Package) (Config, error) {
 	p := parser{file: file}
 	for _, s := range pkg.Sections {
@@ -41,6 +41,9 @@ func Parse(file string, pkg *uci.Package) (Config, error) {
 		case "route", "route6":
 			p.route(s)
 		}
+	}
+	if len(pkg.Sections) == 0 && len(pkg.Warnings) == 0 {
+		return Config{}, fmt.Errorf("%s: %w", file, ErrUnconfigured)
 	}
 	if len(p.cfg.Interfaces) == 0 {
 		return Config{}, fmt.Errorf("%s: %w", file, ErrNoInterfaces)

@@ -56,6 +56,8 @@ type Facts struct {
 	// Processes are the names of those that run here and for which Manager
 	// is true.
 	Processes []string
+	// Unconfigured is the configuration where that is empty.
+	Unconfigured string
 	// Lock is why no run can have its lock; empty: it can. LockFile is its path, Holder
 	// the process that has held it for a while; 0: none has, or it is unknown.
 	Lock, LockFile string

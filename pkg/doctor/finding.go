@@ -20,6 +20,7 @@ const (
 	MPTCPOff
 	PathManagerOther
 	BlackholeTimeout
+	NotConfigured
 	BadValue
 	LockFailed
 	Pending
@@ -72,7 +73,7 @@ const (
 
 // names are the ids as JSON has them. They never change.
 var names = [...]string{
-	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "bad_value", "lock", "pending",
+	"mptcp_missing", "mptcp_off", "path_manager_other", "blackhole_timeout", "not_configured", "bad_value", "lock", "pending",
 	"same_address", "no_gateway", "dead_line", "device_missing", "no_mode", "unknown_option", "rule_before", "wrong_line", "wrong_forward",
 	"error_route", "table_in_use", "subnet_of_lan", "no_masquerade", "policy_behind", "host_route", "off_first", "address_held",
 	"no_slot", "ipv6_missing", "no_subflow", "lost_subflow", "one_line", "backup_differs", "dead_joins", "limit_too_low", "strict_filter", "second_manager", "networkd",
@@ -112,6 +113,9 @@ func Examine(f *Facts) []Finding {
 	e := examination{Facts: f}
 	if f.Config != nil {
 		e.configuration()
+	}
+	if f.Unconfigured != "" {
+		e.add(NotConfigured, "", f.Unconfigured+" has no sections: mptcpctl does nothing", "# write the lines into "+f.Unconfigured, "mptcpctl apply")
 	}
 	e.lock()
 	if f.Config == nil || f.Config.Globals.Multipath {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 	"github.com/mptcpctl/mptcpctl/pkg/doctor"
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
 	"github.com/mptcpctl/mptcpctl/pkg/plan"
@@ -20,6 +21,7 @@ import (
 func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, error) {
 	f := &doctor.Facts{Router: k, Vain: r.peekHint().vain}
 	o, failed := r.Observe(ctx, k, Request{})
+	unconfigured := errors.Is(failed, config.ErrUnconfigured)
 	if failed == nil {
 		f.Config, f.Result, f.State = &o.Config, o.Result, o.State
 		f.Network = o.Package
@@ -33,6 +35,9 @@ func (r *Runner) Facts(ctx context.Context, k *kernel.Kernel) (*doctor.Facts, er
 		return f, errors.Join(failed, wrap("reading the kernel's state", err))
 	} else {
 		f.State = state
+	}
+	if unconfigured {
+		f.Unconfigured, failed = r.ConfigFile(), nil
 	}
 	if err := readKernel(f, k); err != nil {
 		failed = errors.Join(failed, wrap("reading the kernel's state", err))

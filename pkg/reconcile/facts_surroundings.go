@@ -44,7 +44,7 @@ func (r *Runner) readSurroundings(ctx context.Context, f *doctor.Facts) {
 
 // readIfThere reads a package of UCI; nil where there is none.
 func (r *Runner) readIfThere(ctx context.Context, f *doctor.Facts, name string) *uci.Package {
-	if _, err := os.Stat(filepath.Join(r.ConfigDir, name)); err != nil {
+	if _, err := os.Stat(filepath.Join(r.configDir(), name)); err != nil {
 		return nil
 	}
 	pkg, err := r.Source().Read(ctx, name)

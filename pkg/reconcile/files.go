@@ -22,6 +22,8 @@ const (
 	runDir       = "/run/mptcpctl"
 	runDirNetifd = "/var/run/mptcpctl"
 	lockNetifd   = "/var/lock/mptcpctl.lock"
+
+	configDirElsewhere = "/etc/mptcpctl"
 )
 
 // withNetifd reports whether this machine has netifd. That costs a look at each directory

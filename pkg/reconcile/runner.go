@@ -20,7 +20,8 @@ const Package = "network"
 // Runner holds what all runs on a machine have in common. It has no state but where its
 // files lie, which it finds out once. It is not safe for concurrent use.
 type Runner struct {
-	// ConfigDir is the directory of the UCI configuration.
+	// ConfigDir is the directory of the UCI configuration. Empty: that of uci, if it has a
+	// file for us or netifd is there; else /etc/mptcpctl.
 	ConfigDir string
 	// StateDir is the directory of the runtime choices; empty: /var/state, or
 	// /run/mptcpctl where that is missing.
@@ -60,11 +61,12 @@ func (r *Runner) Source() uci.Source {
 		}
 	}
 	staged, override := r.StagedDir, r.OverrideDir
-	if filepath.Clean(r.ConfigDir) == uci.DefaultConfigDir {
+	dir := r.configDir()
+	if filepath.Clean(dir) == uci.DefaultConfigDir {
 		staged, override = cmp.Or(staged, uci.DefaultStagedDir), cmp.Or(override, uci.DefaultOverrideDir)
 	}
 	return uci.Source{
-		ConfigDir: r.ConfigDir, StateDir: state, StagedDir: staged, OverrideDir: override,
+		ConfigDir: dir, StateDir: state, StagedDir: staged, OverrideDir: override,
 		Netifd: r.withNetifd(), Program: r.UCI,
 	}
 }
@@ -72,7 +74,20 @@ func (r *Runner) Source() uci.Source {
 // ConfigFile is the path of the configuration, for messages: that of the file that was
 // read last, or that there should be.
 func (r *Runner) ConfigFile() string {
-	return cmp.Or(r.configFile, filepath.Join(r.ConfigDir, Package))
+	return cmp.Or(r.configFile, filepath.Join(r.configDir(), Package))
+}
+
+// configDir is ConfigDir, or its default. A machine without netifd can have an
+// /etc/config of something else. The file can come and go while Watch runs.
+func (r *Runner) configDir() string {
+	if r.ConfigDir != "" {
+		return r.ConfigDir
+	}
+	_, err := os.Lstat(filepath.Join(uci.DefaultConfigDir, Package))
+	if err == nil || r.withNetifd() {
+		return uci.DefaultConfigDir
+	}
+	return configDirElsewhere
 }
 
 // Config reads and checks the configuration. Its errors are ErrConfig; the bad values

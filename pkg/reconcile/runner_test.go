@@ -249,7 +249,8 @@ func TestTheSourceHasTheDirectoriesOfUciByDefaultOnly(t *testing.T) {
 		runner           Runner
 		staged, override string
 	}{
-		"the default":                 {Runner{ConfigDir: "/etc/config"}, "/tmp/.uci", "/var/run/uci"},
+		"the default":                 {Runner{hasNetifd: new(true)}, "/tmp/.uci", "/var/run/uci"},
+		"the default, named":          {Runner{ConfigDir: "/etc/config"}, "/tmp/.uci", "/var/run/uci"},
 		"the default, with a slash":   {Runner{ConfigDir: "/etc/config/"}, "/tmp/.uci", "/var/run/uci"},
 		"others for the default":      {Runner{ConfigDir: "/etc/config", StagedDir: "/a", OverrideDir: "/b"}, "/a", "/b"},
 		"another configuration":       {Runner{ConfigDir: "/c"}, "", ""},
@@ -262,5 +263,42 @@ func TestTheSourceHasTheDirectoriesOfUciByDefaultOnly(t *testing.T) {
 				t.Errorf("staged changes in %q, overrides in %q, want %q and %q", s.StagedDir, s.OverrideDir, test.staged, test.override)
 			}
 		})
+	}
+}
+
+// TestTheConfigurationOfAMachineWithoutNetifd tells which of two files counts. It has an
+// /etc of its own.
+func TestTheConfigurationOfAMachineWithoutNetifd(t *testing.T) {
+	inNamespace(t)
+	must(t, unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS))
+	must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	must(t, unix.Mount("tmpfs", "/etc", "tmpfs", 0, ""))
+	without, with := false, true
+	read := func(netifd *bool) string {
+		r := &Runner{hasNetifd: netifd}
+		if file, dir := r.ConfigFile(), r.Source().ConfigDir; file != dir+"/network" {
+			t.Errorf("%s is named, %s is read", file, dir)
+		}
+		return r.ConfigFile()
+	}
+	want := func(what, file string, netifd *bool) {
+		t.Helper()
+		if got := read(netifd); got != file {
+			t.Errorf("%s: the configuration is %s, want %s", what, got, file)
+		}
+	}
+	want("nothing", "/etc/mptcpctl/network", &without)
+	want("nothing, with netifd", "/etc/config/network", &with)
+	must(t, os.MkdirAll("/etc/config", 0o755))
+	must(t, os.MkdirAll("/etc/mptcpctl", 0o755))
+	must(t, os.WriteFile("/etc/config/wireless", nil, 0o644))
+	must(t, os.WriteFile("/etc/mptcpctl/network", nil, 0o644))
+	want("another program's /etc/config", "/etc/mptcpctl/network", &without)
+	want("another program's /etc/config, with netifd", "/etc/config/network", &with)
+	must(t, os.WriteFile("/etc/config/network", nil, 0o644))
+	want("both", "/etc/config/network", &without)
+	r := &Runner{ConfigDir: "/etc/mptcpctl", hasNetifd: &without}
+	if got := r.ConfigFile(); got != "/etc/mptcpctl/network" {
+		t.Errorf("%s is taken for the directory that was named", got)
 	}
 }
