@@ -308,21 +308,26 @@ func TestReadersMayOnlyRead(t *testing.T) {
 	if methods := slices.Concat(want["read"], want["write"]); !slices.Equal(all, methods) {
 		t.Errorf("the methods are %q, want %q", all, methods)
 	}
-	text, err := os.ReadFile("../../openwrt/files/usr/share/rpcd/acl.d/mptcpctl.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lists map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(text, &lists); err != nil {
-		t.Fatal(err)
-	}
-	for group, methods := range want {
-		var rights struct{ Ubus map[string][]string }
-		if err := json.Unmarshal(lists["mptcpctl"][group], &rights); err != nil {
+	for name, file := range map[string]string{
+		"mptcpctl":          "../../openwrt/files/usr/share/rpcd/acl.d/mptcpctl.json",
+		"luci-app-mptcpctl": "../../openwrt/luci-app-mptcpctl/root/usr/share/rpcd/acl.d/luci-app-mptcpctl.json",
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string][]string{"mptcpctl": methods}, rights.Ubus); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", group, diff)
+		var lists map[string]map[string]json.RawMessage
+		if err := json.Unmarshal(text, &lists); err != nil {
+			t.Fatal(err)
+		}
+		for group, methods := range want {
+			var rights struct{ Ubus map[string][]string }
+			if err := json.Unmarshal(lists[name][group], &rights); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string][]string{"mptcpctl": methods}, rights.Ubus); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", file, group, diff)
+			}
 		}
 	}
 }

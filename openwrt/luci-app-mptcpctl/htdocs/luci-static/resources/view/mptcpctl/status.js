@@ -61,7 +61,7 @@ function seconds() {
 function row(name, value) {
 	return E('tr', { 'class': 'tr' }, [
 		E('td', { 'class': 'td left', 'width': '33%' }, [ name ]),
-		E('td', { 'class': 'td left' }, Array.isArray(value) ? value : [ value ])
+		E('td', { 'class': 'td left' }, [].concat(value))
 	]);
 }
 
