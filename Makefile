@@ -27,7 +27,7 @@ endif
 LINK := -s -w -buildid= $(ALIGN) -X main.version=$(VERSION)
 SMALL = -trimpath -buildvcs=false -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test test32 kernels e2e prove lint vuln fuzz bench cross size weigh man ipk-root packages release clean
+.PHONY: help build demo test test32 kernels e2e luci pictures prove lint vuln fuzz bench cross size weigh man ipk-root packages release clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,10 +66,22 @@ kernels: ## tests on other kernels, 20 minutes; KERNELS='6.1 no-diag' for some
 
 # Tests that start other programs of a whole system have a short form, which "make
 # test" runs, and with E2E in the environment the long one.
-e2e: ## the server under systemd and its like, the Debian package by dpkg, a release made twice, as root
+e2e: luci ## the server under systemd and its like, the Debian package by dpkg, a release made twice, as root; luci
 	@.ci/need root ip nsenter sysctl supervisors mmdebstrap debian
 	@$(MAKE) --no-print-directory man
 	E2E=$(CURDIR)/dist/tools/supervisors MAN_DIR=$(CURDIR)/dist/man go test -count=1 -v -timeout 20m -run '^Test(Supervised|Sandbox|PackagesAreReproducible)' ./openwrt/...
+
+# The pages run in a runtime of the tests' own, or in LuCI's modules where LUCI names a
+# checkout of LuCI. With PICTURES they write what is seen there into that directory.
+LUCI ?=
+PICTURES ?=
+luci: ## the LuCI page in Debian's Chromium; LUCI=DIR with LuCI's own modules
+	@.ci/need ip userns chromium-headless-shell
+	LUCI=$(abspath $(LUCI)) PICTURES=$(abspath $(PICTURES)) go test -tags browser -count=1 -timeout 15m ./openwrt/luci
+
+pictures: ## the pictures of the LuCI page in docs; LUCI=DIR for LuCI's own theme
+	@.ci/need ip userns chromium-headless-shell
+	LUCI=$(abspath $(LUCI)) PICTURES=$(CURDIR)/docs go test -tags browser -count=1 -timeout 5m -run TestThePagesFit ./openwrt/luci
 
 # Every test TestProve... has a short form, which "make test" runs, and with PROVE
 # in the environment a long one. PROOF chooses by the beginning of the rest of the

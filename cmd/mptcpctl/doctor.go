@@ -91,7 +91,8 @@ func findingsText(findings []doctor.Finding) string {
 // findingsJSON is what doctor --json prints: "findings", the most harmful first,
 // and "unseen", a sentence for each thing that could not be read. A finding has
 // "id", a stable word; "severity", "finding" or "note"; "interface", empty if it is
-// not about a single one; "text"; and "mend", the commands that fix it.
+// not about a single one; "text"; "mend", the commands that fix it; and "mendable",
+// whether the method "mend" of the ubus object can run them.
 func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
 	a := &fastjson.Arena{}
 	all := a.NewArray()
@@ -107,6 +108,7 @@ func findingsJSON(findings []doctor.Finding, unseen []string) *fastjson.Value {
 			item.Set(member[0], a.NewString(member[1]))
 		}
 		item.Set("mend", jsonStrings(a, f.Fix))
+		item.Set("mendable", jsonBool(a, mendable(f.Fix)))
 		all.SetArrayItem(i, item)
 	}
 	doc := a.NewObject()

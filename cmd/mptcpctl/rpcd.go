@@ -53,15 +53,16 @@ input and prints one.`,
 // rpcdMethod is a method of the ubus object mptcpctl.
 type rpcdMethod struct {
 	name string
-	// arguments are numbers, as rpcd wants their type: by its bits.
+	// arguments are as rpcd wants them: each with a value of its type, a number with
+	// its bits as the value (rpc_plugin_parse_signature in plugin.c of rpcd).
 	arguments string
 	// print writes one JSON document.
-	print func(context.Context, *options, pageOf) error
+	print func(context.Context, *options, rpcdInput) error
 }
 
 func rpcdMethods() []rpcdMethod {
 	command := func(name string, make func(*options) *cobra.Command) rpcdMethod {
-		return rpcdMethod{name: name, print: func(ctx context.Context, o *options, _ pageOf) error {
+		return rpcdMethod{name: name, print: func(ctx context.Context, o *options, _ rpcdInput) error {
 			c := make(o)
 			c.SetContext(ctx)
 			if err := c.ParseFlags([]string{"--json"}); err != nil {
@@ -75,6 +76,10 @@ func rpcdMethods() []rpcdMethod {
 		{"connections", `"limit":32,"offset":32`, printPage},
 		command("plan", newPlanCmd),
 		command("doctor", newDoctorCmd),
+		{"set", `"interface":"","mode":"","save":true`, telling((*options).rpcdSet)},
+		{"reset", `"interface":""`, telling((*options).rpcdReset)},
+		{"heal", `"interface":"","yes":true`, telling((*options).rpcdHeal)},
+		{"mend", `"id":"","interface":"","yes":true`, telling((*options).rpcdMend)},
 	}
 }
 
@@ -93,9 +98,9 @@ func (o *options) callRpcd(ctx context.Context, m rpcdMethod) error {
 	var document boundedText
 	inner := *o
 	inner.out = &document
-	page, err := readRpcdInput(o.in, m.arguments != "")
+	input, err := readRpcdInput(o.in, m.arguments)
 	if err == nil {
-		err = m.print(ctx, &inner, page)
+		err = m.print(ctx, &inner, input)
 	} else {
 		err = usage("%s: %w", m.name, err)
 	}

@@ -21,12 +21,12 @@ type connectionPage struct {
 
 // printPage prints connections from an offset on, in the kernel's order, "total", and
 // whether there are more behind the last one ("truncated").
-func printPage(ctx context.Context, o *options, page pageOf) error {
+func printPage(ctx context.Context, o *options, input rpcdInput) error {
 	l := &connectionList{options: o}
 	if err := l.readNames(ctx); err != nil {
 		return err
 	}
-	p := newConnectionPage(l, page)
+	p := newConnectionPage(l, input.pageOf)
 	if err := l.each(p.add); err != nil {
 		return err
 	}

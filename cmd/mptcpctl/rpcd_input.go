@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fastjson"
 )
@@ -27,20 +28,28 @@ const maxInput = 4096
 // uhttpd).
 const rpcdSession = "ubus_rpc_session"
 
-// readRpcdInput reads the arguments of a call: one JSON object, with what a page has if
-// paged, and nothing else.
-func readRpcdInput(in io.Reader, paged bool) (page pageOf, err error) {
-	page.limit = defaultLimit
+// rpcdInput are the arguments of a call. What was not given has its zero value, and a
+// page its default.
+type rpcdInput struct {
+	pageOf
+	name, mode, id string // name is the argument "interface"
+	save, yes      bool
+}
+
+// readRpcdInput reads the arguments of a call: one JSON object with those of the method,
+// and nothing else.
+func readRpcdInput(in io.Reader, arguments string) (input rpcdInput, err error) {
+	input.limit = defaultLimit
 	data, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	switch {
 	case err != nil:
-		return page, err
+		return input, err
 	case len(data) > maxInput:
-		return page, fmt.Errorf("more than %d bytes of arguments", maxInput)
+		return input, fmt.Errorf("more than %d bytes of arguments", maxInput)
 	}
 	v, err := fastjson.ParseBytes(data)
 	if err != nil || v.Type() != fastjson.TypeObject {
-		return page, errors.New("the arguments are no JSON object")
+		return input, errors.New("the arguments are no JSON object")
 	}
 	seen := make(map[string]bool)
 	v.GetObject().Visit(func(key []byte, v *fastjson.Value) {
@@ -50,16 +59,53 @@ func readRpcdInput(in io.Reader, paged bool) (page pageOf, err error) {
 		case seen[name]:
 			err = fmt.Errorf("the argument %q is given twice", name)
 		case name == rpcdSession:
-		case name == "limit" && paged:
-			page.limit, err = argument(name, v, 1, maxLimit)
-		case name == "offset" && paged:
-			page.offset, err = argument(name, v, 0, maxOffset)
-		default:
+		case !strings.Contains(","+arguments, `,"`+name+`":`):
 			err = fmt.Errorf("unknown argument %q", name)
+		default:
+			err = input.read(name, v)
 		}
 		seen[name] = true
 	})
-	return page, err
+	return input, err
+}
+
+// read reads one argument.
+func (in *rpcdInput) read(name string, v *fastjson.Value) (err error) {
+	switch name {
+	case "limit":
+		in.limit, err = argument(name, v, 1, maxLimit)
+	case "offset":
+		in.offset, err = argument(name, v, 0, maxOffset)
+	case "interface":
+		in.name, err = textArgument(name, v)
+	case "mode":
+		in.mode, err = textArgument(name, v)
+	case "id":
+		in.id, err = textArgument(name, v)
+	case "save":
+		in.save, err = switchArgument(name, v)
+	case "yes":
+		in.yes, err = switchArgument(name, v)
+	default:
+		err = fmt.Errorf("unknown argument %q", name)
+	}
+	return err
+}
+
+func textArgument(name string, v *fastjson.Value) (string, error) {
+	text, err := v.StringBytes()
+	if err != nil {
+		return "", fmt.Errorf("the argument %q is a string", name)
+	}
+	return string(text), nil
+}
+
+func switchArgument(name string, v *fastjson.Value) (bool, error) {
+	on, err := v.Bool()
+	if err != nil {
+		return false, fmt.Errorf("the argument %q is true or false", name)
+	}
+	return on, nil
 }
 
 // argument is a whole number within bounds.

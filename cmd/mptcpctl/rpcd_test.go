@@ -10,10 +10,13 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mptcpctl/mptcpctl/pkg/sockdiag"
 )
@@ -55,7 +58,8 @@ func TestArgumentsOfRpcdAreStrict(t *testing.T) {
 		{`{"\u001b":1}`, pageOf{}, `unknown argument "\x1b"`},
 		{`{"limit":1` + strings.Repeat(" ", maxInput) + `}`, pageOf{}, "more than 4096 bytes of arguments"},
 	} {
-		got, err := readRpcdInput(strings.NewReader(test.input), true)
+		input, err := readRpcdInput(strings.NewReader(test.input), `"limit":32,"offset":32`)
+		got := input.pageOf
 		if test.err != "" {
 			got = pageOf{}
 		}
@@ -64,9 +68,83 @@ func TestArgumentsOfRpcdAreStrict(t *testing.T) {
 		}
 	}
 	for _, input := range []string{`{"limit":1}`, `{"offset":0}`} {
-		if _, err := readRpcdInput(strings.NewReader(input), false); err == nil || !strings.HasPrefix(err.Error(), "unknown argument") {
+		if _, err := readRpcdInput(strings.NewReader(input), ""); err == nil || !strings.HasPrefix(err.Error(), "unknown argument") {
 			t.Errorf("%s of a method without arguments: error %v", input, err)
 		}
+	}
+}
+
+func TestArgumentsOfChangesAreStrict(t *testing.T) {
+	t.Parallel()
+	const arguments = `"id":"","interface":"","mode":"","save":true,"yes":true`
+	none := pageOf{limit: defaultLimit}
+	for _, test := range []struct {
+		input string
+		want  rpcdInput
+		err   string
+	}{
+		{`{"interface":"wan2","mode":"on","save":true}`, rpcdInput{pageOf: none, name: "wan2", mode: "on", save: true}, ""},
+		{`{"interface":"w\u0061n","id":"pending","yes":false}`, rpcdInput{pageOf: none, name: "wan", id: "pending"}, ""},
+		{`{"interface":"--save;reboot"}`, rpcdInput{pageOf: none, name: "--save;reboot"}, ""},
+		{`{"interface":1}`, rpcdInput{}, `the argument "interface" is a string`},
+		{`{"mode":null}`, rpcdInput{}, `the argument "mode" is a string`},
+		{`{"id":["pending"]}`, rpcdInput{}, `the argument "id" is a string`},
+		{`{"save":1}`, rpcdInput{}, `the argument "save" is true or false`},
+		{`{"yes":"true"}`, rpcdInput{}, `the argument "yes" is true or false`},
+		{`{"yes":true,"yes":true}`, rpcdInput{}, `the argument "yes" is given twice`},
+		{`{"limit":1}`, rpcdInput{}, `unknown argument "limit"`},
+		{`{"id\":\"\",\"interface":""}`, rpcdInput{}, `unknown argument "id\":\"\",\"interface"`},
+		{`{"":""}`, rpcdInput{}, `unknown argument ""`},
+	} {
+		got, err := readRpcdInput(strings.NewReader(test.input), arguments)
+		if test.err != "" && (err == nil || err.Error() != test.err) || test.err == "" && (err != nil || got != test.want) {
+			t.Errorf("%s: %+v, error %v, want %+v, %q", test.input, got, err, test.want, test.err)
+		}
+	}
+}
+
+func TestWhichFindingsCanBeMended(t *testing.T) {
+	t.Parallel()
+	for commands, want := range map[string]bool{
+		"mptcpctl apply":                              true,
+		"mptcpctl iface wan2 heal":                    true,
+		"mptcpctl iface wan2 --reset":                 true,
+		"mptcpctl iface wan2 --reset\nmptcpctl apply": true,
+		"":                                  false,
+		"mptcpctl iface wan1 master --save": false,
+		"mptcpctl apply --lock /x":          false,
+		"mptcpctl explain 192.0.2.1":        false,
+		"ip mptcp endpoint delete id 3\nmptcpctl apply":  false,
+		"# write it into the file":                       false,
+		"iface wan2 heal":                                false,
+		"uci set network.wan2.x='mptcpctl iface a heal'": false,
+	} {
+		if got := mendable(strings.Split(commands, "\n")); got != want {
+			t.Errorf("%q: %v, want %v", commands, got, want)
+		}
+	}
+	if mendable(nil) {
+		t.Error("a finding without commands can be mended")
+	}
+}
+
+// TestAChangeThatSaysMuchIsDone has every line of a long output counted as said.
+func TestAChangeThatSaysMuchIsDone(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	o := &options{streams: streams{in: strings.NewReader("{}"), out: &out}}
+	long := strings.Repeat("\x01", 1<<20)
+	said := telling(func(o *options, _ context.Context, _ rpcdInput) error {
+		o.warn([]string{long, "the last"})
+		return errors.Join(o.printf("first\n%s\n", long), errors.New(long))
+	})
+	err := o.callRpcd(t.Context(), rpcdMethod{"set", "", said})
+	var answer struct{ Output, Warnings []string }
+	if fault := json.Unmarshal(out.Bytes(), &answer); fault != nil || err == nil || out.Len() > maxAnswer {
+		t.Fatalf("%d bytes, %v, %v", out.Len(), fault, err)
+	}
+	if n := len(answer.Output); n != 3 || answer.Output[0] != "first" || answer.Output[2] != "..." || len(answer.Warnings) != 2 || answer.Warnings[1] != "the last" {
+		t.Errorf("%.200q", answer)
 	}
 }
 
@@ -200,7 +278,7 @@ func TestAnAnswerThatIsTooLongIsAnError(t *testing.T) {
 	call := func(size int) string {
 		var out bytes.Buffer
 		o := &options{streams: streams{in: strings.NewReader("{}"), out: &out}}
-		err := o.callRpcd(t.Context(), rpcdMethod{name: "status", print: func(_ context.Context, o *options, _ pageOf) error {
+		err := o.callRpcd(t.Context(), rpcdMethod{name: "status", print: func(_ context.Context, o *options, _ rpcdInput) error {
 			// A bad value in each of many sections.
 			return errors.Join(o.printf("%s\n", `{"a":"`+strings.Repeat("a", size)+`"}`), &exitError{exitConfig, errors.New(strings.Repeat("\x01", 1<<20))})
 		}})
@@ -215,5 +293,41 @@ func TestAnAnswerThatIsTooLongIsAnError(t *testing.T) {
 	const want = `{"error":"status: the answer has more than 256 kB: ask by mptcpctl status --json","exit_code":1}` + "\n"
 	if got := call(maxDocument - 8); got != want {
 		t.Errorf("a longer one: %.200s", got)
+	}
+}
+
+// TestReadersMayOnlyRead compares the access lists with the methods: who may read has
+// none that changes anything, and every method is in one of the two groups.
+func TestReadersMayOnlyRead(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{"read": {"status", "connections", "plan", "doctor"}, "write": {"set", "reset", "heal", "mend"}}
+	var all []string
+	for _, m := range rpcdMethods() {
+		all = append(all, m.name)
+	}
+	if methods := slices.Concat(want["read"], want["write"]); !slices.Equal(all, methods) {
+		t.Errorf("the methods are %q, want %q", all, methods)
+	}
+	for name, file := range map[string]string{
+		"mptcpctl":          "../../openwrt/files/usr/share/rpcd/acl.d/mptcpctl.json",
+		"luci-app-mptcpctl": "../../openwrt/luci-app-mptcpctl/root/usr/share/rpcd/acl.d/luci-app-mptcpctl.json",
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lists map[string]map[string]json.RawMessage
+		if err := json.Unmarshal(text, &lists); err != nil {
+			t.Fatal(err)
+		}
+		for group, methods := range want {
+			var rights struct{ Ubus map[string][]string }
+			if err := json.Unmarshal(lists[name][group], &rights); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string][]string{"mptcpctl": methods}, rights.Ubus); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", file, group, diff)
+			}
+		}
 	}
 }

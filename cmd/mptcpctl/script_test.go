@@ -55,6 +55,7 @@ const commandTimeout = time.Minute
 //	served                  waits for the end of that, and prints what it has printed
 //	fallback                opens a connection that falls back to TCP
 //	until PATTERN ARG...    runs mptcpctl until what it prints matches
+//	call METHOD JSON [FLAG...]  a call of rpcd with these arguments
 //	multipath ARG...        runs mptcpctl under the name of the old tool
 //	monitor ARG...          starts mptcpctl monitor; see cmdMonitor
 //	printed PATTERN         waits until what it has printed matches
@@ -86,7 +87,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter, "server": cmdServer,
+			"lab": cmdLab, "mptcpctl": cmdMptcpctl, "call": cmdCall, "unprivileged": cmdUnprivileged, "ordinary": cmdOrdinary, "exit": cmdExit, "router": cmdRouter, "server": cmdServer,
 			"fault": cmdFault, "netifd": cmdNetifd, "reload": cmdReload, "event": cmdEvent, "hook": cmdHook,
 			"kernel": cmdKernel, "fill": cmdFill, "foreign": cmdForeign, "await": cmdAwait, "sysctl": cmdSysctl,
 			"connect": cmdConnect, "disconnect": cmdDisconnect, "fallback": cmdFallback, "until": cmdUntil, "serve": cmdServe, "served": cmdServed,
@@ -228,6 +229,20 @@ func (s *script) flags() []string {
 func cmdMptcpctl(ts *testscript.TestScript, neg bool, args []string) {
 	s := of(ts)
 	s.runMptcpctl(ts, neg, nil, append(s.flags(), args...))
+}
+
+// cmdCall calls a method of the ubus object, as rpcd does.
+func cmdCall(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: call METHOD JSON [FLAG...]")
+	}
+	s := of(ts)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	words := slices.Concat(s.flags(), args[2:], []string{"rpcd", "call", args[0]})
+	cmd := s.program(ctx, "mptcpctl", nil, words)
+	cmd.Stdin = strings.NewReader(args[1])
+	s.run(ts, neg, cmd)
 }
 
 // cmdUnprivileged runs the program without the capability that every write
