@@ -51,7 +51,7 @@ func first() error {
 		return err
 	}
 	worker, err := os.StartProcess("/proc/self/exe", os.Args[:1], &os.ProcAttr{
-		Env:   []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"},
+		Env:   []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "EMULATED=1"},
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 	})
 	if err != nil {

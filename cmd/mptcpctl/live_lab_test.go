@@ -326,7 +326,9 @@ func (s *systemLog) start(l *liveLab) {
 		l.check(conn.Close())
 		<-s.done // nobody else has the lines now
 		for _, line := range s.lines {
-			if strings.HasPrefix(line, fmt.Sprintf("<%d>", logError)) && (s.expected == "" || !strings.Contains(line, s.expected)) {
+			// An emulated processor is slow, and the program tries again.
+			late := emulated() && strings.Contains(line, "no answer within")
+			if strings.HasPrefix(line, fmt.Sprintf("<%d>", logError)) && !late && (s.expected == "" || !strings.Contains(line, s.expected)) {
 				l.Errorf("an error in the log: %s", line)
 			}
 		}

@@ -27,6 +27,8 @@ type survivalFault struct {
 	// all says that no line is left; back are those that return.
 	all  bool
 	back []string
+	// sudden says that both lines are gone before the program hears of one.
+	sudden bool
 	// watched runs `mptcpctl watch` beside the hook.
 	watched bool
 	// tries says that begin tries a connection that the kernel takes for one whose path
@@ -88,6 +90,7 @@ func outage(lasts time.Duration, back ...string) survivalFault {
 // sudden is the same, but both are gone before the first event is delivered.
 func sudden(lasts time.Duration, back ...string) survivalFault {
 	f := outage(lasts, back...)
+	f.sudden = true
 	f.name = fmt.Sprintf("both unplugged at once, %s back after %.0f s", strings.Join(back, " and "), lasts.Seconds())
 	f.begin = func(s *survival) {
 		first, err := s.Unplug("wan1")

@@ -23,6 +23,8 @@ const (
 	// survivalPatience is for what must come true, and for closing: the longest
 	// pause between two attempts of the kernel's (TCP_RTO_MAX) and more.
 	survivalPatience = 150 * time.Second
+	survivalGivenUp  = 70 * time.Second // where it may stall for good: settle has ended by then (reconcile.SettleLifetime)
+	survivalJoin     = 20 * time.Second // in which all subflows of a new connection come about, if they do
 	survivalSlow     = 15 * time.Second // after which a log says what holds a close up
 	// survivalPiece must arrive each way on each connection to call it alive.
 	survivalPiece = 8 << 10
@@ -100,13 +102,16 @@ func (r *survivalRow) measure(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	s.ctx = ctx
+	if r.cannot() != "" {
+		s.log.expected = "have no subflow"
+	}
 	s.prepare()
 	s.startAll()
 	s.endWatching(s.live())
 	s.closeAll()
 	t.Log(r.markdown())
 	r.stuck = r.stuck && r.problem != ""
-	if r.problem != "" && !r.stuck {
+	if r.problem != "" && !r.stuck && r.cannot() == "" {
 		t.Errorf("%s: %s", r, r.problem)
 	}
 }
@@ -239,9 +244,17 @@ func (s *survival) goesOn(when string) error {
 	return nil
 }
 
+// patience is how long is waited for a row.
+func (r *survivalRow) patience() time.Duration {
+	if r.cannot() != "" {
+		return survivalGivenUp
+	}
+	return survivalPatience
+}
+
 // await waits until a piece more has arrived each way on each connection.
 func (s *survival) await() error {
-	ctx, cancel := context.WithTimeout(s.ctx, survivalPatience)
+	ctx, cancel := context.WithTimeout(s.ctx, s.row.patience())
 	defer cancel()
 	outcome := make(chan error, len(s.running))
 	for _, r := range s.running {
@@ -294,7 +307,7 @@ func (s *survival) closeAll() {
 			ended <- closed{err, time.Since(start)}
 		}()
 	}
-	slow, late := time.After(survivalSlow), time.After(survivalPatience)
+	slow, late := time.After(survivalSlow), time.After(s.row.patience())
 	for left := len(s.running); left > 0; {
 		var one closed
 		select {
@@ -304,7 +317,7 @@ func (s *survival) closeAll() {
 			s.explain()
 		case <-late:
 			s.explain()
-			one, left = closed{errors.New("does not close"), survivalPatience}, 0
+			one, left = closed{errors.New("does not close"), s.row.patience()}, 0
 		}
 		s.row.closing = max(s.row.closing, one.took)
 		if one.err != nil && s.row.problem == "" {

@@ -35,6 +35,21 @@ func shortSurvival() []*survivalRow {
 	}
 }
 
+// mainSurvival are those of which docs/survival.md says what other kernels make of them.
+func mainSurvival() (rows []*survivalRow) {
+	faults := survivalFaults()
+	for _, f := range append(faults,
+		outage(10*time.Second, "wan1"), outage(10*time.Second, "wan2"), outage(10*time.Second, "wan1", "wan2"),
+		sudden(10*time.Second, "wan1"), sudden(10*time.Second, "wan2"), unannounced(10*time.Second, "wan1"),
+	) {
+		rows = append(rows, &survivalRow{fault: f, modes: master("on")})
+	}
+	for _, second := range survivalSeconds[1:] {
+		rows = append(rows, &survivalRow{fault: faults[0], modes: master(second)})
+	}
+	return rows
+}
+
 func master(second string) [2]string { return [2]string{"master", second} }
 
 // wholeSurvival are all.

@@ -24,13 +24,17 @@ func (p *planner) keptEndpoint(there mptcp.Endpoint) bool {
 	if p.familyUsable(f) {
 		down := func(l *LineUse) bool { return l.Participates() && !l.Use[f].Usable }
 		known := p.State.SubflowsKnown || !p.State.SubflowsAsked
-		return known && p.wasKept(there) && slices.ContainsFunc(owners, down) && p.lastSubflow(there.Addr, "connections have nothing but a line that is down")
+		return known && p.wasKept(there) && slices.ContainsFunc(owners, down) && p.lastSubflow(there.Addr, WaitLine)
 	}
 	if len(owners) == 0 {
 		return p.lastSubflow(there.Addr, "connections have nothing but an endpoint whose section is gone")
 	}
 	return slices.ContainsFunc(owners, func(l *LineUse) bool { return l.Participates() })
 }
+
+// WaitLine is what Result.Waiting has while connections have no subflow but by a line
+// that is down.
+const WaitLine = "connections have nothing but a line that is down"
 
 // wasKept reports whether an endpoint has outlived its line: of the line's rules, that
 // for the device alone is left.

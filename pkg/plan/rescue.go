@@ -56,8 +56,8 @@ func (r *Result) MayNeedRescue() bool {
 	return cut[IPv4] && left[IPv4] || cut[IPv6] && left[IPv6]
 }
 
-// Joins reports whether the plan adds an endpoint by which connections that have no
-// subflow could be given one. The kernel does not always do that itself.
+// Joins reports whether the plan adds an endpoint by which connections are joined, if
+// there are any. The kernel tries that once, and for one without any subflow not always.
 func (r *Result) Joins() bool {
 	return slices.ContainsFunc(r.Ops, func(op Op) bool {
 		return op.Object == ObjectEndpoint && op.Action == Add && op.Endpoint.Flags&mptcp.FlagSubflow != 0

@@ -135,18 +135,26 @@ func (s *settler) apply(lock *Lock, r *Outcome, ops []plan.Op) error {
 type joins struct {
 	wanted bool
 	next   time.Time
-	tries  int // with the first one, of the run that has added the endpoint
+	tries  int  // with the first one, of the run that has added the endpoint
+	spent  bool // the last one has not helped either
 }
 
 // again are those of the devices whose endpoints are to be renewed by the next run. The
 // first join has a second to come about.
 func (j *joins) again(unjoined []string) []string {
 	now := time.Now()
-	if j.wanted = len(unjoined) > 0 && j.tries <= rescueTries; !j.wanted || now.Before(j.next) {
+	if j.wanted = len(unjoined) > 0 && !j.spent; !j.wanted || now.Before(j.next) {
 		return nil
 	}
-	j.next = now.Add(min(rescuePause<<j.tries, rescueLongest))
-	if j.tries++; j.tries == 1 {
+	if j.tries++; j.tries > rescueTries+1 {
+		j.wanted, j.spent = false, true
+		return nil
+	}
+	j.next = now.Add(min(rescuePause<<(j.tries-1), rescueLongest))
+	if j.tries > rescueTries {
+		j.next = now.Add(rescueLooks) // settle ends soon
+	}
+	if j.tries == 1 {
 		return nil
 	}
 	return unjoined

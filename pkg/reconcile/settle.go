@@ -5,10 +5,13 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/mptcpctl/mptcpctl/pkg/kernel"
+	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 // SettleLifetime is how long Settle goes on after the last event.
@@ -174,6 +177,9 @@ func (s *settler) run(ctx context.Context, lock *Lock) (Outcome, error) {
 	}
 	for _, name := range s.joins.again(outcome.Result.Unjoined) {
 		s.carriers[name] = true
+	}
+	if s.joins.spent && slices.Contains(outcome.Result.Waiting, plan.WaitLine) {
+		outcome.Problems = errors.Join(outcome.Problems, fmt.Errorf("%s, after %d attempts to give them another subflow", plan.WaitLine, rescueTries))
 	}
 	if outcome.Result.MayNeedRescue() || outcome.Result.Joins() {
 		s.rescue.begin(outcome.Result.RemovedAddrs())

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/mptcpctl/mptcpctl/pkg/plan"
 )
 
 func (r *Runner) settleFile() string { return r.file("settle") }
@@ -26,17 +24,8 @@ func (r *Runner) callSettle(outcome *Outcome, look bool) error {
 	result := &outcome.Result
 	flags := os.O_RDWR | os.O_APPEND
 	rescue, unknown := false, error(nil)
-	switch {
-	case result.MayNeedRescue():
+	if result.MayNeedRescue() || result.Joins() {
 		rescue, unknown = connected()
-	case result.Joins():
-		// Their subflows are in the table of all TCP sockets, which takes long to read.
-		some, err := connected()
-		if unknown = err; some {
-			var all plan.Connections
-			all, unknown = connections(func(netip.Addr) bool { return true })
-			rescue = all.WithoutSubflow != [2]plan.WithoutSubflow{}
-		}
 	}
 	wanted := len(result.Waiting) > 0 || rescue || outcome.flags || look
 	if wanted {
