@@ -27,10 +27,10 @@ endif
 LINK := -s -w -buildid= $(ALIGN) -X main.version=$(VERSION)
 SMALL = -trimpath -buildvcs=false -gcflags='$(COMPILE)' -ldflags='$(LINK)'
 
-.PHONY: help build demo test test32 kernels e2e luci pictures prove lint vuln fuzz bench cross size weigh man ipk-root packages release clean
+.PHONY: help build demo test test32 kernels e2e luci pictures prove lint vuln fuzz bench bench-mipsle cross size weigh man ipk-root packages release clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: bin/mptcpctl ## build bin/mptcpctl
 
@@ -107,11 +107,15 @@ fuzz: ## every fuzz test for FUZZTIME
 	@grep -ro '^func Fuzz[A-Za-z]*' --include='*_test.go' cmd pkg | sed 's|/[^/]*:func | |' | sort | while read -r package name; do \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$package" || exit 1; done
 
-# With UPDATE=1 the results of bench and weigh are written to docs/measurements.md.
+# With UPDATE=1 the results of bench, bench-mipsle and weigh are written to docs/measurements.md.
 UPDATE ?=
 bench: ## benchmarks, an event beside its rivals; UPDATE=1 writes them down
 	@.ci/need ip userns
 	@.ci/measured '$(UPDATE)' bench .ci/bench
+
+bench-mipsle: ## an event beside an earlier build's on emulated 32-bit MIPS, 10 minutes; UPDATE=1 writes it down
+	@.ci/need depmod qemu-system-mipsel xz mipsel-linux-gnu-gcc
+	@.ci/measured '$(UPDATE)' bench-mipsle .ci/bench-mipsle
 
 cross: $(TARGETS:%=dist/mptcpctl-%) ## the shipped binary for every target, into dist/
 

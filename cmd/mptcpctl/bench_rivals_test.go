@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,37 +12,26 @@ import (
 // childCommit is the last one whose events ask uci and ubus, each by a process.
 const childCommit = "9e0bbc4"
 
+// built is a directory of programs that were built elsewhere, where there is neither make
+// nor cc: mptcpctl, what it was at childCommit as mptcpctl-9e0bbc4, printer and turns.
+var built = flag.String("built", "", "programs built elsewhere: `directory`")
+
 // inC replaces the lab's uci and ubus, which are Go programs, by programs in C that print
 // what those have said: the real ones are small and written in C. They do less than
 // the real ones, which parse the configuration and ask the bus.
 func (l *builtLab) inC() {
 	l.Helper()
+	printer := l.compiled("printer")
 	for name, args := range map[string][]string{"uci": uciArgs(l), "ubus": ubusArgs} {
 		answer, err := l.command(name, args...)
 		l.must(answer, err)
-		file := filepath.Join(l.BinDir(), name+".answer")
-		l.must("", os.WriteFile(file, []byte(answer), 0o644))
-		l.must("", os.WriteFile(file+".c", []byte(printer), 0o644))
 		program := filepath.Join(l.BinDir(), name)
+		l.must("", os.WriteFile(program+".answer", []byte(answer), 0o644))
 		l.must("", os.Remove(program))
-		text, err := exec.Command("cc", "-O2", `-DANSWER="`+file+`"`, "-o", program, file+".c").CombinedOutput()
+		text, err := exec.Command("cp", printer, program).CombinedOutput()
 		l.must(string(text), err)
 	}
 }
-
-// printer prints a file, as a program that links the C library at run time.
-const printer = `#include <stdio.h>
-
-int main(void)
-{
-	static char text[1 << 20];
-	FILE *f = fopen(ANSWER, "r");
-	if (!f)
-		return 1;
-	size_t n = fread(text, 1, sizeof text, f);
-	return fwrite(text, 1, n, stdout) != n;
-}
-`
 
 // children runs what an event of childCommit asks beside the kernel, one after the other.
 func (l *builtLab) children() {
@@ -52,12 +42,25 @@ func (l *builtLab) children() {
 // oldEvent is an event of the program as it was at childCommit.
 func (l *builtLab) oldEvent(before func()) contender {
 	program := l.builtAt(childCommit)
-	return contender{"earlier", before, func() { l.must(l.command(program, l.oldFlags([]string{"hotplug"})...)) }}
+	run := func() { l.must(l.command(program, l.oldFlags([]string{"hotplug"})...)) }
+	return contender{"earlier", orRun(before, run), run}
+}
+
+// orRun is before, or else the event itself: a program of another commit may want a rule
+// in another form, and an event has nothing to do only after its own.
+func orRun(before, run func()) func() {
+	if before == nil {
+		return run
+	}
+	return before
 }
 
 // builtAt builds the program as it was at a commit.
 func (l *builtLab) builtAt(commit string) string {
 	l.Helper()
+	if *built != "" {
+		return filepath.Join(*built, "mptcpctl-"+commit)
+	}
 	dir := l.TempDir()
 	for _, command := range []string{
 		"git -C ../.. archive --prefix=source/ " + commit + " | tar -x -C " + dir,

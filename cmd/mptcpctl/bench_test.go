@@ -129,7 +129,8 @@ const eventName = "event"
 
 // event is ours; its peak of memory is measured too.
 func (l *builtLab) event(before func()) contender {
-	return contender{eventName, before, func() { l.must(l.hotplug()) }}
+	run := func() { l.must(l.hotplug()) }
+	return contender{eventName, orRun(before, run), run}
 }
 
 // shell runs a script.

@@ -41,6 +41,10 @@ func newBuiltLabOf(tb testing.TB, lines []netlab.LineConfig) *builtLab {
 	l.must("", err)
 	l.must("", lab.InstallTools(self))
 	l.must("", lab.WriteConfig())
+	if *built != "" {
+		l.program = filepath.Join(*built, "mptcpctl")
+		return l
+	}
 	text, err := exec.Command("make", "-s", "-C", "../..", "bin/mptcpctl", "OUT="+l.program).CombinedOutput()
 	l.must(string(text), err)
 	return l

@@ -61,6 +61,22 @@ func (b *Bus) Freeze() error {
 	return err
 }
 
+// Answers are what it sends to a client that asks for the dump: at first, to the lookup,
+// which has the number 1, and to the invocation.
+func (b *Bus) Answers() [][]byte {
+	b.mu.Lock()
+	how := b.how
+	b.mu.Unlock()
+	return [][]byte{
+		hello,
+		b.reply(4, []byte{0, 1}, []byte("network.interface\x00"), how),
+		b.reply(5, []byte{0, 2}, []byte("dump\x00"), how),
+	}
+}
+
+// hello is how ubusd greets.
+var hello = []byte{0, 0, 0, 0, 0xc6, 0xa6, 0x7e, 0x59, 0, 0, 0, 4}
+
 // dump is the answer of netifd.
 func (b *Bus) dump() ([]byte, error) {
 	b.mu.Lock()
@@ -117,7 +133,6 @@ func (b *Bus) serve(c net.Conn, how Misbehaviour) error {
 		_, err := io.Copy(io.Discard, c)
 		return err
 	}
-	hello := []byte{0, 0, 0, 0, 0xc6, 0xa6, 0x7e, 0x59, 0, 0, 0, 4}
 	if _, err := c.Write(hello); err != nil {
 		return err
 	}
