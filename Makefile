@@ -49,7 +49,7 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
 
 test: ## all tests, on the real kernel in network namespaces
-	@.ci/need ip busybox time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
+	@.ci/need ip busybox git time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -timeout 15m ./...
 
 # Most routers have 32 bits. The kernel runs programs for 386 on amd64 as it is.
