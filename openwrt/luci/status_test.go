@@ -73,6 +73,28 @@ func TestAModeIsSetAndTheKernelHasIt(t *testing.T) {
 	}
 }
 
+// TestAServerIsTested asks for one that is there, and for one that is not.
+func TestAServerIsTested(t *testing.T) {
+	r := newRouter(t, twoLines())
+	server, err := r.Serve(t.Context())
+	r.must(err)
+	defer func() { r.must(server.Close()) }()
+	page := r.open(administrator, "status", 1280, 1000)
+	page.await(card("wan2") + "?.innerText.includes('usable')")
+	test := func(host string) {
+		page.await("document.querySelector('#view input[type=text]')")
+		page.is("document.querySelector('#view input[type=text]').value = " + strconv.Quote(host))
+		page.press(".cbi-section", "Test")
+	}
+	test(netlab.Addr4.String())
+	page.says("MPTCP works over wan1 and wan2")
+	test("<b>none</b>")
+	page.await("document.querySelector('#mptcpctl-test .alert-message.warning')?.innerText.includes('<b>none</b>')")
+	if wrong := page.faults(); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
 // TestFaultsAreSaidAndTheRestStays lets mptcpctl or rpcd fail in each way, and come back.
 func TestFaultsAreSaidAndTheRestStays(t *testing.T) {
 	r := newRouter(t, twoLines())
