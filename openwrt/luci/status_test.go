@@ -82,8 +82,8 @@ func TestAServerIsTested(t *testing.T) {
 	page := r.open(administrator, "status", 1280, 1000)
 	page.await(card("wan2") + "?.innerText.includes('usable')")
 	test := func(host string) {
-		page.await("document.querySelector('#view input[type=text]')")
-		page.is("document.querySelector('#view input[type=text]').value = " + strconv.Quote(host))
+		page.await("document.querySelector('#mptcpctl-host')")
+		page.is("document.querySelector('#mptcpctl-host').value = " + strconv.Quote(host))
 		page.press(".cbi-section", "Test")
 	}
 	test(netlab.Addr4.String())
@@ -140,7 +140,7 @@ func TestAPageHasOneCallUnderWay(t *testing.T) {
 	page := r.open(administrator, "status", 1280, 1000)
 	page.await(card("wan2") + "?.querySelector('select')")
 	for range 30 {
-		page.is("L.Poll ? L.Poll.step() : 0 || document.querySelector('#view input').dispatchEvent(new Event('change'))")
+		page.is("L.Poll ? L.Poll.step() : 0 || document.querySelector('#mptcpctl-search').dispatchEvent(new Event('change'))")
 	}
 	page.press("#mptcpctl-lines .cbi-section:nth-child(2)", "Heal")
 	page.says("nothing to heal")
@@ -296,7 +296,7 @@ func TestACrowdOfConnections(t *testing.T) {
 	}
 	r.must(json.Unmarshal([]byte(text), &answer))
 	port := ":" + strconv.Itoa(answer.Connections[0].Port)
-	page.is("(() => { const i = document.querySelector('#view input'); i.value = '" + port + "'; i.dispatchEvent(new Event('change')) })()")
+	page.is("(() => { const i = document.querySelector('#mptcpctl-search'); i.value = '" + port + "'; i.dispatchEvent(new Event('change')) })()")
 	page.await("document.querySelector('#mptcpctl-list td')?.innerText.includes('" + port + "')")
 	if wrong := page.faults(); wrong != "" {
 		t.Error(wrong)

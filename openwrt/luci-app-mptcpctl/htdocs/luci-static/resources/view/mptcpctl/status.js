@@ -342,7 +342,7 @@ return view.extend({
 	},
 
 	renderTest() {
-		const host = E('input', { 'class': 'cbi-input-text', 'type': 'text', 'placeholder': _('address or name, and :port'), 'aria-label': _('Server') });
+		const host = E('input', { 'id': 'mptcpctl-host', 'class': 'cbi-input-text', 'type': 'text', 'placeholder': _('address or name, and :port'), 'aria-label': _('Server') });
 		return E('div', {}, [
 			host, ' ',
 			E('button', {
@@ -377,8 +377,9 @@ return view.extend({
 		return E('div', {}, [
 			this.nodes.line, ' ',
 			E('input', {
+				'id': 'mptcpctl-search',
 				'class': 'cbi-input-text',
-				'type': 'search',
+				'type': 'text',
 				'placeholder': _('address, port or state'),
 				'aria-label': _('Search'),
 				'change': (ev) => this.search({ text: ev.currentTarget.value.trim().toLowerCase() })
