@@ -395,7 +395,9 @@ func sections(text []byte) map[string]any {
 	for i, s := range all.Sections {
 		section := map[string]any{".type": s.Type, ".name": s.Name, ".index": i, ".anonymous": s.Anonymous}
 		for _, o := range s.Options {
-			section[o.Name] = strings.Join(o.Values, " ")
+			if section[o.Name] = o.Values[0]; o.List {
+				section[o.Name] = o.Values
+			}
 		}
 		values[s.Name] = section
 	}

@@ -51,6 +51,20 @@ function stateText(use) {
 	return use.no_endpoint ? text + '; ' + _('no endpoint: %s').format(use.no_endpoint) : text;
 }
 
+// What watch thinks of the health of a line.
+const verdicts = {
+	'unknown': _('unknown'),
+	'alive': _('alive'),
+	'suspect': _('suspect'),
+	'dead': _('dead'),
+	'degraded': _('degraded')
+};
+
+function healthText(health) {
+	const text = _('health: %s since %s').format(verdicts[health.verdict] || health.verdict, new Date(health.since * 1000).toLocaleString());
+	return health.reason ? text + ': ' + health.reason : text;
+}
+
 function rateText(rate) {
 	return '%1000.1mbit/s'.format(rate);
 }
@@ -230,6 +244,8 @@ return view.extend({
 			rows.push(row(_('State'), E('strong', {}, [ stateText(line.ipv4) ])));
 		for (const f of used) {
 			const use = line[f], value = [ E('strong', {}, [ stateText(use) ]) ];
+			if (use.health)
+				value.push(E('br'), healthText(use.health));
 			const more = use.addresses.concat(use.prefixes);
 			if (more.length)
 				value.push(E('br'), more.join(', ') + (use.gateway ? ' ' + _('via %s').format(use.gateway) : ''));
