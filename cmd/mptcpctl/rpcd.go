@@ -62,15 +62,17 @@ type rpcdMethod struct {
 
 func rpcdMethods() []rpcdMethod {
 	command := func(name string, make func(*options) *cobra.Command) rpcdMethod {
-		return rpcdMethod{name: name, print: func(ctx context.Context, o *options, _ rpcdInput) error {
+		return rpcdMethod{name: name, print: func(ctx context.Context, o *options, in rpcdInput) error {
 			c := make(o)
 			c.SetContext(ctx)
 			if err := c.ParseFlags([]string{"--json"}); err != nil {
 				return err
 			}
-			return c.RunE(c, nil)
+			return c.RunE(c, in.args)
 		}}
 	}
+	test := command("test", newTestCmd)
+	test.arguments = `"host":""`
 	return []rpcdMethod{
 		command("status", newStatusCmd),
 		{"connections", `"limit":32,"offset":32`, printPage},
@@ -80,6 +82,7 @@ func rpcdMethods() []rpcdMethod {
 		{"reset", `"interface":""`, telling((*options).rpcdReset)},
 		{"heal", `"interface":"","yes":true`, telling((*options).rpcdHeal)},
 		{"mend", `"id":"","interface":"","yes":true`, telling((*options).rpcdMend)},
+		test,
 	}
 }
 

@@ -34,6 +34,7 @@ type rpcdInput struct {
 	pageOf
 	name, mode, id string // name is the argument "interface"
 	save, yes      bool
+	args           []string // "host", as the word of a command line
 }
 
 // readRpcdInput reads the arguments of a call: one JSON object with those of the method,
@@ -82,6 +83,10 @@ func (in *rpcdInput) read(name string, v *fastjson.Value) (err error) {
 		in.mode, err = textArgument(name, v)
 	case "id":
 		in.id, err = textArgument(name, v)
+	case "host":
+		var host string
+		host, err = textArgument(name, v)
+		in.args = []string{host}
 	case "save":
 		in.save, err = switchArgument(name, v)
 	case "yes":

@@ -76,7 +76,7 @@ func TestArgumentsOfRpcdAreStrict(t *testing.T) {
 
 func TestArgumentsOfChangesAreStrict(t *testing.T) {
 	t.Parallel()
-	const arguments = `"id":"","interface":"","mode":"","save":true,"yes":true`
+	const arguments = `"id":"","interface":"","mode":"","save":true,"yes":true,"host":""`
 	none := pageOf{limit: defaultLimit}
 	for _, test := range []struct {
 		input string
@@ -86,6 +86,8 @@ func TestArgumentsOfChangesAreStrict(t *testing.T) {
 		{`{"interface":"wan2","mode":"on","save":true}`, rpcdInput{pageOf: none, name: "wan2", mode: "on", save: true}, ""},
 		{`{"interface":"w\u0061n","id":"pending","yes":false}`, rpcdInput{pageOf: none, name: "wan", id: "pending"}, ""},
 		{`{"interface":"--save;reboot"}`, rpcdInput{pageOf: none, name: "--save;reboot"}, ""},
+		{`{"host":"-x"}`, rpcdInput{pageOf: none, args: []string{"-x"}}, ""},
+		{`{"host":7}`, rpcdInput{}, `the argument "host" is a string`},
 		{`{"interface":1}`, rpcdInput{}, `the argument "interface" is a string`},
 		{`{"mode":null}`, rpcdInput{}, `the argument "mode" is a string`},
 		{`{"id":["pending"]}`, rpcdInput{}, `the argument "id" is a string`},
@@ -97,7 +99,7 @@ func TestArgumentsOfChangesAreStrict(t *testing.T) {
 		{`{"":""}`, rpcdInput{}, `unknown argument ""`},
 	} {
 		got, err := readRpcdInput(strings.NewReader(test.input), arguments)
-		if test.err != "" && (err == nil || err.Error() != test.err) || test.err == "" && (err != nil || got != test.want) {
+		if test.err != "" && (err == nil || err.Error() != test.err) || test.err == "" && (err != nil || cmp.Diff(test.want, got, cmp.AllowUnexported(rpcdInput{}, pageOf{})) != "") {
 			t.Errorf("%s: %+v, error %v, want %+v, %q", test.input, got, err, test.want, test.err)
 		}
 	}
@@ -300,7 +302,7 @@ func TestAnAnswerThatIsTooLongIsAnError(t *testing.T) {
 // none that changes anything, and every method is in one of the two groups.
 func TestReadersMayOnlyRead(t *testing.T) {
 	t.Parallel()
-	want := map[string][]string{"read": {"status", "connections", "plan", "doctor"}, "write": {"set", "reset", "heal", "mend"}}
+	want := map[string][]string{"read": {"status", "connections", "plan", "doctor"}, "write": {"set", "reset", "heal", "mend", "test"}}
 	var all []string
 	for _, m := range rpcdMethods() {
 		all = append(all, m.name)

@@ -15,7 +15,8 @@ import (
 // invalid value), "master_list", "no_master_list", "endpoints", "limits", "warnings" and
 // "pending", the number of operations that apply would do, null for who cannot tell. An interface has
 // "subflows" by family only where the kernel can list them, and
-// "out_bits_per_second" and "in_bits_per_second" where they were measured.
+// "out_bits_per_second" and "in_bits_per_second" where they were measured, and "rtt_us"
+// where it has a subflow.
 func statusJSON(seen *reconcile.Observation, shown []*plan.LineUse, t *lineTraffic) *fastjson.Value {
 	a := &fastjson.Arena{}
 	doc := a.NewObject()
@@ -92,6 +93,9 @@ func useJSON(a *fastjson.Arena, s *plan.State, t *lineTraffic, l *plan.LineUse, 
 	}
 	if s.SubflowsKnown {
 		o.Set("subflows", a.NewNumberInt(countSubflows(s, u)))
+	}
+	if rtt := t.roundTrip(u); rtt > 0 {
+		o.Set("rtt_us", a.NewNumberInt(int(rtt.Microseconds())))
 	}
 	if rate, known := t.of(u); known {
 		o.Set("out_bits_per_second", a.NewNumberString(uint64Text(rate.sent)))

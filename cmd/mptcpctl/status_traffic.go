@@ -19,13 +19,15 @@ const statusMeasured = 250 * time.Millisecond
 type lineTraffic struct {
 	rates  rates
 	byAddr map[netip.Addr]traffic
+	// rtt is the shortest smoothed round trip of those subflows.
+	rtt map[netip.Addr]time.Duration
 }
 
 // list lists the subflows, and notes what they carry; rates are known from the
 // second time on.
 func (t *lineTraffic) list() ([]plan.Subflow, bool, error) {
 	t.rates.begin(time.Now())
-	t.byAddr = make(map[netip.Addr]traffic)
+	t.byAddr, t.rtt = make(map[netip.Addr]traffic), make(map[netip.Addr]time.Duration)
 	return reconcile.SubflowsSeen(func(s *sockdiag.Subflow) {
 		if s.State != sockdiag.Established {
 			return
@@ -35,6 +37,9 @@ func (t *lineTraffic) list() ([]plan.Subflow, bool, error) {
 		sum := t.byAddr[s.Local.Addr()]
 		sum.add(rate)
 		t.byAddr[s.Local.Addr()] = sum
+		if old := t.rtt[s.Local.Addr()]; old == 0 || s.TCP.RTT < old {
+			t.rtt[s.Local.Addr()] = s.TCP.RTT
+		}
 	})
 }
 
@@ -61,4 +66,14 @@ func (t *lineTraffic) of(u *plan.Use) (sum traffic, known bool) {
 		}
 	}
 	return sum, known
+}
+
+// roundTrip is the shortest one of a line in a family; 0: it has no subflow.
+func (t *lineTraffic) roundTrip(u *plan.Use) (shortest time.Duration) {
+	for addr, rtt := range t.rtt {
+		if u.Holds(addr) && (shortest == 0 || rtt < shortest) {
+			shortest = rtt
+		}
+	}
+	return shortest
 }

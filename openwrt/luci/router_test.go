@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type router struct {
 	*httptest.Server
 	program string
 	rights  map[string]rights
+	spent   atomic.Int64 // processor time of the programs so far, in ns
 
 	sync.Mutex
 	fault string // "missing", "broken", "old" or "hangs"; empty: none
@@ -105,6 +107,9 @@ func (r *router) output(cmd *exec.Cmd, input string) (string, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, io.Discard
 	cmd.WaitDelay = 10 * time.Second
 	err := r.Router.Run(cmd)
+	if cmd.ProcessState != nil {
+		r.spent.Add(int64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()))
+	}
 	return out.String(), err
 }
 
@@ -390,7 +395,9 @@ func sections(text []byte) map[string]any {
 	for i, s := range all.Sections {
 		section := map[string]any{".type": s.Type, ".name": s.Name, ".index": i, ".anonymous": s.Anonymous}
 		for _, o := range s.Options {
-			section[o.Name] = strings.Join(o.Values, " ")
+			if section[o.Name] = o.Values[0]; o.List {
+				section[o.Name] = o.Values
+			}
 		}
 		values[s.Name] = section
 	}

@@ -73,6 +73,28 @@ func TestAModeIsSetAndTheKernelHasIt(t *testing.T) {
 	}
 }
 
+// TestAServerIsTested asks for one that is there, and for one that is not.
+func TestAServerIsTested(t *testing.T) {
+	r := newRouter(t, twoLines())
+	server, err := r.Serve(t.Context())
+	r.must(err)
+	defer func() { r.must(server.Close()) }()
+	page := r.open(administrator, "status", 1280, 1000)
+	page.await(card("wan2") + "?.innerText.includes('usable')")
+	test := func(host string) {
+		page.await("document.querySelector('#mptcpctl-host')")
+		page.is("document.querySelector('#mptcpctl-host').value = " + strconv.Quote(host))
+		page.press(".cbi-section", "Test")
+	}
+	test(netlab.Addr4.String())
+	page.says("MPTCP works over wan1 and wan2")
+	test("<b>none</b>")
+	page.await("document.querySelector('#mptcpctl-test .alert-message.warning')?.innerText.includes('<b>none</b>')")
+	if wrong := page.faults(); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
 // TestFaultsAreSaidAndTheRestStays lets mptcpctl or rpcd fail in each way, and come back.
 func TestFaultsAreSaidAndTheRestStays(t *testing.T) {
 	r := newRouter(t, twoLines())
@@ -118,7 +140,7 @@ func TestAPageHasOneCallUnderWay(t *testing.T) {
 	page := r.open(administrator, "status", 1280, 1000)
 	page.await(card("wan2") + "?.querySelector('select')")
 	for range 30 {
-		page.is("L.Poll ? L.Poll.step() : 0 || document.querySelector('#view input').dispatchEvent(new Event('change'))")
+		page.is("L.Poll ? L.Poll.step() : 0 || document.querySelector('#mptcpctl-search').dispatchEvent(new Event('change'))")
 	}
 	page.press("#mptcpctl-lines .cbi-section:nth-child(2)", "Heal")
 	page.says("nothing to heal")
@@ -274,7 +296,7 @@ func TestACrowdOfConnections(t *testing.T) {
 	}
 	r.must(json.Unmarshal([]byte(text), &answer))
 	port := ":" + strconv.Itoa(answer.Connections[0].Port)
-	page.is("(() => { const i = document.querySelector('#view input'); i.value = '" + port + "'; i.dispatchEvent(new Event('change')) })()")
+	page.is("(() => { const i = document.querySelector('#mptcpctl-search'); i.value = '" + port + "'; i.dispatchEvent(new Event('change')) })()")
 	page.await("document.querySelector('#mptcpctl-list td')?.innerText.includes('" + port + "')")
 	if wrong := page.faults(); wrong != "" {
 		t.Error(wrong)

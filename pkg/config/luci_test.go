@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,12 +20,22 @@ const luciOptions = "../../openwrt/luci-app-mptcpctl/htdocs/luci-static/resource
 // (MPTCP_SCHED_NAME_MAX, TCP_CA_NAME_MAX).
 var luciTypes = map[string]string{
 	"2 to 4294967295, except 253 to 255":                   "and(uinteger,or(range(2,252),range(256,4294967295)))",
-	limitValues:                                            "and(uinteger,max(255))",
 	"the name of a scheduler that the kernel has":          "maxlength(15)",
 	"the name of a congestion control that the kernel has": "maxlength(15)",
 	"a number of seconds; 0: never":                        "uinteger",
 	"a number of seconds":                                  "uinteger",
 	"a number; 0: never":                                   "uinteger",
+}
+
+// bounds are those of a number, in the words of the table.
+var bounds = regexp.MustCompile(`^(\d+) to (\d+)$`)
+
+// luciType is the type of an option without words; hosts have a check of the page's own.
+func luciType(o Option) string {
+	if match := bounds.FindStringSubmatch(o.Values); match != nil {
+		return "and(uinteger,range(" + match[1] + "," + match[2] + "))"
+	}
+	return luciTypes[o.Values]
 }
 
 // TestLuCIHasTheOptions compares the table of the LuCI page with that of the program.
@@ -65,10 +76,12 @@ const table = [
 				fmt.Fprintf(&b, ",\n\t\tsame: { %s: %s, %s: %s },\n\t\tlabels: { %[1]s: _('on'), %[3]s: _('off') }",
 					quoted(words[0]), jsList(same[0]), quoted(words[1]), jsList(same[1]))
 			}
-		case luciTypes[o.Values] == "":
+		case o.Name == optionCheckHost:
+			b.WriteString(",\n\t\thosts: true")
+		case luciType(o) == "":
 			t.Errorf("luciTypes has no %q", o.Values)
 		default:
-			fmt.Fprintf(&b, ",\n\t\tdatatype: %s", quoted(luciTypes[o.Values]))
+			fmt.Fprintf(&b, ",\n\t\tdatatype: %s", quoted(luciType(o)))
 		}
 		if o.Sysctl != "" {
 			fmt.Fprintf(&b, ",\n\t\tsysctl: %s", quoted(o.Sysctl))
@@ -118,7 +131,14 @@ func canonicalWords(o Option) (words []string, same [][]string) {
 var luciTitles = map[string]string{
 	"interface.multipath":                        "Mode",
 	"interface.multipath_table":                  "Routing table",
+	"interface.mptcp_check_host":                 "Hosts to ask",
+	"interface.mptcp_check_interval":             "Seconds between probes",
+	"interface.mptcp_check_patience":             "Patience with the LAN",
+	"interface.mptcp_check_up":                   "Answers that bring it back",
+	"interface.mptcp_check_latency":              "Highest round trip",
+	"interface.mptcp_check_loss":                 "Highest loss",
 	"globals.multipath":                          "Multipath TCP",
+	"globals.mptcp_check":                        "Health of the lines",
 	"globals.mptcp_watch":                        "Watch service",
 	"globals.mptcp_subflows":                     "Subflows per connection",
 	"globals.mptcp_add_addr_accepted":            "Announced addresses",

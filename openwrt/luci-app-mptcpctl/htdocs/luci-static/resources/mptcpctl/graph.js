@@ -2,8 +2,9 @@
 'use strict';
 'require baseclass';
 
-// Seconds that the graph shows, and its size in units of its own: it is as wide as the page.
-const span = 300, width = 600, height = 160, middle = height / 2;
+// Seconds that the graph shows at least and at most, and its size in units of its own: it
+// is as wide as the page.
+const least = 60, most = 300, width = 600, height = 160, middle = height / 2;
 
 // Lines are told apart by dashes, since a theme has the colours.
 const dashes = [ '', '8 4', '2 3', '10 3 2 3', '16 6', '1 6' ];
@@ -28,7 +29,7 @@ function stroke(index, more) {
 }
 
 // points are those of one direction of a line, apart where nothing was measured.
-function points(samples, name, direction, now, scale) {
+function points(samples, name, direction, now, span, scale) {
 	let path = '', move = true;
 	for (const s of samples) {
 		const rate = s.rates.get(name);
@@ -53,36 +54,37 @@ return baseclass.extend({
 	// "sent" in bit/s.
 	add(time, rates) {
 		this.samples.push({ time: time, rates: rates });
-		while (this.samples[0].time < time - span)
+		while (this.samples[0].time < time - most)
 			this.samples.shift();
 	},
 
 	render(names) {
 		const now = this.samples.length ? this.samples[this.samples.length - 1].time : 0;
-		let most = 1;
+		const span = Math.max(least, this.samples.length ? now - this.samples[0].time : 0);
+		let highest = 1;
 		for (const s of this.samples)
 			for (const rate of s.rates.values())
-				most = Math.max(most, rate.received, rate.sent);
+				highest = Math.max(highest, rate.received, rate.sent);
 
-		const scale = (middle - 4) / most;
+		const scale = (middle - 4) / highest;
 		const picture = svg('svg', {
 			'viewBox': '0 0 %d %d'.format(width, height),
 			'width': '100%',
 			'height': height,
 			'preserveAspectRatio': 'none',
 			'role': 'img',
-			'aria-label': _('What the lines have received and sent in the last five minutes')
+			'aria-label': _('What the lines have received and sent in the last minutes')
 		}, [ svg('path', stroke(0, { 'd': 'M0 %d H%d'.format(middle, width), 'stroke-opacity': 0.4 })) ]);
 
 		names.forEach((name, index) => {
 			for (const direction of [ 1, -1 ])
-				picture.appendChild(svg('path', stroke(index, { 'd': points(this.samples, name, direction, now, scale) })));
+				picture.appendChild(svg('path', stroke(index, { 'd': points(this.samples, name, direction, now, span, scale) })));
 		});
 
 		const current = this.samples.length ? this.samples[this.samples.length - 1].rates : new Map();
 		return E('div', {}, [
 			picture,
-			E('p', {}, [ _('Above the axis: received, below: sent. The axis reaches %1000.1mbit/s. Last five minutes.').format(most) ]),
+			E('p', {}, [ _('Above the axis: received, below: sent. The graph reaches up to %1000.1mbit/s, and %d seconds back.').format(highest, span) ]),
 			E('div', {}, names.map((name, index) => {
 				const rate = current.get(name);
 				return E('span', { 'class': 'ifacebadge' }, [

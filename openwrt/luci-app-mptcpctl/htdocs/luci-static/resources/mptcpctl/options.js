@@ -20,39 +20,45 @@ const table = [
 	},
 	{
 		section: 'interface', name: 'mptcp_check_host',
-		title: _('check host'),
+		title: _('Hosts to ask'),
 		meaning: _('A host that answers as long as the line lives, and a list of them.'),
-		unset: _('the line\'s own: its name servers beyond its own network, the next router beyond the modem')
+		unset: _('the line\'s own: its name servers beyond its own network, the next router beyond the modem'),
+		hosts: true
 	},
 	{
 		section: 'interface', name: 'mptcp_check_interval',
-		title: _('check interval'),
+		title: _('Seconds between probes'),
 		meaning: _('After how many seconds without any packet a line is probed, or 0 for never, for metered lines.'),
-		unset: _('10')
+		unset: _('10'),
+		datatype: 'and(uinteger,range(0,3600))'
 	},
 	{
 		section: 'interface', name: 'mptcp_check_patience',
-		title: _('check patience'),
+		title: _('Patience with the LAN'),
 		meaning: _('For how many seconds a dead line keeps the traffic of the LAN, whose connections survive a short outage if they are left alone.'),
-		unset: _('3')
+		unset: _('3'),
+		datatype: 'and(uinteger,range(0,60))'
 	},
 	{
 		section: 'interface', name: 'mptcp_check_up',
-		title: _('check up'),
+		title: _('Answers that bring it back'),
 		meaning: _('How many answers in a row bring a dead line back, doubled for each further death within ten minutes, up to 16 times.'),
-		unset: _('3')
+		unset: _('3'),
+		datatype: 'and(uinteger,range(1,100))'
 	},
 	{
 		section: 'interface', name: 'mptcp_check_latency',
-		title: _('check latency'),
+		title: _('Highest round trip'),
 		meaning: _('The round trip time in milliseconds beyond which a line is put last, with backup subflows, until it is below 80 % of that.'),
-		unset: _('no limit')
+		unset: _('no limit'),
+		datatype: 'and(uinteger,range(1,10000))'
 	},
 	{
 		section: 'interface', name: 'mptcp_check_loss',
-		title: _('check loss'),
+		title: _('Highest loss'),
 		meaning: _('The percentage of lost probes beyond which a line is put last, with backup subflows, until it is below 80 % of that.'),
-		unset: _('no limit')
+		unset: _('no limit'),
+		datatype: 'and(uinteger,range(1,100))'
 	},
 	{
 		section: 'globals', name: 'multipath',
@@ -74,7 +80,7 @@ const table = [
 	},
 	{
 		section: 'globals', name: 'mptcp_check',
-		title: _('check'),
+		title: _('Health of the lines'),
 		meaning: _('Whether the watch service runs and also looks after the health of the lines, which may be up and yet carry nothing.'),
 		unset: _('0'),
 		words: [ '1', '0' ],
@@ -86,14 +92,14 @@ const table = [
 		title: _('Subflows per connection'),
 		meaning: _('How many subflows a connection may have in addition to its first.'),
 		unset: _('raised to the number of endpoints'),
-		datatype: 'and(uinteger,max(255))'
+		datatype: 'and(uinteger,range(0,255))'
 	},
 	{
 		section: 'globals', name: 'mptcp_add_addr_accepted',
 		title: _('Announced addresses'),
 		meaning: _('How many of the addresses that its peer announces a connection may use.'),
 		unset: _('the kernel\'s setting is left as it is'),
-		datatype: 'and(uinteger,max(255))'
+		datatype: 'and(uinteger,range(0,255))'
 	},
 	{
 		section: 'globals', name: 'mptcp_laminar',

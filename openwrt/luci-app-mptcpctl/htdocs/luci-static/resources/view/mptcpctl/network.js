@@ -18,6 +18,28 @@ function unsetText(option) {
 	return _('not set: %s').format(option.labels && option.labels[word] || option.unset);
 }
 
+// address reports whether a text is an address that a host can have, as ParseTarget of the
+// program does.
+function address(text) {
+	if (!text.includes(':')) {
+		const parts = text.split('.');
+		return parts.length == 4 && parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && +p <= 255)
+			&& +parts[0] != 0 && +parts[0] != 127 && !(+parts[0] >= 224 && +parts[0] < 240) && text != '255.255.255.255';
+	}
+	try {
+		const host = new URL('http://[' + text + ']/').hostname;
+		return host != '[::]' && host != '[::1]' && !host.startsWith('[ff') && !host.startsWith('[::ffff:');
+	}
+	catch (e) {
+		return false;
+	}
+}
+
+function host(text) {
+	const parts = /^(?:(?:dns|ping):(.+)|tcp:(.+):(\d{1,5}))$/.exec(text);
+	return parts != null && address((parts[1] || parts[2]).replace(/^\[(.+)\]$/, '$1')) && (parts[3] == null || (+parts[3] > 0 && +parts[3] < 65536));
+}
+
 // add makes the field of an option of the table.
 function add(section, tab, option) {
 	const kind = option.words ? form.ListValue : form.Value;
@@ -27,6 +49,16 @@ function add(section, tab, option) {
 	field.optional = true;
 	field.rmempty = true;
 	field.placeholder = option.words ? unsetText(option) : option.unset;
+	if (option.hosts) {
+		// A list, too, is written as one option, with blanks between.
+		field.load = (section_id) => {
+			const value = uci.get('network', section_id, option.name);
+			return Array.isArray(value) ? value.join(' ') : value;
+		};
+		field.validate = (section_id, value) => (value || '').split(/\s+/).every((word) => !word || host(word))
+			|| _('Expected dns:ADDRESS, tcp:ADDRESS:PORT or ping:ADDRESS, with blanks between');
+		return field;
+	}
 	if (!option.words) {
 		field.datatype = option.datatype;
 		return field;

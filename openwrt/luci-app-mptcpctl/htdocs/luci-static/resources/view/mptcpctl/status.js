@@ -14,6 +14,7 @@ const callConnections = calls.declare('connections', [ 'limit', 'offset' ]);
 const callSet = calls.declare('set', [ 'interface', 'mode', 'save' ]);
 const callReset = calls.declare('reset', [ 'interface' ]);
 const callHeal = calls.declare('heal', [ 'interface', 'yes' ]);
+const callTest = calls.declare('test', [ 'host' ]);
 const callMend = calls.declare('mend', [ 'id', 'interface', 'yes' ]);
 
 // Seconds between two looks, a little less than whole ones, since poll counts seconds.
@@ -48,6 +49,20 @@ const states = {
 function stateText(use) {
 	const text = states[use.state] || use.state;
 	return use.no_endpoint ? text + '; ' + _('no endpoint: %s').format(use.no_endpoint) : text;
+}
+
+// What watch thinks of the health of a line.
+const verdicts = {
+	'unknown': _('unknown'),
+	'alive': _('alive'),
+	'suspect': _('suspect'),
+	'dead': _('dead'),
+	'degraded': _('degraded')
+};
+
+function healthText(health) {
+	const text = _('health: %s since %s').format(verdicts[health.verdict] || health.verdict, new Date(health.since * 1000).toLocaleString());
+	return health.reason ? text + ': ' + health.reason : text;
 }
 
 function rateText(rate) {
@@ -100,7 +115,7 @@ return view.extend({
 
 		this.none = E('p', {}, [ _('No interface has a mode. Set one under Network, Multipath TCP.') ]);
 		this.nodes = {};
-		for (const name of [ 'age', 'problems', 'findings', 'lines', 'graph', 'route', 'list', 'pager' ])
+		for (const name of [ 'age', 'problems', 'findings', 'lines', 'graph', 'route', 'test', 'list', 'pager' ])
 			this.nodes[name] = E('div', { 'id': 'mptcpctl-' + name });
 
 		poll.add(L.bind(this.look, this), 1);
@@ -111,6 +126,7 @@ return view.extend({
 			this.nodes.age, this.nodes.problems, this.nodes.findings, this.nodes.lines,
 			this.section(_('Throughput'), this.nodes.graph),
 			this.section(_('Default route and endpoints'), this.nodes.route),
+			this.writes ? this.section(_('Test of a server'), this.renderTest(), this.nodes.test) : '',
 			this.section(_('Connections'), this.renderFilter(), this.nodes.list, this.nodes.pager)
 		]);
 	},
@@ -228,6 +244,8 @@ return view.extend({
 			rows.push(row(_('State'), E('strong', {}, [ stateText(line.ipv4) ])));
 		for (const f of used) {
 			const use = line[f], value = [ E('strong', {}, [ stateText(use) ]) ];
+			if (use.health)
+				value.push(E('br'), healthText(use.health));
 			const more = use.addresses.concat(use.prefixes);
 			if (more.length)
 				value.push(E('br'), more.join(', ') + (use.gateway ? ' ' + _('via %s').format(use.gateway) : ''));
@@ -339,6 +357,33 @@ return view.extend({
 		dom.content(this.nodes.route, [ E('table', { 'class': 'table' }, rows) ]);
 	},
 
+	renderTest() {
+		const host = E('input', { 'id': 'mptcpctl-host', 'class': 'cbi-input-text', 'type': 'text', 'placeholder': _('address or name, and :port'), 'aria-label': _('Server') });
+		return E('div', {}, [
+			host, ' ',
+			E('button', {
+				'class': 'btn cbi-button cbi-button-action',
+				'click': ui.createHandlerFn(this, () => callTest(host.value.trim()).then((answer) => this.showTest(answer)))
+			}, [ _('Test') ])
+		]);
+	},
+
+	showTest(answer) {
+		const head = (name) => E('th', { 'class': 'th' }, [ name ]);
+		const cell = (name, text) => E('td', { 'class': 'td left', 'data-title': name }, [ text ]);
+		const parts = answer.error ? [ alert('warning', [ answer.error ]) ] : [];
+		if (answer.lines)
+			parts.push(E('table', { 'class': 'table' }, [
+				E('tr', { 'class': 'tr table-titles' }, [ head(_('Line')), head(_('Connection')), head(_('Subflow')), head(_('Reason')) ])
+			].concat(answer.lines.map((line) => E('tr', { 'class': 'tr' }, [
+				cell(_('Line'), line.interface),
+				cell(_('Connection'), line.rtt_us ? '%s, %.1f ms'.format(line.result, line.rtt_us / 1000) : line.result),
+				cell(_('Subflow'), line.join),
+				cell(_('Reason'), line.reason || '-')
+			])))), alert(answer.ok ? 'success' : 'warning', [ answer.verdict ]));
+		dom.content(this.nodes.test, [].concat(parts));
+	},
+
 	renderFilter() {
 		this.nodes.line = E('select', {
 			'class': 'cbi-input-select',
@@ -348,8 +393,9 @@ return view.extend({
 		return E('div', {}, [
 			this.nodes.line, ' ',
 			E('input', {
+				'id': 'mptcpctl-search',
 				'class': 'cbi-input-text',
-				'type': 'search',
+				'type': 'text',
 				'placeholder': _('address, port or state'),
 				'aria-label': _('Search'),
 				'change': (ev) => this.search({ text: ev.currentTarget.value.trim().toLowerCase() })
