@@ -407,3 +407,43 @@ func (l *healthLab) multipath(from netip.Addr) (yes bool) {
 	})
 	return yes && err == nil
 }
+
+// Each family of a line is judged by itself. Without targets in the configuration the next
+// router beyond the modem tells.
+func TestHealthByFamilyAndByTheNextHop(t *testing.T) {
+	t.Parallel()
+	config := netlab.Config{Lines: []netlab.LineConfig{{Multipath: "master", IPv6: true}, {Multipath: "on", IPv6: true}}}
+	l := &healthLab{liveLab: buildLiveLab(t, config)}
+	for _, s := range []string{"globals.mptcp_check=1", "wan1.mptcp_check_interval=1", "wan2.mptcp_check_interval=1", "wan1.mptcp_check_patience=0"} {
+		l.must(l.Router.Run(l.Command(l.ctx, "uci", "set", "network."+s)))
+	}
+	l.must(l.Router.Run(l.Command(l.ctx, "uci", "commit", "network")))
+	// The server is the next router, on the way to the root name servers.
+	l.must(l.Server.Sysctl("net.ipv4.ip_forward", "1"), l.Server.Sysctl("net.ipv6.conf.all.forwarding", "1"))
+	for _, route := range [][]string{{"198.41.0.0/24", "via", "10.99.0.2"}, {"2001:503::/32", "via", "3fff:99::2"}} {
+		out, err := l.Internet.Output(l.ctx, "ip", append([]string{"route", "add"}, route...)...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	l.boot()
+	l.watch()
+	verdict := func(family, verdict string) bool {
+		return strings.Contains(l.verdicts(), `"interface":"wan1","family":"`+family+`","verdict":"`+verdict+`"`)
+	}
+	wan1Addr6 := netip.MustParseAddr("3fff:1::2")
+	l.eventually("both families live", func() bool { return verdict("ipv4", "alive") && verdict("ipv6", "alive") })
+	l.nft("add table ip6 dead; add chain ip6 dead c { type filter hook forward priority 0; }; " +
+		"add rule ip6 dead c iifname line1 drop; add rule ip6 dead c oifname line1 drop")
+	l.eventually("IPv6 is dead", func() bool { return verdict("ipv6", "dead") && !l.hasEndpoint(wan1Addr6) })
+	if !verdict("ipv4", "alive") || !l.hasEndpoint(wan1Addr) {
+		t.Errorf("IPv4 too: %s", l.verdicts())
+	}
+	rules, err := l.Router.Output(l.ctx, "ip", "-6", "rule")
+	l.must(err)
+	if n := strings.Count(rules, "32765:"); n != 3 || strings.Contains(rules, "from 3fff:1::/64 lookup") {
+		t.Errorf("%d rules of the list:\n%s", n, rules)
+	}
+	l.nft("delete table ip6 dead")
+	l.eventually("IPv6 is back", func() bool { return verdict("ipv6", "alive") && l.hasEndpoint(wan1Addr6) })
+}

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+
+	"github.com/mptcpctl/mptcpctl/pkg/config"
 )
 
 // errNoRoom says that there are not enough addresses to stand in.
@@ -245,6 +247,10 @@ func (m *masker) token(word string) string {
 		if a, err := netip.ParseAddr(w); err == nil {
 			return m.addr(a).String() + word[len(w):]
 		}
+	}
+	if t, ok := config.ParseTarget(word); ok { // of option mptcp_check_host
+		t.Addr = m.addr(t.Addr)
+		return t.String()
 	}
 	// With a netmask, or whatever else was meant.
 	if text, rest, ok := strings.Cut(word, "/"); ok {

@@ -203,12 +203,15 @@ func TestTextIsMaskedWhereAddressesStandAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"81.2.69.1":                    "240.0.1.1",
-		"via 81.2.69.1: no.":           "via 240.0.1.1: no.",
-		"81.2.69.0/24, 2a02::/64.":     "240.0.1.0/24, 3fff:0:0:1::/64.",
-		"net.ipv4.conf.eth0.81.2.69.1": "net.ipv4.conf.eth0.81.2.69.1",
-		"wan-81.2.69.1":                "wan-81.2.69.1",
-		"dead:beef":                    "dead:beef",
+		"81.2.69.1":                      "240.0.1.1",
+		"via 81.2.69.1: no.":             "via 240.0.1.1: no.",
+		"81.2.69.0/24, 2a02::/64.":       "240.0.1.0/24, 3fff:0:0:1::/64.",
+		"net.ipv4.conf.eth0.81.2.69.1":   "net.ipv4.conf.eth0.81.2.69.1",
+		"wan-81.2.69.1":                  "wan-81.2.69.1",
+		"dead:beef":                      "dead:beef",
+		"'dns:81.2.69.1'":                "'dns:240.0.1.1'",
+		"tcp:81.2.69.1:443 ping:2a02::1": "tcp:240.0.1.1:443 ping:3fff:0:0:1::1",
+		"tcp:[2a02::1]:443":              "tcp:[3fff:0:0:1::1]:443",
 	} {
 		if got := m.text(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
