@@ -30,12 +30,19 @@ const (
 
 var (
 	errEndless = errors.New("an endless answer")
-	errTooMany = fmt.Errorf("more than %d objects", maxObjects)
+	errTooMany = errors.New("more objects than a plan is made for")
 )
 
 // errInterrupted says that something changed while the kernel wrote a dump
 // (NLM_F_DUMP_INTR), so that objects may be missing in it.
-var errInterrupted = fmt.Errorf("dump interrupted: %w", unix.EINTR)
+var errInterrupted error = interrupted("dump interrupted")
+
+// interrupted is EINTR, and costs nothing while a program starts.
+type interrupted string
+
+func (e interrupted) Error() string { return string(e) }
+
+func (interrupted) Is(target error) bool { return target == unix.EINTR }
 
 // conn is a NETLINK_ROUTE socket with strict checking of dump requests
 // (NETLINK_GET_STRICT_CHK): without it the kernel ignores their filters.

@@ -4,14 +4,20 @@ package mptcp
 
 import (
 	"errors"
-	"fmt"
 	"os"
 )
 
 // ErrNotSupported is returned by Dial and DialEvents when the kernel has no
 // "mptcp_pm" family, and by Counters when it has no MPTCP counters: it was built
 // without CONFIG_MPTCP. It is compatible with errors.Is(err, os.ErrNotExist).
-var ErrNotSupported = fmt.Errorf("kernel has no MPTCP path manager: %w", os.ErrNotExist)
+var ErrNotSupported error = missing("kernel has no MPTCP path manager")
+
+// missing is an error that costs nothing while a program starts.
+type missing string
+
+func (e missing) Error() string { return string(e) }
+
+func (missing) Is(target error) bool { return target == os.ErrNotExist }
 
 // ErrNoProc says that there is no /proc, so that nothing there is known to be missing.
 var ErrNoProc = errors.New("/proc is not mounted")

@@ -13,17 +13,31 @@ import (
 // ErrNoMPTCPDiag is returned when the kernel cannot list MPTCP connections: it
 // lacks CONFIG_INET_MPTCP_DIAG (OpenWrt: kmod-inet-mptcp-diag), or MPTCP. It is
 // compatible with errors.Is(err, os.ErrNotExist).
-var ErrNoMPTCPDiag = fmt.Errorf("kernel cannot list MPTCP connections (CONFIG_INET_MPTCP_DIAG, on OpenWrt kmod-inet-mptcp-diag): %w", os.ErrNotExist)
+var ErrNoMPTCPDiag error = missing("kernel cannot list MPTCP connections (CONFIG_INET_MPTCP_DIAG, on OpenWrt kmod-inet-mptcp-diag)")
 
 // ErrNoTCPDiag is returned when the kernel cannot list TCP sockets, and so no
 // subflows: it lacks CONFIG_INET_TCP_DIAG (OpenWrt: kmod-inet-diag). It is
 // compatible with errors.Is(err, os.ErrNotExist).
-var ErrNoTCPDiag = fmt.Errorf("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG, on OpenWrt kmod-inet-diag): %w", os.ErrNotExist)
+var ErrNoTCPDiag error = missing("kernel cannot list TCP sockets (CONFIG_INET_TCP_DIAG, on OpenWrt kmod-inet-diag)")
 
 // ErrNoDestroy is returned when the kernel cannot end sockets: it lacks
 // CONFIG_INET_DIAG_DESTROY, as OpenWrt's do. It is compatible with errors.Is(err,
 // errors.ErrUnsupported).
-var ErrNoDestroy = fmt.Errorf("kernel cannot end sockets (CONFIG_INET_DIAG_DESTROY): %w", errors.ErrUnsupported)
+var ErrNoDestroy error = unsupported("kernel cannot end sockets (CONFIG_INET_DIAG_DESTROY)")
+
+// missing and unsupported are errors that cost nothing while a program starts.
+type (
+	missing     string
+	unsupported string
+)
+
+func (e missing) Error() string { return string(e) }
+
+func (missing) Is(target error) bool { return target == os.ErrNotExist }
+
+func (e unsupported) Error() string { return string(e) }
+
+func (unsupported) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // Connection is an MPTCP connection that does not listen.
 type Connection struct {

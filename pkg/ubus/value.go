@@ -86,12 +86,17 @@ func (v Value) Get(name string) Value {
 	if v.typ != Table {
 		return Value{}
 	}
-	for rest := v.data; len(rest) > 0; {
-		a, after, _ := cut(rest) // it was checked
-		if n, item, _ := a.item(); string(n) == name {
+	// A dump is looked through for every key of every table in it: what has another name
+	// is stepped over by the two lengths, which were checked.
+	for rest := v.data; len(rest) > attrHeader+1; {
+		at := attrHeader + 2
+		size := int(rest[attrHeader])<<8 | int(rest[attrHeader+1])
+		if size == len(name) && string(rest[at:at+size]) == name {
+			a, _, _ := cut(rest)
+			_, item, _ := a.item()
 			return item
 		}
-		rest = after
+		rest = rest[min(padded(int(rest[1])<<16|int(rest[2])<<8|int(rest[3])), len(rest)):]
 	}
 	return Value{}
 }
