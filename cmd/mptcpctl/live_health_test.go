@@ -27,7 +27,8 @@ const healthTargets = "tcp:10.99.0.2:9 dns:10.99.0.2"
 type healthLab struct {
 	*liveLab
 	service *exec.Cmd
-	id      uint8 // of the first endpoint of wan1
+	id      uint8         // of the first endpoint of wan1
+	blast   time.Duration // between the datagrams of a host that fills a line
 }
 
 func newHealthLab(t *testing.T, config netlab.Config, options ...string) *healthLab {

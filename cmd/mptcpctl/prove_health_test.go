@@ -35,7 +35,10 @@ func TestProveHealth(t *testing.T) {
 			l.Cleanup(func() { l.check(delay.Close()) })
 		},
 		"a queue of two seconds": func(l *healthLab) { l.must(l.Shape("wan1", 5_000_000), l.Queue("wan1", 2000)) },
-		"64 kbit/s":              func(l *healthLab) { l.must(l.Shape("wan1", 64_000), l.Queue("wan1", 2000)) },
+		"64 kbit/s": func(l *healthLab) {
+			l.must(l.Shape("wan1", 64_000), l.Queue("wan1", 2000))
+			l.blast = 75 * time.Millisecond
+		},
 		"a target is down": func(l *healthLab) {
 			l.nft("add table inet target; add chain inet target c { type filter hook forward priority 0; }; add rule inet target c tcp dport 9 drop")
 		},
@@ -47,6 +50,7 @@ func TestProveHealth(t *testing.T) {
 			l := newHealthLab(t, config, "wan1.mptcp_check_interval=1")
 			l.lasts(whole + liveTimeout)
 			l.watch()
+			l.blast = time.Millisecond
 			spoil(l)
 			l.echo()
 			for end := time.Now().Add(whole); time.Now().Before(end); {
@@ -134,7 +138,7 @@ func (l *healthLab) traffic(d time.Duration) []func() {
 			})
 		},
 		l.udp(d, 200, 20*time.Millisecond, echoPort),
-		l.udp(d, 1200, time.Millisecond, 9999), // a blast that nobody answers
+		l.udp(d, 1200, l.blast, 9999), // twice what the slow lines carry, and nobody answers
 		func() { l.during(2*d, func() { time.Sleep(20 * time.Millisecond) }) },
 	}
 }

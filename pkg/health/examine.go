@@ -150,8 +150,8 @@ func (l *Line) conclude(blind bool) {
 		return
 	}
 	wait := l.Timeout()
-	queue := r.after > fewPackets || l.heavy > r.began-queueLasts
-	if r.oneWay && queue || r.after > 2*r.before+10 {
+	queue := r.reason != reasonStop && l.heavy > r.began-queueLasts
+	if queue || r.oneWay && r.after > fewPackets || r.after > 2*r.before+10 {
 		wait = max(wait, oneWayWait)
 	}
 	if r.sent < roundProbes || l.at-r.began < wait {

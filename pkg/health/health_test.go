@@ -38,6 +38,28 @@ func TestAQueueOutlastsItsTransfer(t *testing.T) {
 	p.until(Dead, 4*time.Second)
 }
 
+// A connection that is opened behind such a queue waits as long as a probe.
+func TestAConnectionBehindAQueue(t *testing.T) {
+	p := newPath(t, standard(), 2)
+	p.run(20 * time.Second)
+	p.traffic(20, 10)
+	p.run(3 * time.Second)
+	for range 5 { // what is left of it
+		p.traffic(0, 1)
+		p.tick(Tick)
+		p.traffic(0, 0)
+		p.tick(Tick)
+	}
+	p.rtt = 2 * time.Second
+	for range 2 { // a SYN, and its first retransmission
+		p.traffic(1, 0)
+		p.tick(Tick)
+		p.traffic(0, 0)
+		p.never(900*time.Millisecond, "SYNs behind a queue")
+	}
+	p.never(2*time.Second, "probes behind a queue")
+}
+
 // How long it takes until a line is known to be dead, by what it carried.
 func TestADeadLineIsFound(t *testing.T) {
 	for _, tt := range []struct {

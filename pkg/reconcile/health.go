@@ -44,7 +44,7 @@ type checker struct {
 	source   string
 	stamped  time.Duration
 	retry    time.Duration // nft is not called before
-	told     bool          // that nft cannot
+	told     string        // the last error: it is reported once
 	pauses   *pauseWatch   // is told of lines that die and live again
 }
 
@@ -70,11 +70,14 @@ func (c *checker) configure(ctx context.Context, on bool, lines []plan.LineUse) 
 		}
 	}
 	c.lines = wanted
-	if changed {
+	switch {
+	case changed:
 		c.retry = 0
 		c.count(ctx)
-	} else if c.counters != nil {
+	case c.counters != nil:
 		c.findSource()
+	case len(c.lines) > 0:
+		c.count(ctx) // nft may be there now
 	}
 	if on {
 		c.write()
@@ -103,15 +106,21 @@ func (c *checker) count(ctx context.Context) {
 		c.counters, err = kernel.OpenCounters()
 	}
 	if err != nil {
-		c.counters, c.source = nil, sourceProbes
-		if !c.told {
-			c.told = true
-			c.report(errors.New("health of the lines: packets are not counted, so that only probes tell: " + err.Error()))
-		}
+		c.closeCounters()
+		c.source = sourceProbes
+		c.complain(errors.New("packets are not counted, so that only probes tell: " + err.Error()))
 		return
 	}
 	c.counts = make([]kernel.Count, len(c.lines))
 	c.findSource()
+}
+
+// complain reports an error, unless it is the same as the last one.
+func (c *checker) complain(err error) {
+	if text := err.Error(); text != c.told {
+		c.told = text
+		c.report(errors.New("health of the lines: " + text))
+	}
 }
 
 func (c *checker) findSource() {
@@ -128,11 +137,19 @@ func (c *checker) close(ctx context.Context) {
 	}
 	c.lines = nil
 	if c.source != "" {
-		c.source, c.counters = "", nil
+		c.source = ""
+		c.closeCounters()
 		if err := c.run.removeHealth(ctx); err != nil {
-			c.report(err)
+			c.complain(err)
 		}
 	}
+}
+
+func (c *checker) closeCounters() {
+	if c.counters != nil {
+		_ = c.counters.Close()
+	}
+	c.counters = nil
 }
 
 var errNoNft = errors.New("no program nft")

@@ -48,7 +48,7 @@ func (c *checker) write() {
 	document.Set("stamp", number(c.stamped))
 	document.Set("lines", lines)
 	if err := replaceFile(c.run.healthFile(), append(document.MarshalTo(nil), '\n')); err != nil {
-		c.report(err)
+		c.complain(err)
 	}
 }
 
