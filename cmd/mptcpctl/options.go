@@ -52,7 +52,7 @@ func (g *globalFlag) alone() bool {
 func (o *options) globalFlags() []globalFlag {
 	r := &o.runner
 	return []globalFlag{
-		{"config-dir", "configuration `directory` (/etc/config or /etc/mptcpctl)", (*textFlag)(&r.ConfigDir), false},
+		{"config-dir", "`directory` of UCI (/etc/config or /etc/mptcpctl)", (*textFlag)(&r.ConfigDir), false},
 		{"state-dir", "state `directory` (/var/state or /run/mptcpctl)", (*textFlag)(&r.StateDir), false},
 		{"staged-dir", "`directory` of uncommitted changes (/tmp/.uci)", (*textFlag)(&r.StagedDir), true},
 		{"override-dir", "`directory` of overrides (/var/run/uci)", (*textFlag)(&r.OverrideDir), true},
