@@ -24,7 +24,7 @@ func telling(run func(*options, context.Context, rpcdInput) error) func(context.
 	return func(ctx context.Context, o *options, in rpcdInput) error {
 		var out, warnings toldText
 		inner := *o
-		inner.in, inner.out, inner.err = nil, &out, &warnings // there is no terminal to ask on
+		inner.in, inner.out, inner.err = nil, &out, &warnings // there is no terminal to ask at
 		err := run(&inner, ctx, in)
 		if err != nil {
 			inner.warn(inner.takeUnsaid())

@@ -19,6 +19,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// programVariable names the environment variable in which the tests find mptcpctl.
+const programVariable = "LUCI_MPTCPCTL"
+
 // withProgram runs the tests with mptcpctl, newly built.
 type withProgram struct{ *testing.M }
 

@@ -16,10 +16,6 @@ import (
 // app is the package of the page.
 const app = "../luci-app-mptcpctl"
 
-// programVariable names the environment variable in which the tests in a browser find
-// mptcpctl.
-const programVariable = "LUCI_MPTCPCTL"
-
 // TestMain lets the test binary be the lab's programs too.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {

@@ -95,6 +95,26 @@ func TestAServerIsTested(t *testing.T) {
 	}
 }
 
+// TestAVerdictIsShown gives a line one that has nothing to do with its state.
+func TestAVerdictIsShown(t *testing.T) {
+	r := newRouter(t, twoLines())
+	r.edit = func(method string, answer map[string]any) {
+		if lines, ok := answer["interfaces"].([]any); ok && method == "status" {
+			line, _ := lines[1].(map[string]any)
+			use, _ := line["ipv4"].(map[string]any)
+			use["health"] = map[string]any{"verdict": "dead", "since": time.Now().Unix(), "reason": "<i>nothing</i> answers", "source": "probes"}
+		}
+	}
+	page := r.open(administrator, "status", 1280, 1000)
+	page.await(card("wan2") + "?.innerText.includes('health: dead since ') && " + card("wan2") + ".innerText.includes(': <i>nothing</i> answers')")
+	if page.is(card("wan1") + ".innerText.includes('health')") {
+		t.Error("wan1 has a verdict")
+	}
+	if wrong := page.faults(); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
 // TestFaultsAreSaidAndTheRestStays lets mptcpctl or rpcd fail in each way, and come back.
 func TestFaultsAreSaidAndTheRestStays(t *testing.T) {
 	r := newRouter(t, twoLines())

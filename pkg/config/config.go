@@ -143,7 +143,7 @@ func Shown(word string) string {
 // section: it is then taken for unreadable rather than for empty.
 var ErrNoInterfaces = errors.New("no 'config interface' section")
 
-// ErrUnconfigured says that the configuration is empty: it is still to be written.
+// ErrUnconfigured says that the configuration is empty: none has been written yet.
 var ErrUnconfigured = errors.New("not configured yet: it has no sections")
 
 // Interface finds the section of that name.
