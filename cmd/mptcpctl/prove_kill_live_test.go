@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -181,8 +182,31 @@ func newLiveStage(t *testing.T, p livePassage) *liveStage {
 	s.before = s.subflows()
 	for _, step := range p.to {
 		s.play(step)
+		// A settle that this has left behind would do what the next run is to do.
+		settled(t, s.Lab)
 	}
 	return s
+}
+
+// settled waits until no settle runs in a lab.
+func settled(t *testing.T, lab *netlab.Lab) {
+	t.Helper()
+	for deadline := time.Now().Add(commandTimeout); ; time.Sleep(awaitPoll) {
+		pids, err := lab.Processes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := func(pid int) bool {
+			words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			return err == nil && strings.Contains(string(words), "\x00"+settleName+"\x00")
+		}
+		if !slices.ContainsFunc(pids, runs) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("settle goes on")
+		}
+	}
 }
 
 // subflows are the established ones of the router, by address.
