@@ -48,9 +48,11 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 	@.ci/need ip userns
 	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
 
+# Most of them wait for the kernel most of the time.
+PARALLEL ?= 4
 test: ## all tests, on the real kernel in network namespaces
 	@.ci/need ip busybox git time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
-	go test -timeout 15m ./...
+	go test -parallel $(PARALLEL) -timeout 15m ./...
 
 # Most routers have 32 bits. The kernel runs programs for 386 on amd64 as it is.
 test32: ## the tests of the packages as a program of 32 bits

@@ -42,6 +42,7 @@ type settler struct {
 	flags    flagWatch
 	joins    joins
 	look     look // after a reload
+	failed   bool // the last run has
 }
 
 // Settle applies what earlier runs have left waiting, until nothing waits any more or
@@ -94,9 +95,15 @@ func drain(wake <-chan struct{}) {
 }
 
 // once is one run; done says that settle has nothing more to do. The report waits
-// until the lock is given back: a system log that is busy must not stop other runs.
+// until the lock is given back: a system log that is busy must not stop other runs. An
+// error is reported when the next look has one too: a line may go between a look and what
+// it leads to, and settle looks often while lines go.
 func (s *settler) once(ctx context.Context) (done bool) {
 	outcome, done, err := s.onceLocked(ctx)
+	first := transient(err) && !s.failed
+	if s.failed = transient(err); first && !done {
+		err = nil
+	}
 	if ctx.Err() == nil {
 		s.report(outcome, err)
 	}
