@@ -34,7 +34,7 @@ func BenchmarkSections(b *testing.B) {
 					l.inTurns(b, plan, contender{"uci", nil, func() { l.must(l.command("uci", uciArgs(l)...)) }})
 					return
 				}
-				l.inTurns(b, plan, contender{"earlier", nil, func() { l.must(l.command(earlier, l.flags([]string{"plan"})...)) }})
+				l.inTurns(b, plan, contender{"earlier", nil, func() { l.must(l.command(earlier, l.oldFlags([]string{"plan"})...)) }})
 			})
 		}
 	}

@@ -142,15 +142,20 @@ func (p *parser) check(s uci.Section) (c Check) {
 // mode it takes over, else those of another on its device: a line has one of IPv4 and
 // one of IPv6.
 func (c *Config) inheritChecks() {
+	var set []*Interface // few have such options
+	for i := range c.Interfaces {
+		if c.Interfaces[i].Check.Set {
+			set = append(set, &c.Interfaces[i])
+		}
+	}
 	for i := range c.Interfaces {
 		one := &c.Interfaces[i]
 		if one.Check.Set {
 			continue
 		}
-		for j := range c.Interfaces {
-			other := &c.Interfaces[j]
+		for _, other := range set {
 			beside := one.Device != "" && one.Device == other.Device && !one.Families.Overlap(other.Families)
-			if other.Check.Set && (other.Name == one.From || one.From == "" && beside) {
+			if other.Name == one.From || one.From == "" && beside {
 				one.Check = other.Check
 				one.Check.Set = false
 				one.Frozen = one.Frozen || other.Check.Bad

@@ -19,8 +19,11 @@ func noteSaved(pkg *uci.Package, cfg *config.Config) {
 	old := make(map[string]string)
 	for i := range cfg.Interfaces {
 		one := &cfg.Interfaces[i]
+		if !one.Own {
+			continue
+		}
 		section, ok := pkg.Section(one.Name)
-		if !ok || !one.Own || !section.Runtime(config.OptionMultipath) {
+		if !ok || !section.Runtime(config.OptionMultipath) {
 			continue
 		}
 		if saved == nil {
