@@ -49,7 +49,7 @@ demo: build bin/mptcplab ## two lines, one pulled and plugged in again, on this 
 	@PATH="$(CURDIR)/bin:$$PATH" bin/mptcplab demo --hooks hotplug/iface
 
 # Most of them wait for the kernel most of the time.
-PARALLEL ?= 4
+PARALLEL ?= 6
 test: ## all tests, on the real kernel in network namespaces
 	@.ci/need ip busybox git time setpriv bash openvpn haproxy mptcpize nft openssl tun userns
 	go test -parallel $(PARALLEL) -timeout 15m ./...

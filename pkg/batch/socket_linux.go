@@ -137,7 +137,13 @@ func (s *Socket) Ask(typ, flags uint16, body []byte) (seq uint32, err error) {
 // Send sends a whole message to the kernel, which is where an unconnected socket sends
 // to (netlink_sendmsg in net/netlink/af_netlink.c).
 func (s *Socket) Send(message []byte) error {
-	return os.NewSyscallError("send", unix.Send(s.fd, message, 0))
+	// What the kernel does for it takes some microseconds. The scheduler would hand the
+	// processor to another thread in that time, and the answer would wait for it.
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(message))), uintptr(len(message)), 0, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("send", errno)
+	}
+	return nil
 }
 
 // Receive waits for one batch; the next call overwrites it. One that is longer than
@@ -153,8 +159,16 @@ func (s *Socket) Receive() (batch []byte, err error) {
 		return err != unix.EAGAIN
 	}
 	if s.file == nil {
-		if !read(uintptr(s.fd)) {
-			err = os.ErrDeadlineExceeded
+		got, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&s.buffer[0])), uintptr(len(s.buffer)),
+			unix.MSG_TRUNC|unix.MSG_DONTWAIT, 0, 0)
+		switch n = int(got); errno {
+		case 0:
+		case unix.EAGAIN, unix.EINTR:
+			if !read(uintptr(s.fd)) {
+				err = os.ErrDeadlineExceeded
+			}
+		default:
+			err = errno
 		}
 	} else if s.raw.Read(read) != nil {
 		err = os.ErrClosed // nothing else ends a wait without a deadline
