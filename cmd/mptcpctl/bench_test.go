@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -115,7 +116,9 @@ func (l *builtLab) inTurns(b *testing.B, ours contender, rivals ...contender) {
 	for i, c := range rivals {
 		b.ReportMetric(median(times[i+1])*1e3, c.name+"-ms")
 		b.ReportMetric(median(quotients[i+1]), "/"+c.name)
-		b.ReportMetric(median(processor[i+1]), "/"+c.name+"-cpu")
+		if cpu := median(processor[i+1]); !math.IsInf(cpu, 0) { // that of some rivals is not taken
+			b.ReportMetric(cpu, "/"+c.name+"-cpu")
+		}
 	}
 	if ours.name == eventName {
 		if ours.before != nil {
